@@ -1,0 +1,230 @@
+"""What happens to an experiment, one JSON line each: the only thing a worker tells the world."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, TypeAdapter
+
+State = Literal["queued", "starting", "running", "stopping", "succeeded", "failed", "cancelled", "lost"]
+RunState = Literal["waiting", "training", "finished", "stopped", "diverged", "reused"]
+Role = Literal["teacher", "baseline", "student", "compressed"]
+StepState = Literal["waiting", "running", "finished", "skipped"]
+
+
+def _number(value: float | None) -> float | str | None:
+    """JSON has no NaN; a diverged loss must survive the wire all the same."""
+    return value if value is None or math.isfinite(value) else repr(float(value))
+
+
+Number = Annotated[float, PlainSerializer(_number, when_used="json")]
+
+
+class Event(BaseModel):
+    """`at` is seconds since the epoch by the clock of the process that wrote it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    at: float
+
+
+class StateChanged(Event):
+    """The experiment as a whole moved; written to the journal by launcher and dispatcher."""
+
+    kind: Literal["state"] = "state"
+    state: State
+    reason: str = ""
+    attempt: int = 0
+
+
+class WorkerStarted(Event):
+    kind: Literal["worker"] = "worker"
+    pid: int
+    device: str
+    device_name: str
+    threads: int
+    machine: str
+    versions: dict[str, str]
+
+
+class StepChanged(Event):
+    """A step of the pipeline: teacher, cohort:<seed>, evaluate, export, latency."""
+
+    kind: Literal["step"] = "step"
+    step: str
+    title: str
+    state: StepState
+    done: int = 0
+    total: int = 0
+
+
+class RunDeclared(Event):
+    """A run the pipeline will make; all are declared first, so that the page can show them waiting."""
+
+    kind: Literal["run"] = "run"
+    run_id: str
+    role: Role
+    name: str
+    seed: int
+    architecture: str
+    parameters: int
+    macs: int
+    size_bytes: int
+    teacher_terms: tuple[str, ...] = ()
+    epochs: int
+    samples_seen: str = Field("", description="In words: what this run may learn from.")
+
+
+class RunChanged(Event):
+    kind: Literal["run-state"] = "run-state"
+    run_id: str
+    state: RunState
+    reused_from: str = Field("", description="Experiment id when the run was not trained again.")
+
+
+class EpochEnded(Event):
+    """Means over one epoch of one run, and its validation. Losses in nats."""
+
+    kind: Literal["epoch"] = "epoch"
+    run_id: str
+    epoch: int = Field(description="1 is the first finished epoch.")
+    step: int
+    learning_rate: float
+    train_loss: Number
+    validation_accuracy: Number
+    validation_nll: Number
+    raw_terms: dict[str, Number] = Field(default_factory=dict)
+    weighted_terms: dict[str, Number] = Field(default_factory=dict)
+    raw_kl: Number | None = Field(None, description="KL(teacher || student) at T=1, comparable across T.")
+    best: bool = Field(False, description="The best validation so far.")
+
+
+class RunFinished(Event):
+    """Final figures of a run, measured on the test set with the restored epoch."""
+
+    kind: Literal["run-finished"] = "run-finished"
+    run_id: str
+    state: RunState
+    best_epoch: int
+    stopped_epoch: int
+    stop_rule: str
+    seconds: float
+    accuracy: Number
+    nll: Number
+    ece: Number
+    agreement: Number | None = None
+    teacher_kl: Number | None = None
+    per_class: tuple[Number, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+
+class OnnxExported(Event):
+    kind: Literal["onnx"] = "onnx"
+    run_id: str
+    path: str = Field(description="Relative to the experiment's folder.")
+    size_bytes: int
+    max_abs_diff: Number
+    same_class: int
+    total: int
+
+
+class LatencyRow(BaseModel):
+    """Milliseconds a batch, on the machine and provider named with it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    batch: int
+    threads: int
+    provider: str
+    p50: float
+    p95: float
+    p99: float
+    repeats: int
+    machine: str
+
+
+class LatencyMeasured(Event):
+    kind: Literal["latency"] = "latency"
+    run_id: str
+    rows: tuple[LatencyRow, ...]
+    shared_from: str = Field("", description="Run whose identical graph was measured in its stead.")
+
+
+class Resources(Event):
+    kind: Literal["resources"] = "resources"
+    memory_bytes: int
+    gpu_memory_bytes: int = 0
+    cpu_percent: float = 0.0
+
+
+class Noted(Event):
+    """A line for the reader of the page."""
+
+    kind: Literal["note"] = "note"
+    text: str
+    level: Literal["info", "warning", "error"] = "info"
+
+
+class WorkerEnded(Event):
+    """The worker's own last word; without it the worker was lost."""
+
+    kind: Literal["ended"] = "ended"
+    outcome: Literal["succeeded", "failed", "cancelled"]
+    reason: str = ""
+
+
+AnyEvent = Annotated[
+    StateChanged | WorkerStarted | StepChanged | RunDeclared | RunChanged | EpochEnded | RunFinished
+    | OnnxExported | LatencyMeasured | Resources | Noted | WorkerEnded,
+    Field(discriminator="kind"),
+]
+_adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
+Emit = Callable[[Event], None]
+
+
+def parse_event(line: str | bytes) -> AnyEvent:
+    return _adapter.validate_json(line)
+
+
+class EventLog:
+    """Appends events to a file; a half-written last line of a killed predecessor is cut off first."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab+")
+        size = self._file.seek(0, os.SEEK_END)
+        self._file.seek(0)
+        whole = self._file.read().rfind(b"\n") + 1
+        if whole < size:
+            self._file.truncate(whole)
+            self._file.seek(0, os.SEEK_END)
+
+    def __call__(self, event: Event) -> None:
+        self._file.write(event.model_dump_json().encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+
+def read_events(path: Path, *, offset: int = 0) -> Iterator[tuple[AnyEvent, int]]:
+    """Yield whole events from a byte offset on, each with the offset after it. A missing file is empty."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            offset += len(line)
+            yield parse_event(line), offset
+
+
+def to_plain(event: Event) -> dict[str, Any]:
+    return json.loads(event.model_dump_json())

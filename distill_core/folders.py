@@ -1,0 +1,162 @@
+"""Where everything lies in the home folder: the one place that spells file names."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+
+def default_home() -> Path:
+    """`DISTILL_HOME`, else the platform's user data folder."""
+    chosen = os.environ.get("DISTILL_HOME")
+    return Path(chosen).expanduser().resolve() if chosen else user_data_path("distill-lab", appauthor=False)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one trained network."""
+
+    path: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.safetensors"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def test_logits(self) -> Path:
+        return self.path / "test_logits.npy"
+
+    @property
+    def onnx(self) -> Path:
+        return self.path / "model.onnx"
+
+    @property
+    def onnx_result(self) -> Path:
+        return self.path / "onnx.json"
+
+
+@dataclass(frozen=True)
+class ExperimentFolder:
+    """The files of one experiment: the wire between the web process and the worker, and the truth."""
+
+    path: Path
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def journal(self) -> Path:
+        """State changes, appended by the launcher and the dispatcher."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def events(self) -> Path:
+        """What happens in the worker, appended by the worker alone."""
+        return self.path / "events.jsonl"
+
+    @property
+    def reuse(self) -> Path:
+        """Finished runs that need no training again: {digest: run folder}."""
+        return self.path / "reuse.json"
+
+    @property
+    def worker_stamp(self) -> Path:
+        """Process id and start time of the worker, written before it loads torch."""
+        return self.path / "worker.json"
+
+    @property
+    def worker_log(self) -> Path:
+        return self.path / "worker.log"
+
+    @property
+    def stop_request(self) -> Path:
+        """Its presence asks the worker to checkpoint, evaluate and leave."""
+        return self.path / "stop.request"
+
+    @property
+    def test_labels(self) -> Path:
+        return self.path / "test_labels.npy"
+
+    def run(self, run_id: str) -> RunFolder:
+        return RunFolder(self.path / "runs" / run_id)
+
+
+@dataclass(frozen=True)
+class Home:
+    """The home folder of one installation."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        return self.path / "lab.sqlite"
+
+    @property
+    def experiments(self) -> Path:
+        return self.path / "experiments"
+
+    @property
+    def cache(self) -> Path:
+        return self.path / "cache"
+
+    @property
+    def dispatcher_lock(self) -> Path:
+        return self.path / "dispatcher.lock"
+
+    @property
+    def dispatcher_log(self) -> Path:
+        return self.path / "dispatcher.log"
+
+    @property
+    def preview_socket(self) -> Path:
+        return self.path / "preview.sock"
+
+    @property
+    def preview_lock(self) -> Path:
+        return self.path / "preview.lock"
+
+    @property
+    def preview_log(self) -> Path:
+        return self.path / "preview.log"
+
+    def experiment(self, experiment_id: str) -> ExperimentFolder:
+        return ExperimentFolder(self.experiments / experiment_id)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Replace a JSON file so that a reader or a crash never meets half of it."""
+    write_bytes(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file by temporary file, fsync, rename, fsync of the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,264 @@
+"""What a user asks for: the experiment, frozen, typed and round-tripping through JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from distill_core.errors import Problem, SpecError
+
+SPEC_VERSION = 1
+LONGEST_NAME = 80
+
+
+class Frozen(BaseModel):
+    """Refuses unknown fields, NaN and infinity; never changes once built."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Choice(Frozen):
+    """A catalogue entry by name, with the parameters that differ from its defaults."""
+
+    name: str = Field(min_length=1, max_length=64)
+    params: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Affine(Frozen):
+    """Small random rotations, scalings, shears and shifts; never flips."""
+
+    kind: Literal["affine"] = "affine"
+    rotation_degrees: float = Field(10.0, ge=0, le=180)
+    scale: float = Field(0.1, ge=0, lt=1)
+    shear: float = Field(0.1, ge=0, lt=1)
+    shift_pixels: float = Field(0.8, ge=0, le=64)
+
+
+class CropFlip(Frozen):
+    """Zero-pad, crop back at random, flip left to right half the time (He et al. 2015, CIFAR)."""
+
+    kind: Literal["crop-flip"] = "crop-flip"
+    padding: int = Field(4, ge=0, le=64)
+    flip: bool = True
+
+
+class Views(Frozen):
+    """How often and how an image is altered before a network sees it.
+
+    `fixed_views` of K makes the clean image and K-1 altered copies once, so that the teacher
+    answers each only once; None draws a new alteration at every step.
+    """
+
+    augmentation: Annotated[Affine | CropFlip, Field(discriminator="kind")] | None = None
+    fixed_views: int | None = Field(1, ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _something_to_draw(self) -> Views:
+        if self.augmentation is None and self.fixed_views != 1:
+            raise ValueError("several views need an augmentation; set fixed_views to 1 or choose one")
+        return self
+
+
+class AdamW(Frozen):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+    kind: Literal["adamw"] = "adamw"
+    learning_rate: float = Field(3e-3, gt=0, le=100)
+    weight_decay: float = Field(0.01, ge=0, le=10)
+
+
+class Sgd(Frozen):
+    """Stochastic gradient descent with Nesterov momentum."""
+
+    kind: Literal["sgd"] = "sgd"
+    learning_rate: float = Field(0.1, gt=0, le=100)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(5e-4, ge=0, le=10)
+
+
+class Training(Frozen):
+    """The budget of one run. `patience` and the best epoch look at validation data only."""
+
+    epochs: int = Field(20, ge=1, le=10_000)
+    steps_per_epoch: int | None = Field(
+        None, ge=1, le=1_000_000, description="None: one pass over the data an epoch."
+    )
+    batch_size: int = Field(64, ge=1, le=65_536)
+    optimizer: Annotated[AdamW | Sgd, Field(discriminator="kind")] = AdamW()
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_fraction: float = Field(0.1, ge=0, lt=1)
+    patience: int | None = Field(
+        None, ge=1, le=10_000, description="Stop after so many epochs without a better validation."
+    )
+    monitor: Literal["accuracy", "nll"] = "accuracy"
+
+
+class Data(Frozen):
+    """Which samples each rival may learn from. Test data never chooses anything."""
+
+    dataset: Choice
+    validation_fraction: float = Field(0.1, gt=0, le=0.5)
+    split_seed: int = Field(0, ge=0, lt=2**31)
+    teacher_labels: int | None = Field(
+        None, ge=2, description="Labelled samples the teacher learns from; None: all."
+    )
+    student_labels: int | None = Field(
+        None, ge=2, description="Of those, labelled samples the students learn from; None: all."
+    )
+    withheld_classes: tuple[str, ...] = Field(
+        (), description="Classes of which no student ever sees a sample."
+    )
+
+
+class Teacher(Frozen):
+    """The network the students imitate; trained on all the labels it may know."""
+
+    architecture: Choice
+    training: Training = Training()
+    views: Views = Views()
+    seed: int = Field(50, ge=0, lt=2**31)
+
+
+class Term(Frozen):
+    """One weighted term of a student's loss."""
+
+    loss: Choice
+    weight: float = Field(1.0, ge=0, le=1e6)
+
+
+class Student(Frozen):
+    """One variant: an architecture, what it minimises and which samples it sees."""
+
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    architecture: Choice
+    terms: tuple[Term, ...] = Field(min_length=1)
+    transfer: Literal["labelled", "all"] = Field(
+        "labelled",
+        description="labelled: only the samples with labels; all: also those without, which only a teacher's term uses.",
+    )
+
+    @field_validator("terms")
+    @classmethod
+    def _some_weight(cls, terms: tuple[Term, ...]) -> tuple[Term, ...]:
+        if not any(term.weight > 0 for term in terms):
+            raise ValueError("at least one weight above 0; give labels or the teacher a weight")
+        names = [term.loss.name for term in terms]
+        if len(set(names)) < len(names):
+            raise ValueError("each loss once; add up the weights of the repeated one")
+        return terms
+
+
+class Latency(Frozen):
+    """Conditions under which ONNX latency is measured; 0 threads means all cores."""
+
+    batches: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field((1, 32), min_length=1)
+    threads: tuple[Annotated[int, Field(ge=0, le=1024)], ...] = Field((1, 0), min_length=1)
+    warmup: int = Field(10, ge=1, le=1000)
+    repeats: int = Field(200, ge=20, le=100_000)
+
+
+class ExperimentSpec(Frozen):
+    """One experiment: one dataset, one teacher, 1..n student variants, seeds and budget."""
+
+    version: Literal[1] = SPEC_VERSION
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
+    shows: str = Field("", max_length=1000, description="What this experiment shows, for its page.")
+    data: Data
+    teacher: Teacher
+    students: tuple[Student, ...] = Field(min_length=1, max_length=64)
+    student_training: Training = Training()
+    student_views: Views = Views()
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field((0, 1, 2, 3, 4), min_length=1, max_length=100)
+    latency: Latency = Latency()
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("different seeds; a repeated seed is the same run twice")
+        return seeds
+
+    @field_validator("students")
+    @classmethod
+    def _distinct_names(cls, students: tuple[Student, ...]) -> tuple[Student, ...]:
+        names = [student.name for student in students]
+        if len(set(names)) < len(names):
+            raise ValueError("different names; rename one of the students")
+        return students
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+
+def parse_spec(data: Any) -> ExperimentSpec:
+    """Build a spec from parsed JSON; raises SpecError with every problem found."""
+    if not isinstance(data, dict):
+        raise SpecError([Problem("spec", data, "a JSON object", "See a preset for an example.")])
+    version = data.get("version", SPEC_VERSION)
+    if isinstance(version, int) and version > SPEC_VERSION:
+        raise SpecError(
+            [Problem("version", version, f"up to {SPEC_VERSION}", "Update Distill Lab to open this newer spec.")]
+        )
+    try:
+        return ExperimentSpec.model_validate(data)
+    except ValidationError as error:
+        raise SpecError(problems_of(error)) from None
+
+
+def read_spec(path: Path) -> ExperimentSpec:
+    """Read a spec file; raises SpecError for anything that is not a valid spec."""
+    try:
+        return parse_spec(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SpecError([Problem("spec", str(path), "a readable file", f"{error.strerror}.")]) from None
+    except ValueError as error:
+        raise SpecError([Problem("spec", str(path), "valid JSON", f"{error}.")]) from None
+
+
+_BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
+
+
+def problems_of(error: ValidationError, prefix: str = "") -> list[Problem]:
+    """Turn pydantic's errors into our sentences: field, value, allowed, remedy."""
+    problems = []
+    for item in error.errors(include_url=False):
+        # Discriminated unions put the chosen tag into the path; users never wrote it.
+        tags = {"affine", "crop-flip", "adamw", "sgd"}
+        path = ".".join(str(part) for part in item["loc"] if part not in tags)
+        field = ".".join(part for part in (prefix, path) if part) or "spec"
+        value, context = item.get("input"), item.get("ctx", {})
+        kind = item["type"]
+        bounds = [text.format(context[key]) for key, text in _BOUNDS.items() if key in context]
+        remedy = ""
+        if kind == "missing":
+            value, allowed, remedy = None, "a value", "It is required."
+        elif kind == "extra_forbidden":
+            allowed, remedy = "only known fields", "Remove it or check its spelling."
+        elif kind == "finite_number" or (isinstance(value, float) and not math.isfinite(value)):
+            allowed, remedy = "a finite number", "Replace it by a number."
+        elif bounds:
+            allowed = "a value " + " and ".join(bounds)
+        elif kind == "value_error":
+            allowed, _, remedy = str(context["error"]).partition("; ")
+            remedy = remedy[:1].upper() + remedy[1:] + "." if remedy else ""
+        elif kind == "literal_error":
+            allowed = str(context["expected"])
+        else:
+            allowed = item["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        if isinstance(value, (dict, list, tuple, BaseModel)):
+            value = "…" if kind == "value_error" else value
+        problems.append(Problem(field, value, allowed, remedy))
+    return problems
