@@ -10,6 +10,10 @@ from typing import Any
 _LONGEST_VALUE = 60
 
 
+class Listing(str):
+    """Several values in words, shown without quotes."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One wrong field of a spec. `field` is a dotted path such as `students.0.terms.1.weight`."""
@@ -20,7 +24,7 @@ class Problem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        shown = str(self.value) if isinstance(self.value, (int, float)) else repr(self.value)
+        shown = str(self.value) if isinstance(self.value, (int, float, Listing)) else repr(self.value)
         if len(shown) > _LONGEST_VALUE:
             shown = shown[: _LONGEST_VALUE - 1] + "…"
         sentence = f"{self.field} is {shown}; allowed: {self.allowed}."
@@ -66,6 +70,10 @@ class DeviceError(LabError):
 
 class Diverged(LabError):
     """A loss became NaN or infinite; the last good weights are kept."""
+
+
+class ExportError(LabError):
+    """A network that cannot be turned into an ONNX graph, or a graph that cannot be run."""
 
 
 class NotFound(LabError):

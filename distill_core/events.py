@@ -51,6 +51,18 @@ class WorkerStarted(Event):
     versions: dict[str, str]
 
 
+class DataLoaded(Event):
+    """The dataset as read; `notes` tell what was skipped."""
+
+    kind: Literal["data"] = "data"
+    class_names: tuple[str, ...]
+    shape: tuple[int, ...]
+    train: int
+    validation: int
+    test: int
+    notes: tuple[str, ...] = ()
+
+
 class StepChanged(Event):
     """A step of the pipeline: teacher, cohort:<seed>, evaluate, export, latency."""
 
@@ -99,7 +111,7 @@ class EpochEnded(Event):
     validation_nll: Number
     raw_terms: dict[str, Number] = Field(default_factory=dict)
     weighted_terms: dict[str, Number] = Field(default_factory=dict)
-    raw_kl: Number | None = Field(None, description="KL(teacher || student) at T=1, comparable across T.")
+    raw_kl: Number | None = Field(None, description="KL(teacher || student) at T=1 on the validation samples.")
     best: bool = Field(False, description="The best validation so far.")
 
 
@@ -177,7 +189,7 @@ class WorkerEnded(Event):
 
 
 AnyEvent = Annotated[
-    StateChanged | WorkerStarted | StepChanged | RunDeclared | RunChanged | EpochEnded | RunFinished
+    StateChanged | WorkerStarted | DataLoaded | StepChanged | RunDeclared | RunChanged | EpochEnded | RunFinished
     | OnnxExported | LatencyMeasured | Resources | Noted | WorkerEnded,
     Field(discriminator="kind"),
 ]

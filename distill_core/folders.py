@@ -44,8 +44,17 @@ class RunFolder:
         return self.path / "model.onnx"
 
     @property
+    def test_samples(self) -> Path:
+        """A few test inputs with the exported graph's expected answers."""
+        return self.path / "test_samples.npz"
+
+    @property
     def onnx_result(self) -> Path:
         return self.path / "onnx.json"
+
+    @property
+    def latency(self) -> Path:
+        return self.path / "latency.json"
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,16 @@ class ExperimentFolder:
     @property
     def spec(self) -> Path:
         return self.path / "spec.json"
+
+    @property
+    def identity(self) -> Path:
+        """Id, time of creation and idempotency key: what the index knows and the spec does not."""
+        return self.path / "experiment.json"
+
+    @property
+    def deleted(self) -> Path:
+        """Its presence hides the experiment; nothing is removed, so that deleting can be undone."""
+        return self.path / "deleted.json"
 
     @property
     def journal(self) -> Path:
@@ -74,9 +93,19 @@ class ExperimentFolder:
         return self.path / "reuse.json"
 
     @property
+    def request(self) -> Path:
+        """More work for a finished experiment: {"export": [run ids], "train": false}."""
+        return self.path / "request.json"
+
+    @property
     def worker_stamp(self) -> Path:
         """Process id and start time of the worker, written before it loads torch."""
         return self.path / "worker.json"
+
+    @property
+    def worker_lock(self) -> Path:
+        """Held by the worker for life, so that two can never work in one folder."""
+        return self.path / "worker.lock"
 
     @property
     def worker_log(self) -> Path:
@@ -86,6 +115,11 @@ class ExperimentFolder:
     def stop_request(self) -> Path:
         """Its presence asks the worker to checkpoint, evaluate and leave."""
         return self.path / "stop.request"
+
+    @property
+    def calibration(self) -> Path:
+        """The thread count chosen for this experiment; a resumed worker must use the same."""
+        return self.path / "calibration.json"
 
     @property
     def test_labels(self) -> Path:
@@ -106,6 +140,11 @@ class Home:
         return self.path / "lab.sqlite"
 
     @property
+    def database_lock(self) -> Path:
+        """Held while the database's schema is made or migrated."""
+        return self.path / "lab.lock"
+
+    @property
     def experiments(self) -> Path:
         return self.path / "experiments"
 
@@ -120,6 +159,10 @@ class Home:
     @property
     def dispatcher_log(self) -> Path:
         return self.path / "dispatcher.log"
+
+    def catalogue(self, version: str) -> Path:
+        """The catalogue as JSON, as the code of this version describes itself."""
+        return self.cache / f"catalogue-{version}.json"
 
     @property
     def preview_socket(self) -> Path:

@@ -1,0 +1,74 @@
+"""The confusion matrix: what each class is mistaken for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import plotly.graph_objects as go
+
+from distill_core.charts.names import display_name
+from distill_core.charts.rows import Run
+from distill_core.charts.style import BLUE, SKY, THEMES, VERMILLION, Theme, add_notes, apply_style, empty_figure, faint
+
+_MOST_WITH_NUMBERS = 12
+Matrix = Sequence[Sequence[int]]
+
+
+def total_confusion(runs: Iterable[Run]) -> tuple[tuple[int, ...], ...]:
+    """The sum of the runs' confusion matrices, such as over the seeds of a variant; empty if none is measured."""
+    matrices = [run.confusion for run in runs if run.confusion]
+    return tuple(tuple(map(sum, zip(*rows, strict=True))) for rows in zip(*matrices, strict=True))
+
+
+def confusion(matrix: Matrix, class_names: Sequence[str], *, theme: Theme) -> go.Figure:
+    """Shares of each true class (row) by predicted class (column); counts in the hover text.
+
+    What is right and what is mistaken have a scale each: on one scale a few percent of mistakes beside 97 percent
+    right could not be seen. Raises ValueError if the matrix does not have a row and a column a class.
+    """
+    if not matrix or not any(map(any, matrix)):
+        return empty_figure("No run has been tested yet.", theme)
+    size = len(class_names)
+    if len(matrix) != size or any(len(row) != size for row in matrix):
+        raise ValueError(f"the matrix has {len(matrix)} rows; expected {size} rows and columns, one a class")
+    names = [display_name(name, 16) for name in class_names]
+    shares = [_shares(row) for row in matrix]
+    mistakes = [share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j and share is not None]
+    worst = max(mistakes, default=0.0)
+    fig = go.Figure()
+    right, wrong = SKY if theme == "dark" else BLUE, VERMILLION
+    details = [[[names[i], names[j], matrix[i][j]] for j in range(size)] for i in range(size)]
+    numbered = size <= _MOST_WITH_NUMBERS
+    for diagonal, colour, most in ((True, right, 1.0), (False, wrong, worst or 1.0)):
+        fig.add_heatmap(
+            z=[[row[j] if (i == j) == diagonal else None for j in range(size)] for i, row in enumerate(shares)],
+            customdata=details, text=[[_number(share) for share in row] for row in shares] if numbered else None,
+            texttemplate="%{text}" if numbered else None, textfont={"size": 11, "color": THEMES[theme].text},
+            zmin=0, zmax=most, showscale=False, xgap=1, ygap=1, hoverongaps=False,
+            colorscale=[[0, faint(colour, 0.0)], [1, faint(colour, 0.55)]],
+            hovertemplate="<b>true %{customdata[0]}</b><br>taken for %{customdata[1]}<br>%{customdata[2]} samples, "
+            "%{z:.1%} of the class<extra></extra>",
+        )
+    every = max(1, math.ceil(size / 25))
+    ticks = {"tickvals": list(range(0, size, every)), "ticktext": names[::every], "showgrid": False, "showline": False}
+    fig.update_xaxes(title_text="Predicted class", side="bottom", constrain="domain", **ticks)
+    fig.update_yaxes(title_text="True class", range=[size - 0.5, -0.5], scaleanchor="x", constrain="domain", **ticks)
+    fig.update_layout(height=520)
+    numbers = ["Numbers: percent of the row."] if numbered else []
+    scale = f"Orange: taken for another class, full colour at {worst:.1%}." if worst else "No mistakes."
+    add_notes(fig, [" ".join([*numbers, "Blue: recognised, full colour at 100%.", scale])])
+    return apply_style(fig, theme)
+
+
+def _shares(row: Sequence[int]) -> list[float | None]:
+    """Each count's share of its row; None throughout for a class without samples."""
+    total = sum(row)
+    return [count / total if total else None for count in row]
+
+
+def _number(share: float | None) -> str:
+    """Percent for a cell; nothing for nothing, and what rounds to nothing is told apart from it."""
+    if not share:
+        return ""
+    return "<1" if share < 0.005 else f"{share * 100:.0f}"

@@ -1,0 +1,86 @@
+"""The evidence: each seed's paired gain as a dot, their mean and its interval, against zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from distill_core.charts.names import display_name
+from distill_core.charts.rows import Paired, Run
+from distill_core.charts.style import BLUE, THEMES, Theme, add_notes, apply_style, empty_figure, faint, hover
+from distill_core.charts.variants import Variant, variants
+
+_ROW_PX = 58
+
+
+def gains(verdicts: Sequence[Paired], runs: Sequence[Run] = (), *, theme: Theme) -> go.Figure:
+    """A row a verdict, all of the same metric: differences student minus baseline, paired by seed.
+
+    The runs give the students the colours they have on every other chart. Shares are shown in points, NLL and KL
+    in nats. Raises ValueError for verdicts of different metrics.
+    """
+    compared = [verdict for verdict in verdicts if verdict.differences]
+    if not compared:
+        return empty_figure("No student and baseline have finished on the same seed yet.", theme)
+    metrics = list(dict.fromkeys(verdict.metric_title for verdict in compared))
+    if len(metrics) > 1:
+        raise ValueError(f"verdicts of {' and '.join(metrics)} cannot share an axis")
+    first, looks = compared[0], {variant.first.name: variant for variant in variants(runs, theme)}
+    unit, factor = ("points", 100.0) if first.is_share else ("nats", 1.0)
+    fig = go.Figure()
+    for row, verdict in enumerate(compared):
+        _add_row(fig, verdict, row, look=looks.get(verdict.student), factor=factor, unit=unit)
+    _add_zero(fig, first, factor=factor, theme=theme)
+    _add_names(fig, compared, theme=theme)
+    better = "right" if first.higher_is_better else "left"
+    fig.update_xaxes(title_text=f"Difference in {first.metric_title}, {unit} ({better} is better)", showgrid=True)
+    fig.update_yaxes(range=[len(compared) - 0.45, -0.65], visible=False)
+    fig.update_layout(height=130 + _ROW_PX * len(compared), showlegend=False)
+    rings = "Rings: student minus baseline, one seed each."
+    diamond = f"Diamond and bar: mean and its {first.confidence:.0%} interval."
+    grey = f"Grey: less than {first.smallest_gain * factor:g} {unit} either way, too little to matter."
+    add_notes(fig, [f"{rings} {diamond} {grey}"])
+    return apply_style(fig, theme)
+
+
+def _add_row(fig: go.Figure, verdict: Paired, row: int, *, look: Variant | None, factor: float, unit: str) -> None:
+    colour = look.color if look else BLUE
+    digits = "+.1f" if verdict.is_share else "+.3f"
+    heading = f"{display_name(verdict.student)} against {display_name(verdict.baseline)}"
+    fig.add_scatter(
+        x=[difference * factor for _, difference in verdict.differences], y=[row] * len(verdict.differences),
+        customdata=[seed for seed, _ in verdict.differences], mode="markers",
+        marker={"symbol": "circle-open", "size": 9, "color": faint(colour, 0.75), "line_width": 1.5},
+        hovertemplate=hover([("seed", "%{customdata}"), ("gain", f"%{{x:{digits}}} {unit}")], heading=heading),
+    )
+    mean, lines = verdict.delta_mean * factor, [("mean", f"%{{x:{digits}}} {unit}")]
+    interval = None
+    if verdict.ci_low is not None and verdict.ci_high is not None:
+        low, high = verdict.ci_low * factor, verdict.ci_high * factor
+        lines.append((f"{verdict.confidence:.0%} CI", f"{low:{digits}} to {high:{digits}}"))
+        interval = {
+            "type": "data", "symmetric": False, "array": [high - mean], "arrayminus": [mean - low],
+            "color": colour, "thickness": 2.5, "width": 6,
+        }
+    lines += [("seeds", f"{len(verdict.differences)}"), ("verdict", verdict.verdict)]
+    fig.add_scatter(
+        x=[mean], y=[row + 0.22], mode="markers", error_x=interval,
+        marker={"symbol": "diamond", "size": 12, "color": colour}, hovertemplate=hover(lines, heading=heading),
+    )
+
+
+def _add_zero(fig: go.Figure, first: Paired, *, factor: float, theme: Theme) -> None:
+    colours, little = THEMES[theme], first.smallest_gain * factor
+    fig.add_vrect(x0=-little, x1=little, fillcolor=faint(colours.muted, 0.12), line_width=0, layer="below")
+    fig.add_vline(x=0, line={"color": colours.muted, "width": 1}, layer="below")
+
+
+def _add_names(fig: go.Figure, compared: Sequence[Paired], *, theme: Theme) -> None:
+    """Each row's words above its dots, where they find room on a phone as well."""
+    for row, verdict in enumerate(compared):
+        student, baseline = display_name(verdict.student, 28), display_name(verdict.baseline, 28)
+        fig.add_annotation(
+            text=f"<b>{student}</b> against {baseline}: {verdict.verdict}", xref="paper", x=0, xanchor="left",
+            y=row - 0.32, yanchor="middle", font={"color": THEMES[theme].text, "size": 12},
+        )

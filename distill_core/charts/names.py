@@ -1,0 +1,47 @@
+"""Makes a user-given name safe and short for the place that shows it: plain text, Plotly or HTML, Markdown."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+LONGEST_SHOWN = 40
+UNNAMED = "(no name)"
+
+# Streamlit finds emoji, links and addresses in text after Markdown's escapes are gone; an invisible
+# word joiner keeps them from being found.
+_JOINER = "\u2060"
+_FOUND_LATER = re.compile(r"(?<=[:@])(?=\S)|(?<=www)(?=\.)", re.IGNORECASE)
+_ASCII_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+def plain_name(name: str, limit: int = LONGEST_SHOWN) -> str:
+    """At most `limit` characters on one line, without control characters or direction overrides; not escaped.
+
+    For places that show text as it is, such as table cells and terminals.
+    """
+    spaced = " ".join(name.split())
+    # Categories C*: control, invisible formatting, surrogates, private use and unassigned.
+    visible = "".join(character for character in spaced if not unicodedata.category(character).startswith("C"))
+    visible = " ".join(visible.split()) or UNNAMED
+    return visible if len(visible) <= limit else visible[: max(limit - 1, 0)].rstrip() + "…"
+
+
+def display_name(name: str, limit: int = LONGEST_SHOWN) -> str:
+    """`plain_name` for Plotly and HTML: markup shows as the characters the user wrote.
+
+    So do dollar signs, between which Plotly would see MathJax, and %{, which it would fill in a hover template.
+    """
+    escaped = html.escape(plain_name(name, limit), quote=True)
+    return escaped.replace("$", "&#36;").replace("%{", "&#37;{")
+
+
+def markdown_name(name: str, limit: int = LONGEST_SHOWN) -> str:
+    """`plain_name` for Streamlit's Markdown: no emphasis, link, colour, emoji, icon, maths or HTML comes of it."""
+    return markdown_text(plain_name(name, limit))
+
+
+def markdown_text(text: str) -> str:
+    """Any text, such as a sentence that holds names, shown by Streamlit's Markdown exactly as it is."""
+    return _ASCII_PUNCTUATION.sub(r"\\\1", _FOUND_LATER.sub(_JOINER, text))

@@ -1,0 +1,159 @@
+"""The chart that decides: accuracy against what a network costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import plotly.graph_objects as go
+
+from distill_core.charts.names import display_name
+from distill_core.charts.rows import Run
+from distill_core.charts.style import Theme, add_notes, apply_style, empty_figure, hover
+from distill_core.charts.variants import Spread, Variant, choose, spread, variants
+from distill_core.events import LatencyRow
+
+Cost = Literal["latency", "size", "macs", "parameters"]
+_LARGEST_DOT_PX, _SMALLEST_DOT_PX = 34.0, 9.0
+
+
+@dataclass(frozen=True)
+class _Dot:
+    variant: Variant
+    accuracy: Spread
+    cost: float
+    cost_high: float
+    latency: LatencyRow | None
+
+
+def tradeoff(runs: Sequence[Run], *, x: Cost, theme: Theme, batch: int = 1, threads: int = 1) -> go.Figure:
+    """Accuracy in percent against latency, size, MACs or parameters; one dot a variant, area by its parameters.
+
+    Accuracy is the mean over seeds with one standard deviation either way; latency the p50 with a whisker to the
+    p95, at exactly the given batch and threads. Variants without it are left out and counted under the chart.
+    The cost axis is logarithmic where the range exceeds tenfold.
+    """
+    found, notes = choose(variants(runs, theme))
+    trained = [(variant, accuracy) for variant in found if (accuracy := spread(run.accuracy for run in variant.runs))]
+    dots = [dot for variant, accuracy in trained if (dot := _dot(variant, accuracy, x, batch=batch, threads=threads))]
+    conditions = f"batch {batch}, {_threads(threads)}"
+    if not dots:
+        missing = f"No ONNX latency at {conditions} yet." if trained else "No run has an accuracy yet."
+        return empty_figure(missing, theme)
+    fig = go.Figure()
+    most_parameters = max(dot.variant.first.parameters for dot in dots)
+    for dot in sorted(dots, key=lambda dot: -dot.variant.first.parameters):
+        _add_dot(fig, dot, most_parameters=most_parameters, unit=_unit(x, dots))
+    costs = [dot.cost for dot in dots]
+    _cost_axis(fig, x, dots, conditions=conditions, logarithmic=max(costs) > 10 * min(costs) > 0)
+    fig.update_yaxes(title_text="Test accuracy", ticksuffix="%")
+    fig.update_layout(height=420)
+    add_notes(fig, _reading_notes(dots, x) + _left_out(len(trained) - len(dots), conditions) + notes)
+    return apply_style(fig, theme)
+
+
+def latency_conditions(runs: Iterable[Run]) -> list[tuple[int, int]]:
+    """All (batch, threads) at which any of the runs was measured, smallest first: what a page can offer."""
+    return sorted({(row.batch, row.threads) for run in runs for row in run.latency})
+
+
+def _dot(variant: Variant, accuracy: Spread, x: Cost, *, batch: int, threads: int) -> _Dot | None:
+    first = variant.first
+    row = next(
+        (row for run in variant.runs for row in run.latency if (row.batch, row.threads) == (batch, threads)), None
+    )
+    if x == "latency":
+        return _Dot(variant, accuracy, row.p50, row.p95, row) if row else None
+    cost = float({"size": first.size_bytes, "macs": first.macs, "parameters": first.parameters}[x])
+    return _Dot(variant, accuracy, cost, cost, row)
+
+
+def _unit(x: Cost, dots: Sequence[_Dot]) -> tuple[str, float]:
+    """The cost's unit and its factor, chosen for the largest."""
+    largest = max(dot.cost for dot in dots)
+    if x == "latency":
+        return "ms", 1.0
+    if x == "size":
+        return ("MB", 1e-6) if largest >= 1e6 else ("kB", 1e-3)
+    steps = [(1e9, "billion", 1e-9), (1e6, "million", 1e-6), (1e3, "thousand", 1e-3)]
+    return next(((name, factor) for least, name, factor in steps if largest >= least), ("", 1.0))
+
+
+def _cost_axis(fig: go.Figure, x: Cost, dots: Sequence[_Dot], *, conditions: str, logarithmic: bool) -> None:
+    unit, factor = _unit(x, dots)
+    title = {
+        "latency": f"ONNX latency, p50 in ms a batch ({conditions})",
+        "size": f"Weights in {unit}",
+        "macs": f"Multiply-accumulates a sample{f', {unit}' if unit else ''}",
+        "parameters": f"Parameters{f', {unit}' if unit else ''}",
+    }[x]
+    fig.update_xaxes(title_text=title, showgrid=True)
+    if not logarithmic:
+        fig.update_xaxes(rangemode="tozero")
+        return
+    low, high = (math.log10(bound(dot.cost * factor for dot in dots)) for bound in (min, max))
+    margin = 0.12 * (high - low)
+    fig.update_xaxes(type="log", range=[low - margin, high + margin], **_log_ticks(low - margin, high + margin))
+
+
+def _log_ticks(low: float, high: float) -> dict[str, list[float] | list[str]]:
+    """Ticks at 1, 2 and 5 of each decade, fewer where many decades would crowd a phone."""
+    steps = (1, 2, 5) if high - low < 2.2 else (1,)
+    values = [step * 10.0**decade for decade in range(math.floor(low), math.ceil(high) + 1) for step in steps]
+    return {"tickvals": values, "ticktext": [f"{value:,.12g}" for value in values]}
+
+
+def _add_dot(fig: go.Figure, dot: _Dot, *, most_parameters: int, unit: tuple[str, float]) -> None:
+    variant, accuracy, row = dot.variant, dot.accuracy, dot.latency
+    first = variant.first
+    share = first.parameters / most_parameters if most_parameters else 1.0
+    lines = [("accuracy", f"{accuracy.mean * 100:.1f}%" + (f" ± {accuracy.sd * 100:.1f}" if accuracy.sd else ""))]
+    lines += [("seeds", f"{accuracy.seeds}"), ("parameters", f"{first.parameters:,}"), ("MACs", f"{first.macs:,}")]
+    lines += [("weights", f"{first.size_bytes / 1000:,.1f} kB"), ("network", display_name(first.architecture))]
+    if row is not None:
+        lines += [
+            ("p50", f"{row.p50:.3g} ms"), ("p95", f"{row.p95:.3g} ms"), ("batch", f"{row.batch}"),
+            ("threads", _threads(row.threads)), ("provider", display_name(row.provider)),
+            ("machine", display_name(row.machine)),
+        ]
+    whisker = {"type": "data", "color": variant.color, "thickness": 1.5, "width": 4}
+    above = (dot.cost_high - dot.cost) * unit[1]
+    to_p95 = {**whisker, "array": [above], "arrayminus": [0.0], "symmetric": False, "thickness": 1}
+    fig.add_scatter(
+        x=[dot.cost * unit[1]], y=[accuracy.mean * 100], mode="markers", name=variant.name, legendgroup=variant.group,
+        error_y={**whisker, "array": [accuracy.sd * 100]} if accuracy.sd else None,
+        error_x=to_p95 if above else None,
+        marker={
+            "color": variant.color, "symbol": variant.symbol, "opacity": 0.85,
+            "size": max(_LARGEST_DOT_PX * math.sqrt(share), _SMALLEST_DOT_PX),
+        },
+        hovertemplate=hover(lines, heading="%{fullData.name}"),
+    )
+
+
+def _reading_notes(dots: Sequence[_Dot], x: Cost) -> list[str]:
+    notes = ["Dot area: parameters."]
+    if any(dot.accuracy.sd for dot in dots):
+        notes.append("Bars up and down: one standard deviation over seeds.")
+    rows = [dot.latency for dot in dots if dot.latency is not None]
+    if x == "latency":
+        notes.append("Whisker to the right: p95.")
+        places = {(row.machine, row.provider) for row in rows}
+        if len(places) > 1:
+            notes.append("Measured on different machines or providers: compare latencies with care.")
+        else:
+            machine, provider = places.pop()
+            notes.append(f"Measured on {display_name(machine, 80)}, {display_name(provider)}.")
+    return [" ".join(notes)]
+
+
+def _left_out(count: int, conditions: str) -> list[str]:
+    if not count:
+        return []
+    return [f"{count} without an ONNX latency at {conditions} {'is' if count == 1 else 'are'} left out."]
+
+
+def _threads(threads: int) -> str:
+    return f"{threads} thread{'' if threads == 1 else 's'}"

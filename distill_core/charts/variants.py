@@ -1,0 +1,160 @@
+"""Groups runs into variants, the series of every chart, and gives each the same look everywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import TypedDict
+
+from distill_core.charts.names import display_name
+from distill_core.charts.rows import Run
+from distill_core.charts.style import BLUE, GREEN, GREY, MOST_SERIES, ORANGE, PURPLE, SKY, THEMES, VERMILLION, Theme
+from distill_core.events import Role
+
+INK = "ink"
+"""Stands for the theme's text colour: Okabe and Ito's black, which would vanish on a dark page."""
+
+_ROLES: tuple[Role, ...] = ("teacher", "baseline", "student", "compressed")
+_FIRST: dict[Role, str] = {"teacher": INK, "baseline": VERMILLION, "student": BLUE, "compressed": GREEN}
+# What a role's further variants get; kin of the role's colour first, other roles' own colours last.
+_FURTHER: dict[Role, tuple[str, ...]] = {
+    "teacher": (GREY, PURPLE, SKY, ORANGE, GREEN, BLUE, VERMILLION),
+    "baseline": (ORANGE, PURPLE, GREY, SKY, GREEN, BLUE, INK),
+    "student": (SKY, PURPLE, GREEN, GREY, ORANGE, VERMILLION, INK),
+    "compressed": (PURPLE, GREY, SKY, ORANGE, BLUE, VERMILLION, INK),
+}
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+_ROLE_DASH: dict[Role, int] = {"teacher": 2, "baseline": 1, "student": 0, "compressed": 3}
+_SYMBOLS: dict[Role, tuple[str, ...]] = {
+    "teacher": ("diamond", "diamond-tall", "diamond-wide"),
+    "baseline": ("square", "cross", "x", "pentagon"),
+    "student": ("circle", "triangle-up", "triangle-down", "hexagon", "star"),
+    "compressed": ("triangle-left", "triangle-right", "hourglass", "bowtie"),
+}
+
+
+class SeriesStyle(TypedDict):
+    """How a run is drawn, as JSON; `group` is the same for all seeds of a variant, `name` is escaped."""
+
+    color: str
+    dash: str
+    symbol: str
+    name: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """All seeds of one rival of one experiment."""
+
+    group: str
+    role: Role
+    name: str
+    runs: tuple[Run, ...]
+    color: str
+    dash: str
+    symbol: str
+
+    @property
+    def style(self) -> SeriesStyle:
+        return {"color": self.color, "dash": self.dash, "symbol": self.symbol, "name": self.name, "group": self.group}
+
+    @property
+    def first(self) -> Run:
+        return self.runs[0]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and extent over seeds; `sd` (n-1) is None below two seeds."""
+
+    mean: float
+    low: float
+    high: float
+    sd: float | None
+    seeds: int
+
+
+def variants(runs: Iterable[Run], theme: Theme) -> tuple[Variant, ...]:
+    """The rivals among the runs: teachers, baselines, students, compressed, each in the order given.
+
+    A variant whose runs all belong to an earlier or larger one as well (experiments that reuse each other's runs)
+    appears once. Every variant's colour, dash and symbol together are its own; colours repeat after the eighth.
+    """
+    groups: dict[tuple[str, Role, str], dict[str, Run]] = {}
+    for run in runs:
+        groups.setdefault((run.experiment_id, run.role, run.name), {})[run.run_id] = run
+    kept = [(key, tuple(members.values())) for key, members in groups.items() if not _is_covered(key, groups)]
+    kept.sort(key=lambda item: _ROLES.index(item[0][1]))
+    several = len({key[0] for key, _ in kept}) > 1
+    result: list[Variant] = []
+    for (experiment_id, role, name), members in kept:
+        number = sum(variant.role == role for variant in result)
+        used = {variant.color for variant in result} | {_ink(_FIRST[key[1]], theme) for key, _ in kept}
+        dash, symbol = _marks(role, number)
+        result.append(
+            Variant(
+                group=f"{experiment_id}/{role}/{name}", role=role, runs=members,
+                name=_shown(name, members[0].experiment_name if several else ""),
+                color=_ink(_FIRST[role], theme) if number == 0 else _further(role, number, used, theme),
+                dash=dash, symbol=symbol,
+            )
+        )
+    return tuple(result)
+
+
+def series_styles(runs: Iterable[Run], theme: Theme) -> dict[str, SeriesStyle]:
+    """The look of every run by its id: the same colours, dashes and symbols as in all the other charts."""
+    everything = list(runs)
+    by_group = {run.run_id: variant.style for variant in variants(everything, theme) for run in variant.runs}
+    return {run.run_id: by_group[run.run_id] for run in everything}
+
+
+def choose(found: Sequence[Variant]) -> tuple[tuple[Variant, ...], list[str]]:
+    """The first eight variants, and a note that tells of any more."""
+    if len(found) <= MOST_SERIES:
+        return tuple(found), []
+    more = len(found) - MOST_SERIES
+    return tuple(found[:MOST_SERIES]), [f"{more} more not shown: at most {MOST_SERIES} fit one chart."]
+
+
+def spread(values: Iterable[float | None]) -> Spread | None:
+    """Mean and extent of the finite values; None if there are none."""
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    if not finite:
+        return None
+    sd = stdev(finite) if len(finite) > 1 else None
+    return Spread(mean=fmean(finite), low=min(finite), high=max(finite), sd=sd, seeds=len(finite))
+
+
+def _is_covered(key: tuple[str, Role, str], groups: dict[tuple[str, Role, str], dict[str, Run]]) -> bool:
+    mine, before = groups[key].keys(), True
+    for other, members in groups.items():
+        if other == key:
+            before = False
+        elif mine <= members.keys() and (before or len(members) > len(mine)):
+            return True
+    return False
+
+
+def _shown(name: str, experiment_name: str) -> str:
+    if not experiment_name:
+        return display_name(name)
+    return f"{display_name(name, 28)} · {display_name(experiment_name, 28)}"
+
+
+def _ink(colour: str, theme: Theme) -> str:
+    return THEMES[theme].text if colour == INK else colour
+
+
+def _further(role: Role, number: int, used: set[str], theme: Theme) -> str:
+    preferred = [_ink(colour, theme) for colour in _FURTHER[role]]
+    return next((colour for colour in preferred if colour not in used), preferred[number % len(preferred)])
+
+
+def _marks(role: Role, number: int) -> tuple[str, str]:
+    """Dash and symbol of a role's number-th variant; with the colour they repeat only after dozens."""
+    symbols = _SYMBOLS[role]
+    return _DASHES[(_ROLE_DASH[role] + number) % len(_DASHES)], symbols[number % len(symbols)]

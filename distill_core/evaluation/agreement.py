@@ -1,0 +1,37 @@
+"""How closely a student follows its teacher, whether or not the teacher is right."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from distill_core.evaluation.probabilities import Logits, as_logits, log_softmax
+
+
+def agreement(student_logits: ArrayLike, teacher_logits: ArrayLike) -> float:
+    """Share of samples, 0..1, on which both name the same class. Shapes: both [N,K]."""
+    student, teacher = _both(student_logits, teacher_logits)
+    if np.isnan(student).any() or np.isnan(teacher).any():
+        return float("nan")
+    return float((student.argmax(axis=1) == teacher.argmax(axis=1)).mean())
+
+
+def teacher_kl(student_logits: ArrayLike, teacher_logits: ArrayLike) -> float:
+    """Mean over the samples of KL(teacher || student) at temperature 1, in nats. Shapes: both [N,K].
+
+    It favours distilled students by construction; judge by accuracy and NLL, and read this as fidelity
+    (Stanton et al. 2021, https://arxiv.org/abs/2106.05945).
+    """
+    student, teacher = (log_softmax(logits) for logits in _both(student_logits, teacher_logits))
+    # A probability that underflows to 0 adds nothing, however unlikely the student finds the class.
+    weights = np.exp(teacher)
+    terms = np.zeros_like(weights)
+    np.multiply(weights, teacher - student, out=terms, where=weights != 0)
+    return float(terms.sum(axis=1).mean())
+
+
+def _both(student_logits: ArrayLike, teacher_logits: ArrayLike) -> tuple[Logits, Logits]:
+    student, teacher = as_logits(student_logits), as_logits(teacher_logits)
+    if student.shape != teacher.shape:
+        raise ValueError(f"student logits have shape {student.shape}, the teacher's {teacher.shape}; expected the same")
+    return student, teacher

@@ -1,0 +1,204 @@
+"""What the preview process answers with torch: the catalogue, the deep check, and figures of untrained networks."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from distill_core.deployment.latency import measure
+from distill_core.deployment.machine import machine_name
+from distill_core.deployment.onnx_export import export_onnx
+from distill_core.deployment.profile import Profile, profile
+from distill_core.errors import HelperUnavailable
+from distill_core.events import LatencyRow
+from distill_core.folders import Home
+from distill_core.pipeline import Checked, deep_check, installed_catalogue
+from distill_core.plan import digest
+from distill_core.spec import Choice, ExperimentSpec, parse_spec
+from distill_core.training.timing import estimate_seconds
+
+BUSY_REASON = "a training is running; measured when the device is free"
+WARM_UP, REPEATS, LONGEST_SECONDS = 10, 100, 0.5
+_MOST_REMEMBERED = 256
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """What is known of one architecture on one shape of image; `latency` None: not measured yet."""
+
+    profile: Profile
+    onnx_size_bytes: int
+    latency: tuple[LatencyRow, ...] | None
+
+
+class PreviewAnswers:
+    """Remembers figures of networks and time estimates, so that moving a slider measures nothing again."""
+
+    def __init__(self, home: Home) -> None:
+        self._cache = home.cache
+        self._machine = machine_name()
+        self._figures: dict[str, _Figures] = {}
+        self._estimates: dict[str, dict[str, float]] = {}
+
+    def catalogue(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
+        """Every entry of this installation, as JSON."""
+        return installed_catalogue().to_json()
+
+    def check(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
+        """The completed spec and what it will run on. Raises SpecError, DataError or DeviceError."""
+        return _summary(self._checked(request, gone)) | {"ok": True}
+
+    def profile(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
+        """Figures of the teacher and each student architecture, untrained, and an estimate of the time.
+
+        With `busy` nothing is measured: beside a training, latency would be wrong. `reused` names runs that will not
+        be trained again. Raises SpecError, DataError or DeviceError.
+        """
+        checked, busy = self._checked(request, gone), bool(request.get("busy", False))
+        students = _by_architecture(checked)
+        teacher = checked.spec.teacher.architecture
+        figures = self._measured(checked, [teacher, *(choice for choice, _ in students)], busy=busy)
+        teacher_figures = figures[self._key(checked, teacher)]
+        networks = [self._network("teacher", "teacher", [], teacher, teacher_figures, teacher_figures)]
+        for choice, names in students:
+            name = _describe(choice, checked)
+            found = figures[self._key(checked, choice)]
+            networks.append(self._network("student", name, names, choice, found, teacher_figures))
+        reused = frozenset(str(run_id) for run_id in request.get("reused", ()))
+        return _summary(checked) | {
+            "networks": networks,
+            "estimate_seconds": self._estimate(checked, reused, gone, busy=busy),
+            "warnings": [*checked.data.notes, *_warnings(networks, busy=busy)],
+        }
+
+    def _checked(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> Checked:
+        # A page whose form changed again does not wait for the old answer.
+        if gone():
+            raise HelperUnavailable("The request was given up before its turn came.")
+        return deep_check(parse_spec(request.get("spec")), cache=self._cache)
+
+    def _key(self, checked: Checked, choice: Choice) -> str:
+        return digest([choice.model_dump(mode="json"), list(checked.data.shape), checked.data.classes])
+
+    def _measured(self, checked: Checked, choices: Sequence[Choice], *, busy: bool) -> dict[str, _Figures]:
+        """Figures of every choice by key; what is not yet known is exported and measured now, side by side."""
+        by_key = {self._key(checked, choice): choice for choice in choices}
+        lacking = {
+            key: choice for key, choice in by_key.items()
+            if key not in self._figures or (self._figures[key].latency is None and not busy)
+        }
+        data = checked.data
+        with tempfile.TemporaryDirectory(prefix="distill-preview-") as folder:
+            paths = {key: Path(folder) / f"{key}.onnx" for key in lacking}
+            for key, choice in lacking.items():
+                network = _as_if_trained(checked.network(choice, seed=0))
+                size = export_onnx(network, paths[key], shape=data.shape, mean=data.mean, std=data.std)
+                self._figures[key] = _Figures(profile(network, shape=data.shape), size, None)
+            if paths and not busy:
+                rows = measure(
+                    paths, batches=(1,), threads=(1,), warmup=WARM_UP, repeats=REPEATS, shape=data.shape,
+                    machine=self._machine, longest_seconds=LONGEST_SECONDS,
+                )
+                for key, latency in rows.items():
+                    known = self._figures[key]
+                    self._figures[key] = _Figures(known.profile, known.onnx_size_bytes, latency)
+        result = {key: self._figures[key] for key in by_key}
+        _forget_oldest(self._figures)
+        return result
+
+    def _network(
+        self, role: str, name: str, students: Sequence[str], choice: Choice, figures: _Figures, teacher: _Figures
+    ) -> dict[str, Any]:
+        latency = figures.latency
+        return {
+            "role": role, "name": name, "students": list(students), "architecture": choice.name,
+            "params": choice.params,
+            "parameters": figures.profile.parameters, "macs": figures.profile.macs,
+            "size_bytes": figures.profile.size_bytes,
+            "compression_ratio": teacher.profile.parameters / max(figures.profile.parameters, 1),
+            "onnx_size_bytes": figures.onnx_size_bytes,
+            "latency": None if latency is None else [row.model_dump(mode="json") for row in latency],
+            "latency_reason": BUSY_REASON if latency is None else "",
+        }
+
+    def _estimate(
+        self, checked: Checked, reused: frozenset[str], gone: Callable[[], bool], *, busy: bool
+    ) -> dict[str, float]:
+        key = digest([_what_takes_time(checked.spec), checked.fingerprint, checked.device_kind, sorted(reused), busy])
+        if key not in self._estimates:
+            found = estimate_seconds(checked, should_stop=gone, skip=reused)
+            if gone():
+                raise HelperUnavailable("The request was given up before its answer was ready.")
+            self._estimates[key] = found
+            _forget_oldest(self._estimates)
+        return self._estimates[key]
+
+
+def _summary(checked: Checked) -> dict[str, Any]:
+    return {
+        "spec": checked.spec.to_json(), "fingerprint": checked.fingerprint, "device_kind": checked.device_kind,
+        "counts": checked.counts, "shape": list(checked.data.shape), "class_names": list(checked.data.class_names),
+        "notes": list(checked.data.notes),
+        "runs": [
+            {"run_id": run.run_id, "role": run.role, "name": run.name, "seed": run.seed} for run in checked.plan.runs
+        ],
+    }
+
+
+def _by_architecture(checked: Checked) -> list[tuple[Choice, list[str]]]:
+    """Each distinct student architecture, with the names of the variants that use it."""
+    found: dict[str, tuple[Choice, list[str]]] = {}
+    for run in checked.plan.cohorts[0].runs:
+        found.setdefault(run.architecture.model_dump_json(), (run.architecture, []))[1].append(run.name)
+    return list(found.values())
+
+
+def _describe(choice: Choice, checked: Checked) -> str:
+    """Title and the parameters that differ from the defaults, so that two widths can be told apart."""
+    entry = checked.catalogue.architectures[choice.name]
+    usual = entry.params().model_dump(mode="json")
+    changed = [f"{name} {value}" for name, value in choice.params.items() if usual.get(name) != value]
+    return f"{entry.title}, {', '.join(changed)}" if changed else str(entry.title)
+
+
+def _as_if_trained(network: nn.Module) -> nn.Module:
+    """No tensor all zero: the exporter drops zero biases, which a trained network does not have."""
+    with torch.no_grad():
+        for tensor in (*network.parameters(), *network.buffers()):
+            if tensor.is_floating_point() and not tensor.any():
+                tensor.fill_(1e-3)
+    return network
+
+
+def _what_takes_time(spec: ExperimentSpec) -> dict[str, Any]:
+    """The spec without what costs no time: names, weights, temperatures, learning rates, which seeds."""
+    content = spec.to_json()
+    for student in content["students"]:
+        del student["name"]
+        student["terms"] = sorted(term["loss"]["name"] for term in student["terms"] if term["weight"] > 0)
+    for training in (content["teacher"]["training"], content["student_training"]):
+        training["optimizer"] = training["optimizer"]["kind"]
+    content["seeds"] = len(content["seeds"])
+    return {name: value for name, value in content.items() if name not in ("name", "shows")}
+
+
+def _warnings(networks: Sequence[Mapping[str, Any]], *, busy: bool) -> list[str]:
+    found = [
+        f"{network['name']} has no fewer parameters than the teacher; nothing is compressed."
+        for network in networks
+        if network["role"] == "student" and network["compression_ratio"] <= 1
+    ]
+    if busy:
+        found.append("A training is running, so the estimated time is longer than it will be on a free machine.")
+    return found
+
+
+def _forget_oldest(remembered: dict[str, Any]) -> None:
+    while len(remembered) > _MOST_REMEMBERED:
+        del remembered[next(iter(remembered))]

@@ -1,0 +1,215 @@
+"""One experiment end to end: check, teacher, cohorts, export, latency; every figure leaves as an event."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from distill_core.deployment.profile import Profile, profile
+from distill_core.errors import Diverged
+from distill_core.events import DataLoaded, Emit, EpochEnded, Event, Noted, RunChanged, RunDeclared, StepChanged, WorkerEnded
+from distill_core.folders import ExperimentFolder, read_json, write_json
+from distill_core.pipeline.keeping import Keeper
+from distill_core.plan import PlannedRun
+from distill_core.pipeline.shipping import ship
+from distill_core.spec import ExperimentSpec
+from distill_core.training.assembly import student_cohort, teacher_cohort
+from distill_core.training.cohort import Surroundings
+from distill_core.training.preparation import Checked, deep_check
+from distill_core.training.threads import calibrate_threads
+
+
+@dataclass
+class Context:
+    """What the steps of one experiment share."""
+
+    folder: ExperimentFolder
+    emit: Emit
+    should_stop: Callable[[], bool]
+    clock: Callable[[], float]
+    reuse: Mapping[str, str]
+    request: Mapping[str, Any]
+    profiles: dict[str, Profile] = field(default_factory=dict)
+
+    @property
+    def may_train(self) -> bool:
+        return bool(self.request.get("train", True))
+
+    def step(self, name: str, title: str, state: Any, *, done: int = 0, total: int = 0) -> None:
+        self.emit(StepChanged(at=self.clock(), step=name, title=title, state=state, done=done, total=total))
+
+
+def run_experiment(
+    spec: ExperimentSpec, folder: ExperimentFolder, *, cache: Path, reuse: Mapping[str, str],
+    request: Mapping[str, Any], emit: Emit, should_stop: Callable[[], bool], clock: Callable[[], float],
+    threads: int = 1,
+) -> WorkerEnded:
+    """Run what is not yet finished in the folder, so that resuming is running once more.
+
+    `reuse` maps run digests to folders of finished runs; `threads` is the most to use.
+    Raises LabError for what a user can mend.
+    """
+    context = Context(folder=folder, emit=emit, should_stop=should_stop, clock=clock, reuse=reuse, request=request)
+    checked = deep_check(spec, cache=cache)
+    keeper = Keeper(checked, folder, emit=emit, clock=clock)
+    _announce(checked, context)
+    _choose_threads(checked, folder, most=threads, around=_surroundings(context, keeper, "teacher", ""))
+    teacher = _teacher(checked, context, keeper)
+    if teacher is None:
+        return WorkerEnded(at=clock(), outcome="cancelled", reason="Stopped before the teacher was ready.")
+    whole = _cohorts(checked, context, keeper, teacher)
+    ship(checked, folder, keeper, request=request, emit=emit, should_stop=should_stop, clock=clock)
+    if not whole or should_stop():
+        return WorkerEnded(at=clock(), outcome="cancelled", reason="Stopped; what was trained so far is kept and can be resumed.")
+    failed = [run for run in checked.plan.runs if keeper.state(run.run_id) == "diverged"]
+    if failed:
+        names = ", ".join(f"{run.name} (seed {run.seed})" for run in failed[:3]) + (" and more" if len(failed) > 3 else "")
+        raise Diverged(
+            f"{len(failed)} of {len(checked.plan.runs)} runs diverged: {names}. Their last good epoch is kept; lower the "
+            "learning rate or the weights."
+        )
+    return WorkerEnded(at=clock(), outcome="succeeded")
+
+
+def _announce(checked: Checked, context: Context) -> None:
+    """Tell what the data are and which runs will be made, all at once, so that the page shows what waits."""
+    data, clock = checked.data, context.clock
+    np.save(context.folder.test_labels, data.test_labels.numpy())
+    context.emit(
+        DataLoaded(
+            at=clock(), class_names=data.class_names, shape=data.shape, train=len(data.train_labels),
+            validation=len(checked.split.validation), test=len(data.test_labels), notes=data.notes,
+        )
+    )
+    for note in data.notes:
+        context.emit(Noted(at=clock(), text=note, level="warning"))
+    spec = checked.spec
+    for run in checked.plan.runs:
+        figures = _profile(checked, context, run)
+        training = spec.teacher.training if run.role == "teacher" else spec.student_training
+        teacher_terms = tuple(
+            term.loss.name for term in run.terms
+            if term.weight > 0 and "teacher" in checked.catalogue.losses[term.loss.name].traits
+        )
+        context.emit(
+            RunDeclared(
+                at=clock(), run_id=run.run_id, role=run.role, name=run.name, seed=run.seed,
+                architecture=run.architecture.name, parameters=figures.parameters, macs=figures.macs,
+                size_bytes=figures.size_bytes, teacher_terms=teacher_terms, epochs=training.epochs,
+                samples_seen=checked.samples_seen(run),
+            )
+        )
+    context.step("teacher", "Teacher", "waiting")
+    for cohort in checked.plan.cohorts:
+        context.step(f"cohort:{cohort.seed}", f"Students, seed {cohort.seed}", "waiting")
+    context.step("export", "ONNX export and parity", "waiting")
+    context.step("latency", "ONNX latency", "waiting")
+
+
+def _profile(checked: Checked, context: Context, run: PlannedRun) -> Profile:
+    key = run.architecture.model_dump_json()
+    if key not in context.profiles:
+        context.profiles[key] = profile(checked.network(run.architecture, seed=0), shape=checked.data.shape)
+    return context.profiles[key]
+
+
+def _choose_threads(checked: Checked, folder: ExperimentFolder, *, most: int, around: Surroundings) -> None:
+    """Time the teacher's steps once; a resumed worker uses the same count, for the same rounding."""
+    if folder.calibration.exists():
+        torch.set_num_threads(int(read_json(folder.calibration)["threads"]))
+        return
+    if checked.device.type == "cuda" or most <= 1:
+        threads = 1
+        torch.set_num_threads(threads)
+    else:
+        quiet = Surroundings(
+            emit=lambda event: None, should_stop=lambda: False, clock=lambda: 0.0, folder_of=around.folder_of,
+            on_end=lambda candidate: None, on_progress=lambda done, total: None,
+        )
+        cohort = teacher_cohort(checked, quiet)
+        steps = iter(range(1_000_000))
+        threads = calibrate_threads(lambda: cohort.train_step(next(steps)), most=most)
+    write_json(folder.calibration, {"threads": threads, "most": most})
+
+
+def _surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Surroundings:
+    def emit(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            keeper.remember(event)
+        context.emit(event)
+
+    return Surroundings(
+        emit=emit, should_stop=context.should_stop, clock=context.clock, folder_of=context.folder.run,
+        on_end=keeper.keep,
+        on_progress=lambda done, total: context.step(step, title, "running", done=done, total=total),
+    )
+
+
+def _teacher(checked: Checked, context: Context, keeper: Keeper) -> nn.Module | None:
+    """The trained teacher in eval mode, or None if a stop came first. Raises Diverged without a usable one."""
+    run = checked.plan.teacher
+    if not _have(run, context, keeper):
+        if not context.may_train:
+            return None
+        context.step("teacher", "Teacher", "running")
+        context.emit(RunChanged(at=context.clock(), run_id=run.run_id, state="training"))
+        cohort = teacher_cohort(checked, _surroundings(context, keeper, "teacher", "Teacher"))
+        cohort.fit()
+        total = cohort.epochs * cohort.steps_per_epoch
+        state = keeper.state(run.run_id)
+        if state == "stopped":
+            context.step("teacher", "Teacher", "waiting", done=cohort.candidates[0].progress.step, total=total)
+            return None
+        context.step("teacher", "Teacher", "finished", done=total, total=total)
+        if state == "diverged":
+            raise Diverged("The teacher's loss became NaN or infinite; its last good epoch is kept. Lower its learning rate.")
+    else:
+        context.step("teacher", "Teacher", "finished")
+    return keeper.network(run)
+
+
+def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Module) -> bool:
+    """Train every cohort that is not finished; False if a stop came first."""
+    for cohort in checked.plan.cohorts:
+        name, title = f"cohort:{cohort.seed}", f"Students, seed {cohort.seed}"
+        missing = [run for run in cohort.runs if not _have(run, context, keeper)]
+        if missing and (context.should_stop() or not context.may_train):
+            return False
+        total = 0
+        if missing:
+            context.step(name, title, "running")
+            for run in missing:
+                context.emit(RunChanged(at=context.clock(), run_id=run.run_id, state="training"))
+            training = student_cohort(checked, missing, teacher, _surroundings(context, keeper, name, title))
+            training.fit()
+            total = training.epochs * training.steps_per_epoch
+            if any(keeper.state(run.run_id) == "stopped" for run in missing):
+                done = min(candidate.progress.step for candidate in training.candidates)
+                context.step(name, title, "waiting", done=done, total=total)
+                return False
+        context.step(name, title, "finished", done=total, total=total)
+    return True
+
+
+def _have(run: PlannedRun, context: Context, keeper: Keeper) -> bool:
+    """Whether a run is finished here, or elsewhere and now copied here; tells its figures again if so."""
+    folder = context.folder.run(run.run_id)
+    source = context.reuse.get(run.run_id)
+    if not folder.result.exists() and source and (Path(source) / folder.result.name).exists():
+        shutil.copytree(
+            source, folder.path, dirs_exist_ok=True, copy_function=shutil.copy2,
+            ignore=lambda _, names: [name for name in names if name not in keeper.reusable],
+        )
+        origin = Path(source).parent.parent.name
+        write_json(folder.result, read_json(folder.result) | {"reused_from": origin})
+    if not folder.result.exists() or keeper.state(run.run_id) == "stopped":
+        return False
+    keeper.tell(run)
+    return True

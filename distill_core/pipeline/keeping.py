@@ -1,0 +1,111 @@
+"""Keeps the outcome of each run: weights, test logits, figures and curve, in the run's folder."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file, save
+from torch import nn
+
+from distill_core.evaluation.figures import evaluate
+from distill_core.events import Emit, EpochEnded, RunChanged, RunFinished, RunState, read_events, to_plain
+from distill_core.folders import ExperimentFolder, read_json, write_bytes, write_json
+from distill_core.plan import PlannedRun
+from distill_core.training.assembly import load_network
+from distill_core.training.candidate import Candidate
+from distill_core.training.cohort import predict
+from distill_core.training.preparation import Checked
+
+
+class Keeper:
+    """Writes and reads the run folders of one experiment."""
+
+    def __init__(self, checked: Checked, folder: ExperimentFolder, *, emit: Emit, clock: Callable[[], float]) -> None:
+        self.checked, self.folder, self.emit, self.clock = checked, folder, emit, clock
+        self.labels = checked.data.test_labels.numpy()
+        self._curves: dict[str, dict[int, EpochEnded]] = {}
+        # A resumed run's curve began in an earlier process.
+        for event, _ in read_events(folder.events):
+            if isinstance(event, EpochEnded):
+                self.remember(event)
+
+    @property
+    def reusable(self) -> frozenset[str]:
+        """Names of the files that another experiment may take over."""
+        run = self.folder.run("any")
+        return frozenset(path.name for path in (run.model, run.result, run.test_logits, run.onnx, run.onnx_result, run.test_samples))
+
+    def remember(self, event: EpochEnded) -> None:
+        self._curves.setdefault(event.run_id, {})[event.epoch] = event
+
+    def state(self, run_id: str) -> RunState | None:
+        """How a run ended, or None while it has not."""
+        path = self.folder.run(run_id).result
+        return read_json(path)["state"] if path.exists() else None
+
+    def network(self, run: PlannedRun) -> nn.Module:
+        """The kept network, in eval mode on the experiment's device."""
+        return load_network(self.checked, run, load_file(self.folder.run(run.run_id).model))
+
+    def logits(self, run_id: str) -> np.ndarray | None:
+        """Test logits float32 [N,K] of a kept run."""
+        path = self.folder.run(run_id).test_logits
+        return np.load(path) if path.exists() else None
+
+    def keep(self, candidate: Candidate) -> None:
+        """Evaluate an ended run on the test data, keep everything, and tell its figures."""
+        run, stop = candidate.run, candidate.progress.stop
+        assert stop is not None
+        place = self.folder.run(run.run_id)
+        usable = candidate.best.epoch > 0 or stop.state == "stopped"
+        if usable:
+            logits = predict(candidate.model, self.checked.data.test_images, candidate.stream.normalise)
+            buffer = io.BytesIO()
+            np.save(buffer, logits.float().cpu().numpy())
+            state = {name: value.detach().cpu().contiguous().clone() for name, value in candidate.model.state_dict().items()}
+            write_bytes(place.model, save(state))
+            write_bytes(place.test_logits, buffer.getvalue())
+        write_json(
+            place.result,
+            {
+                "state": stop.state, "stop_rule": stop.rule, "best_epoch": candidate.best.epoch,
+                "stopped_epoch": candidate.progress.epoch, "seconds": candidate.progress.seconds,
+                "curve": [to_plain(event) for _, event in sorted(self._curves.get(run.run_id, {}).items())],
+            },
+        )
+        if stop.state == "finished":
+            # Only resuming needs it, and a finished run is not resumed; a diverged one may be inspected.
+            place.checkpoint.unlink(missing_ok=True)
+        self.tell(run)
+
+    def tell(self, run: PlannedRun) -> None:
+        """Emit the figures of a kept run, and its curve if it was trained elsewhere."""
+        result: dict[str, Any] = read_json(self.folder.run(run.run_id).result)
+        origin = result.get("reused_from", "")
+        if origin:
+            self.emit(RunChanged(at=self.clock(), run_id=run.run_id, state="reused", reused_from=origin))
+            for point in result["curve"]:
+                event = EpochEnded.model_validate(point)
+                if run.run_id not in self._curves or event.epoch not in self._curves[run.run_id]:
+                    self.remember(event)
+                    self.emit(event)
+        logits, nan = self.logits(run.run_id), float("nan")
+        common: dict[str, Any] = {
+            "at": self.clock(), "run_id": run.run_id, "state": "reused" if origin else result["state"],
+            **{name: result[name] for name in ("best_epoch", "stopped_epoch", "stop_rule", "seconds")},
+        }
+        if logits is None:
+            self.emit(RunFinished(**common, accuracy=nan, nll=nan, ece=nan))
+            return
+        teacher = None if run.role == "teacher" else self.logits(self.checked.plan.teacher.run_id)
+        figures = evaluate(logits, self.labels, teacher)
+        self.emit(
+            RunFinished(
+                **common, accuracy=figures.accuracy, nll=figures.nll, ece=figures.ece, agreement=figures.agreement,
+                teacher_kl=figures.teacher_kl, per_class=tuple(float(value) for value in figures.per_class),
+                confusion=tuple(tuple(int(count) for count in row) for row in figures.confusion),
+            )
+        )

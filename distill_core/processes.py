@@ -1,0 +1,109 @@
+"""Which process is which: stamps of pid and start, liveness, and locks that die with their holder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from distill_core.folders import read_json, write_json
+
+_probing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a worker leaves in its folder before anything slow.
+
+    `identity` names the process for as long as the machine is up; a pid alone is given out again.
+    `events_offset` is the length of events.jsonl when the worker began, in bytes: later events are its own.
+    """
+
+    pid: int
+    start_time: float
+    identity: str
+    attempt: int
+    events_offset: int
+
+
+def identity_of(pid: int) -> str | None:
+    """A name no other process of this boot has; None if there is no such process or it is a zombie.
+
+    On Linux from /proc, which a change of the clock does not touch; elsewhere the start time.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
+        return None if Path("/proc/self/stat").exists() else _identity_by_start_time(pid)
+    # The command may hold spaces and brackets; state and start (in ticks since boot) come after it.
+    fields = stat[stat.rindex(")") + 2 :].split()
+    if fields[0] in "ZX":
+        return None
+    return f"{_boot_id()}:{pid}:{fields[19]}"
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return "boot"
+
+
+def _identity_by_start_time(pid: int) -> str | None:
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else f"{pid}:{process.create_time():.2f}"
+    except psutil.Error:
+        return None
+
+
+def write_stamp(path: Path, *, attempt: int, events_offset: int) -> Stamp:
+    """Stamp this process."""
+    pid = os.getpid()
+    identity = identity_of(pid)
+    assert identity is not None, "a process that runs is alive"
+    stamp = Stamp(pid, psutil.Process().create_time(), identity, attempt, events_offset)
+    write_json(path, asdict(stamp))
+    return stamp
+
+
+def read_stamp(path: Path) -> Stamp | None:
+    """None if there is no stamp, or it is damaged: then nobody can be found by it."""
+    try:
+        return Stamp(**read_json(path))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def is_alive(stamp: Stamp) -> bool:
+    return identity_of(stamp.pid) == stamp.identity
+
+
+def hold(path: Path) -> IO[str] | None:
+    """Lock a file until the returned handle is closed or the process ends; None if another process has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def is_held(path: Path) -> bool:
+    """Whether another process holds the lock. Not for the holder: closing any handle would release its own lock."""
+    if not path.exists():
+        return False
+    with _probing, path.open("r") as file:
+        try:
+            # A shared lock, so that probes of several processes do not meet each other as holders.
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

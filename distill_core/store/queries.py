@@ -1,0 +1,198 @@
+"""Reads of the index: rows in, frozen views out; no query a row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, func, or_, select
+
+from distill_core.events import LatencyRow, State
+from distill_core.spec import ExperimentSpec
+from distill_core.store.schema import epochs, experiments, notes, runs, steps, workers
+from distill_core.store.views import (
+    EpochRow,
+    ExperimentRow,
+    ExperimentView,
+    NoteRow,
+    RunRow,
+    StepRow,
+    WorkerRow,
+)
+
+# A run of these states needs no further work.
+DONE = ("finished", "reused", "diverged")
+_LISTED = tuple(column for column in experiments.c if column.name != "spec")
+
+
+def experiment_rows(
+    connection: Connection, *, limit: int, offset: int, search: str, states: Collection[State], include_deleted: bool
+) -> list[ExperimentRow]:
+    """Newest first."""
+    statement = (
+        select(*_LISTED, workers.c.device)
+        .outerjoin(workers, workers.c.experiment_id == experiments.c.experiment_id)
+        .where(*_conditions(search=search, states=states, include_deleted=include_deleted))
+        .order_by(experiments.c.created_at.desc(), experiments.c.experiment_id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    return _with_counts(connection, connection.execute(statement).mappings().all())
+
+
+def active_rows(connection: Connection, states: Collection[State]) -> list[ExperimentRow]:
+    """Experiments in the given states, the longest in the queue first; deleted ones too."""
+    statement = (
+        select(*_LISTED, workers.c.device)
+        .outerjoin(workers, workers.c.experiment_id == experiments.c.experiment_id)
+        .where(experiments.c.state.in_(states))
+        .order_by(experiments.c.queued_at, experiments.c.experiment_id)
+    )
+    return _with_counts(connection, connection.execute(statement).mappings().all())
+
+
+def count_by_state(connection: Connection, *, search: str, include_deleted: bool) -> dict[str, int]:
+    statement = (
+        select(experiments.c.state, func.count())
+        .where(*_conditions(search=search, states=(), include_deleted=include_deleted))
+        .group_by(experiments.c.state)
+    )
+    return {state: int(number) for state, number in connection.execute(statement)}
+
+
+def experiment_view(connection: Connection, experiment_id: str) -> ExperimentView | None:
+    found = connection.execute(
+        select(experiments, workers.c.device)
+        .outerjoin(workers, workers.c.experiment_id == experiments.c.experiment_id)
+        .where(experiments.c.experiment_id == experiment_id)
+    ).mappings().one_or_none()
+    if found is None:
+        return None
+    of_this = experiment_id
+    worker = connection.execute(select(workers).where(workers.c.experiment_id == of_this)).mappings().one_or_none()
+    return ExperimentView(
+        row=_with_counts(connection, [found])[0],
+        spec=ExperimentSpec.model_validate(found["spec"]),
+        steps=tuple(
+            StepRow(**_without(row, "number", "experiment_id"))
+            for row in connection.execute(
+                select(steps).where(steps.c.experiment_id == of_this).order_by(steps.c.number)
+            ).mappings()
+        ),
+        runs=tuple(run_rows(connection, runs.c.experiment_id == of_this)),
+        notes=tuple(
+            NoteRow(at=row.at, level=row.level, text=row.text)
+            for row in connection.execute(
+                select(notes).where(notes.c.experiment_id == of_this).order_by(notes.c.at, notes.c.number)
+            )
+        ),
+        worker=None if worker is None else WorkerRow(**_only(worker, WorkerRow.__dataclass_fields__)),
+        class_names=tuple(found["class_names"]),
+    )
+
+
+def run_rows(connection: Connection, *conditions: ColumnElement[bool]) -> list[RunRow]:
+    """Runs in the order they were declared, experiment by experiment, oldest experiment first."""
+    statement = (
+        select(runs, experiments.c.name.label("experiment_name"))
+        .join(experiments, experiments.c.experiment_id == runs.c.experiment_id)
+        .where(*conditions)
+        .order_by(experiments.c.created_at, experiments.c.experiment_id, runs.c.number)
+    )
+    return [_run(row) for row in connection.execute(statement).mappings()]
+
+
+def epoch_rows(connection: Connection, experiment_id: str, *, since: int, limit: int) -> tuple[list[EpochRow], int]:
+    """Points above a cursor, and the newest cursor among them (or `since` if there is none)."""
+    found = connection.execute(_newer(select(epochs), connection, experiment_id, since=since, limit=limit)).mappings()
+    points = [EpochRow(**_without(row, "experiment_id")) for row in found]
+    return points, points[-1].cursor if points else since
+
+
+def live_points(
+    connection: Connection, experiment_id: str, *, since: int, limit: int
+) -> tuple[list[tuple[Any, ...]], int]:
+    """What a live curve draws: (run id, epoch, training loss, accuracy, NLL, weighted terms, best)."""
+    columns = epochs.c
+    statement = select(
+        columns.cursor, columns.run_id, columns.epoch, columns.train_loss, columns.validation_accuracy,
+        columns.validation_nll, columns.weighted_terms, columns.best,
+    )
+    found = connection.execute(_newer(statement, connection, experiment_id, since=since, limit=limit)).all()
+    return [tuple(row)[1:] for row in found], int(found[-1][0]) if found else since
+
+
+def _newer(
+    statement: Select[Any], connection: Connection, experiment_id: str, *, since: int, limit: int
+) -> Select[Any]:
+    newest = connection.scalar(select(func.max(epochs.c.cursor)).where(epochs.c.experiment_id == experiment_id))
+    if newest is not None and since > newest:
+        # The reader's cursor is of a database that was replaced since; it gets everything again.
+        since = 0
+    return (
+        statement.where(epochs.c.experiment_id == experiment_id, epochs.c.cursor > since)
+        .order_by(epochs.c.cursor)
+        .limit(limit)
+    )
+
+
+def _conditions(*, search: str, states: Collection[State], include_deleted: bool) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if not include_deleted:
+        conditions.append(experiments.c.deleted.is_(False))
+    if states:
+        conditions.append(experiments.c.state.in_(states))
+    for word in search.split():
+        columns = experiments.c
+        fields = (columns.name, columns.dataset, columns.teacher, cast(columns.students, String))
+        conditions.append(
+            or_(
+                *(field.icontains(word, autoescape=True) for field in fields),
+                columns.experiment_id.startswith(word.lower(), autoescape=True),
+            )
+        )
+    return conditions
+
+
+def _with_counts(connection: Connection, found: Iterable[Mapping[Any, Any]]) -> list[ExperimentRow]:
+    """Views of experiments' rows, with the counts of their runs from one query for all."""
+    found = list(found)
+    ids = [row["experiment_id"] for row in found]
+    statement = (
+        select(
+            runs.c.experiment_id,
+            func.count(),
+            func.sum(case((runs.c.state.in_(DONE), 1), else_=0)),
+            func.sum(case((runs.c.state == "reused", 1), else_=0)),
+        )
+        .where(runs.c.experiment_id.in_(ids))
+        .group_by(runs.c.experiment_id)
+    )
+    counts = {key: numbers for key, *numbers in connection.execute(statement)} if ids else {}
+    fields = [name for name in ExperimentRow.__dataclass_fields__ if not name.startswith("runs_")]
+    rows = []
+    for row in found:
+        total, done, reused = counts.get(row["experiment_id"], (0, 0, 0))
+        values = _only(row, fields) | {
+            "students": tuple(row["students"]), "device": row["device"] or row["wanted_device"],
+            "runs_total": total, "runs_done": done, "runs_reused": reused,
+        }
+        rows.append(ExperimentRow(**values))
+    return rows
+
+
+def _run(row: Mapping[Any, Any]) -> RunRow:
+    values = _only(row, RunRow.__dataclass_fields__) | {
+        "per_class": tuple(row["per_class"]),
+        "confusion": tuple(tuple(line) for line in row["confusion"]),
+        "latency": tuple(LatencyRow.model_construct(**measured) for measured in row["latency"]),
+    }
+    return RunRow(**values)
+
+
+def _only(row: Mapping[Any, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: row[name] for name in names}
+
+
+def _without(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}

@@ -1,0 +1,241 @@
+"""The index of all experiments: created, moved and filled here, rebuilt from the folders at any time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+
+from distill_core.errors import Conflict, LabError
+from distill_core.events import State, StateChanged
+from distill_core.folders import ExperimentFolder, Home, write_json
+from distill_core.spec import ExperimentSpec, read_spec
+from distill_core.store import queries, records
+from distill_core.store.database import Database
+from distill_core.store.schema import experiments, runs, workers
+from distill_core.store.transitions import ALLOWED, FRESH
+from distill_core.store.views import EpochRow, ExperimentRow, ExperimentView, RunRow
+
+
+class Store:
+    """One home's index. Thread-safe; any number of processes may use it at once."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self._database = Database(home)
+
+    def close(self) -> None:
+        self._database.close()
+
+    # Writing ---------------------------------------------------------------------------------
+
+    def create(self, spec: ExperimentSpec, *, experiment_id: str, created_at: float, idempotency_key: str = "") -> str:
+        """Write the experiment's folder, then its row, queued. A known key returns the id it made before."""
+        folder = self.home.experiment(experiment_id)
+        with self._database.write() as connection:
+            if idempotency_key:
+                known = connection.scalar(
+                    select(experiments.c.experiment_id).where(experiments.c.idempotency_key == idempotency_key)
+                )
+                if known is not None:
+                    return str(known)
+            folder.path.mkdir(parents=True)
+            write_json(folder.spec, spec.to_json())
+            write_json(
+                folder.identity,
+                {"experiment_id": experiment_id, "created_at": created_at, "idempotency_key": idempotency_key},
+            )
+            records.journalled(folder, StateChanged(at=created_at, state="queued"))
+            records.add(connection, folder, spec)
+        return experiment_id
+
+    def transition(
+        self, experiment_id: str, *, expected: Collection[State], to: State, at: float, reason: str = "",
+        attempt: int | None = None,
+    ) -> None:
+        """Move an experiment if it is in an expected state; the journal has the move before the index has.
+
+        `attempt` None keeps the present number. Raises Conflict if the state is another or allows no such move.
+        """
+        folder = self.home.experiment(experiment_id)
+        with self._database.write() as connection:
+            row = records.get(connection, experiment_id)
+            changes = records.catch_up(connection, row, folder)
+            state: State = (row | changes)["state"]
+            if state not in expected or to not in ALLOWED[state]:
+                raise Conflict(f"Experiment {experiment_id} is {state}, so it cannot become {to} now.")
+            now = (row | changes)["attempt"]
+            event = StateChanged(at=at, state=to, reason=reason, attempt=now if attempt is None else attempt)
+            records.journalled(folder, event)
+            changes |= records.catch_up(connection, row | changes, folder)
+            records.change(connection, experiment_id, changes)
+
+    def ingest(self, experiment_id: str) -> int:
+        """Apply what the worker wrote since the last time, each event once; returns the number of new events."""
+        folder = self.home.experiment(experiment_id)
+        total = 0
+        while True:
+            with self._database.read() as connection:
+                seen = records.get(connection, experiment_id)["events_offset"]
+            size = folder.events.stat().st_size if folder.events.exists() else 0
+            if size == seen:
+                return total
+            with self._database.write() as connection:
+                row = records.get(connection, experiment_id)
+                if size < row["events_offset"]:
+                    # Not the file that was read before: start over, as a reindex would.
+                    records.forget_details(connection, experiment_id)
+                    row |= {**FRESH, "events_offset": 0, "journal_offset": 0}
+                    row |= records.catch_up(connection, row, folder)
+                    records.change(connection, experiment_id, row)
+                applied = records.apply_events(connection, row, folder)
+            total += applied
+            if applied < records.EVENTS_A_TRANSACTION:
+                return total
+
+    def set_deleted(self, experiment_id: str, deleted: bool, *, at: float) -> None:
+        """Hide an experiment, or show it again; its folder stays as it is."""
+        folder = self.home.experiment(experiment_id)
+        with self._database.write() as connection:
+            records.get(connection, experiment_id)
+            if deleted:
+                write_json(folder.deleted, {"at": at})
+            else:
+                folder.deleted.unlink(missing_ok=True)
+            records.change(connection, experiment_id, {"deleted": deleted})
+
+    def reindex(self) -> tuple[int, list[str]]:
+        """Rebuild every row from the folders; returns how many experiments, and what could not be read.
+
+        One transaction an experiment, so that pages and a running dispatcher go on meanwhile.
+        """
+        problems, kept = [], []
+        folders = sorted(path for path in self.home.experiments.glob("*") if path.is_dir())
+        for path in folders:
+            folder = ExperimentFolder(path)
+            try:
+                spec = read_spec(folder.spec)
+            except LabError as error:
+                problems.append(f"{path.name}: {error.sentence}")
+                continue
+            with self._database.write() as connection:
+                records.forget(connection, path.name)
+                records.add(connection, folder, spec)
+            self.ingest(path.name)
+            kept.append(path.name)
+        with self._database.write() as connection:
+            known = connection.scalars(select(experiments.c.experiment_id)).all()
+            for gone in set(known) - set(kept):
+                records.forget(connection, gone)
+        return len(kept), problems
+
+    # Reading ---------------------------------------------------------------------------------
+
+    def experiments(
+        self, *, limit: int = 50, offset: int = 0, search: str = "", states: Collection[State] = (),
+        include_deleted: bool = False,
+    ) -> list[ExperimentRow]:
+        """Newest first; every word of `search` must occur in name, dataset, teacher, a student or begin the id."""
+        with self._database.read() as connection:
+            return queries.experiment_rows(
+                connection, limit=limit, offset=offset, search=search, states=states, include_deleted=include_deleted
+            )
+
+    def counts(self, *, search: str = "", include_deleted: bool = False) -> dict[str, int]:
+        """How many experiments are in each state."""
+        with self._database.read() as connection:
+            return queries.count_by_state(connection, search=search, include_deleted=include_deleted)
+
+    def in_states(self, states: Collection[State]) -> list[ExperimentRow]:
+        """Experiments in these states, the longest in the queue first."""
+        with self._database.read() as connection:
+            return queries.active_rows(connection, states)
+
+    def state(self, experiment_id: str) -> State:
+        with self._database.read() as connection:
+            state: State | None = connection.scalar(
+                select(experiments.c.state).where(experiments.c.experiment_id == experiment_id)
+            )
+        if state is None:
+            raise records.unknown(experiment_id)
+        return state
+
+    def experiment(self, experiment_id: str) -> ExperimentView:
+        """Raises NotFound."""
+        with self._database.read() as connection:
+            view = queries.experiment_view(connection, experiment_id)
+        if view is None:
+            raise records.unknown(experiment_id)
+        return view
+
+    def runs(
+        self, *, experiment_ids: Sequence[str] | None = None, run_ids: Sequence[str] | None = None,
+        finished: bool = False, include_deleted: bool = True,
+    ) -> list[RunRow]:
+        """Runs that meet every given condition; `finished` leaves only those with final figures."""
+        conditions: list[ColumnElement[bool]] = []
+        if experiment_ids is not None:
+            conditions.append(runs.c.experiment_id.in_(experiment_ids))
+        if run_ids is not None:
+            conditions.append(runs.c.run_id.in_(run_ids))
+        if finished:
+            conditions.append(runs.c.state.in_(("finished", "reused")))
+        if not include_deleted:
+            conditions.append(experiments.c.deleted.is_(False))
+        with self._database.read() as connection:
+            return queries.run_rows(connection, *conditions)
+
+    def epochs(self, experiment_id: str, *, since: int = 0, limit: int = 5000) -> tuple[list[EpochRow], int]:
+        """Points stored after a cursor, and the cursor to ask from next."""
+        with self._database.read() as connection:
+            return queries.epoch_rows(connection, experiment_id, since=since, limit=limit)
+
+    def live_points(
+        self, experiment_id: str, *, since: int = 0, limit: int = 5000
+    ) -> tuple[list[tuple[Any, ...]], int]:
+        """As `epochs`, but only what a live curve draws, as tuples: see queries.live_points."""
+        with self._database.read() as connection:
+            return queries.live_points(connection, experiment_id, since=since, limit=limit)
+
+    def reusable_runs(self, *, without: str = "") -> dict[str, Path]:
+        """Digest and folder of each run that was trained to its end, outside the experiment `without`."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(runs.c.run_id, runs.c.experiment_id)
+                .where(runs.c.state == "finished", runs.c.experiment_id != without)
+                .order_by(runs.c.number)
+            ).all()
+        folders = {run_id: self.home.experiment(experiment_id).run(run_id) for run_id, experiment_id in found}
+        return {run_id: folder.path for run_id, folder in folders.items() if folder.result.exists()}
+
+    def outcome(self, experiment_id: str, *, after: int) -> tuple[bool, str | None, str]:
+        """Of the worker that began at byte `after` of the events: started?, its outcome if it ended, and why."""
+        with self._database.read() as connection:
+            row = connection.execute(select(workers).where(workers.c.experiment_id == experiment_id)).one_or_none()
+        if row is None or row.started_offset <= after:
+            return False, None, ""
+        return True, row.outcome if row.ended_offset > after else None, row.outcome_reason
+
+    def ids_starting(self, prefix: str, *, limit: int = 5) -> list[str]:
+        """Experiments whose id begins so, newest first."""
+        with self._database.read() as connection:
+            return list(
+                connection.scalars(
+                    select(experiments.c.experiment_id)
+                    .where(experiments.c.experiment_id.startswith(prefix, autoescape=True))
+                    .order_by(experiments.c.created_at.desc())
+                    .limit(limit)
+                )
+            )
+
+    def runs_starting(self, prefix: str, *, limit: int = 5) -> list[tuple[str, str]]:
+        """(experiment id, run id) of runs whose id begins so, in the newest experiment that has each."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(runs.c.run_id, runs.c.experiment_id)
+                .where(runs.c.run_id.startswith(prefix, autoescape=True))
+                .order_by(runs.c.number)
+            ).all()
+        return [(experiment, run) for run, experiment in dict(map(tuple, found)).items()][:limit]

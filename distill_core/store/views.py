@@ -1,0 +1,146 @@
+"""What the store answers: plain frozen rows, the vocabulary of pages, command line and charts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from distill_core.events import LatencyRow, Role, RunState, State, StepState
+from distill_core.spec import ExperimentSpec
+
+
+@dataclass(frozen=True)
+class ExperimentRow:
+    """One line of the experiments list. Times are seconds since the epoch; None: not yet."""
+
+    experiment_id: str
+    name: str
+    state: State
+    reason: str
+    attempt: int
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    dataset: str
+    teacher: str
+    students: tuple[str, ...]
+    seeds: int
+    runs_total: int
+    runs_done: int
+    runs_reused: int
+    device: str
+    busy_seconds: float = 0.0
+    """Seconds of work in all finished stretches, without queueing; a stretch still going counts from `started_at`."""
+    deleted: bool = False
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step of the pipeline; `done` of `total` units, 0 of 0 when it has none."""
+
+    step: str
+    title: str
+    state: StepState
+    done: int
+    total: int
+    started_at: float | None
+    finished_at: float | None
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One network and all its figures; None: not (yet) measured. Accuracies in 0..1."""
+
+    run_id: str
+    experiment_id: str
+    experiment_name: str
+    role: Role
+    name: str
+    seed: int
+    state: RunState
+    architecture: str
+    parameters: int
+    macs: int
+    size_bytes: int
+    epochs: int
+    samples_seen: str = ""
+    reused_from: str = ""
+    best_epoch: int | None = None
+    stopped_epoch: int | None = None
+    stop_rule: str = ""
+    seconds: float | None = None
+    accuracy: float | None = None
+    nll: float | None = None
+    ece: float | None = None
+    agreement: float | None = None
+    teacher_kl: float | None = None
+    per_class: tuple[float, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    onnx_path: str | None = None
+    onnx_size_bytes: int | None = None
+    max_abs_diff: float | None = None
+    same_class: int | None = None
+    test_total: int | None = None
+    latency: tuple[LatencyRow, ...] = ()
+    latency_shared_from: str = ""
+
+    @property
+    def label(self) -> str:
+        """Name and seed, as charts and tables show a run."""
+        return self.name if self.role == "teacher" else f"{self.name} · seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class NoteRow:
+    at: float
+    level: str
+    text: str
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """Where an experiment runs or ran, with its latest memory figure."""
+
+    pid: int
+    device: str
+    device_name: str
+    threads: int
+    machine: str
+    versions: dict[str, str]
+    memory_bytes: int = 0
+    gpu_memory_bytes: int = 0
+    cpu_percent: float = 0.0
+
+
+@dataclass(frozen=True)
+class ExperimentView:
+    """All that an experiment's page shows beside its curves."""
+
+    row: ExperimentRow
+    spec: ExperimentSpec
+    steps: tuple[StepRow, ...]
+    runs: tuple[RunRow, ...]
+    notes: tuple[NoteRow, ...]
+    worker: WorkerRow | None
+    class_names: tuple[str, ...] = field(default=())
+
+    @property
+    def teacher(self) -> RunRow | None:
+        return next((run for run in self.runs if run.role == "teacher"), None)
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One point of a run's curves; `cursor` grows with every point stored."""
+
+    cursor: int
+    run_id: str
+    epoch: int
+    step: int
+    learning_rate: float
+    train_loss: float
+    validation_accuracy: float
+    validation_nll: float
+    raw_terms: dict[str, float]
+    weighted_terms: dict[str, float]
+    raw_kl: float | None
+    best: bool

@@ -1,0 +1,127 @@
+"""One run in training: network, optimiser, objective, best epoch, and its state as tensors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from distill_core.folders import RunFolder, write_bytes
+from distill_core.losses.term import StepTensors
+from distill_core.plan import PlannedRun
+from distill_core.spec import Training
+from distill_core.training.objective import Objective
+from distill_core.training.schedule import build_optimizer, learning_rate
+from distill_core.training.stopping import BestEpoch, Stop
+from distill_core.training.stream import NOISE, Batch, Stream
+from distill_core.training.views import seed_for
+
+
+@dataclass
+class Progress:
+    """How far a run is: global steps done, epochs validated, seconds spent, how it ended."""
+
+    step: int = 0
+    epoch: int = 0
+    seconds: float = 0.0
+    stop: Stop | None = None
+
+
+class Candidate:
+    """Trains one network; independent of its rivals given batches and the teacher's answers."""
+
+    def __init__(
+        self, run: PlannedRun, model: nn.Module, objective: Objective, stream: Stream, *, training: Training, total_steps: int
+    ) -> None:
+        self.run, self.model, self.objective, self.stream = run, model, objective, stream
+        self.training, self.total_steps = training, total_steps
+        self.optimizer = build_optimizer(training, model.parameters())
+        self.best = BestEpoch(training)
+        self.best_state: dict[str, Tensor] = {}
+        self.progress = Progress()
+        self._device = next(model.parameters()).device
+
+    @property
+    def active(self) -> bool:
+        return self.progress.stop is None
+
+    def train_step(self, batch: Batch, teacher_logits: Tensor | None) -> None:
+        """One optimisation step; the learning rate and the dropout noise depend on seed and step alone."""
+        step = self.progress.step
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.training, step, self.total_steps)
+        self._seed_noise(step)
+        self.model.train()
+        logits = self.model(batch.inputs)
+        loss = self.objective(StepTensors(logits, teacher_logits if self.run.needs_teacher else None, batch.labels))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.progress.step = step + 1
+
+    def _seed_noise(self, step: int) -> None:
+        seed = seed_for(self.run.seed, NOISE, step)
+        if self._device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        else:
+            torch.default_generator.manual_seed(seed)
+
+    def keep_as_best(self) -> None:
+        self.best_state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+
+    def restore_best(self) -> None:
+        if self.best_state:
+            self.model.load_state_dict(self.best_state)
+
+    def save_checkpoint(self, folder: RunFolder) -> None:
+        """Write all that resuming needs, atomically, as safetensors."""
+        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best_state.items()}
+        for index, parameter in enumerate(self._parameters()):
+            for key, value in self.optimizer.state[parameter].items():
+                # Nesterov's buffer does not exist before the first step.
+                if value is not None:
+                    tensors[f"optimizer.{index}.{key}"] = value
+        tensors["objective.sums"] = self.objective.sums
+        facts: dict[str, Any] = {
+            "step": self.progress.step, "epoch": self.progress.epoch, "seconds": self.progress.seconds, "objective_steps": self.objective.steps,
+            "best": {"epoch": self.best.epoch, "waited": self.best.waited}
+            | ({"accuracy": self.best.accuracy, "nll": self.best.nll} if self.best.epoch else {}),
+        }
+        # Copies: safetensors refuses tensors that share memory or are not contiguous.
+        plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+        write_bytes(folder.checkpoint, save(plain, metadata={"run": json.dumps(facts)}))
+
+    def load_checkpoint(self, folder: RunFolder) -> bool:
+        """Continue from a checkpoint if there is one; bit-identical on CPU."""
+        if not folder.checkpoint.exists():
+            return False
+        with safe_open(folder.checkpoint, framework="pt", device=str(self._device)) as file:
+            facts = json.loads(file.metadata()["run"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        self.model.load_state_dict(_below("model.", tensors))
+        self.best_state = _below("best.", tensors)
+        for index, parameter in enumerate(self._parameters()):
+            state = _below(f"optimizer.{index}.", tensors)
+            if state:
+                self.optimizer.state[parameter] = {
+                    key: value.to(memory_format=torch.preserve_format).view_as(value) for key, value in state.items()
+                }
+        self.objective.sums.copy_(tensors["objective.sums"])
+        self.objective.steps = facts["objective_steps"]
+        self.progress = Progress(step=facts["step"], epoch=facts["epoch"], seconds=facts["seconds"])
+        for name, value in facts["best"].items():
+            setattr(self.best, name, value)
+        return True
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,179 @@
+"""Training several runs in one pass: they share batches and the teacher's answers, nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from distill_core.events import Emit, EpochEnded
+from distill_core.folders import RunFolder
+from distill_core.training.candidate import Candidate
+from distill_core.training.schedule import learning_rate
+from distill_core.training.stopping import diverged, requested
+from distill_core.training.stream import Batch, Normaliser, Stream
+
+EVALUATION_BATCH = 512
+PROGRESS_SECONDS = 0.5
+
+
+@torch.no_grad()
+def predict(model: nn.Module, images: Tensor, normalise: Normaliser) -> Tensor:
+    """Logits float [N,K] of uint8 images [N,C,H,W], in eval mode; the model's mode is put back."""
+    mode = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    # Figures and parity need all 24 bits of a float; TF32 would keep 11.
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        parts = [model(normalise(part.to(device))) for part in images.split(EVALUATION_BATCH)]
+    model.train(mode)
+    return torch.cat(parts)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Held-out images uint8 [N,C,H,W], labels int64 [N], and the teacher's logits [N,K] if it has any."""
+
+    images: Tensor
+    labels: Tensor
+    teacher_logits: Tensor | None
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What training needs from outside: where to tell, when to stop, what time it is, where to keep."""
+
+    emit: Emit
+    should_stop: Callable[[], bool]
+    clock: Callable[[], float]
+    folder_of: Callable[[str], RunFolder]
+    on_end: Callable[[Candidate], None]
+    on_progress: Callable[[int, int], None]
+    checkpoint_seconds: float = 10.0
+
+
+class Cohort:
+    """Runs that train side by side. Each stops on its own; those ahead of a resumed rival wait for it."""
+
+    def __init__(
+        self, candidates: Sequence[Candidate], *, teacher: nn.Module | None, validation: Validation,
+        steps_per_epoch: int, around: Surroundings,
+    ) -> None:
+        self.candidates, self.teacher, self.validation = list(candidates), teacher, validation
+        self.steps_per_epoch, self.around = steps_per_epoch, around
+        self.epochs = candidates[0].training.epochs
+        self._last_checkpoint = self._last_tick = self._last_told = around.clock()
+
+    @property
+    def active(self) -> list[Candidate]:
+        return [candidate for candidate in self.candidates if candidate.active]
+
+    def fit(self) -> None:
+        """Train until every run has ended, by its budget, its patience, divergence or request."""
+        for candidate in self.candidates:
+            candidate.load_checkpoint(self.around.folder_of(candidate.run.run_id))
+        start = min(candidate.progress.step for candidate in self.candidates)
+        for epoch in range(start // self.steps_per_epoch, self.epochs):
+            if not self.train_epoch(epoch, max(start, epoch * self.steps_per_epoch)):
+                return
+
+    def train_epoch(self, epoch: int, first_step: int) -> bool:
+        """Train from a step to the end of an epoch (counted from 0) and validate; False when all have ended."""
+        end = (epoch + 1) * self.steps_per_epoch
+        for step in range(first_step, end):
+            if self.around.should_stop():
+                self._stop_all(epoch)
+                return False
+            self.train_step(step)
+        for candidate in self.active:
+            # A run whose checkpoint is ahead of its rivals' has been through this epoch already.
+            if candidate.progress.step == end and candidate.progress.epoch == epoch:
+                self._end_epoch(candidate, epoch + 1)
+        return bool(self.active)
+
+    def train_step(self, step: int) -> None:
+        """One step of every run that is at it: one batch a stream, one answer of the teacher a batch."""
+        batches: dict[int, tuple[Batch, Tensor | None]] = {}
+        waiting = [candidate for candidate in self.candidates if candidate.active and candidate.progress.step == step]
+        for candidate in waiting:
+            stream = candidate.stream
+            if id(stream) not in batches:
+                batch = stream.batch(step)
+                asked = any(other.run.needs_teacher and other.stream is stream for other in waiting)
+                batches[id(stream)] = batch, self._ask_teacher(stream, batch) if asked else None
+            candidate.train_step(*batches[id(stream)])
+        self._tick(step, waiting)
+
+    def _tick(self, step: int, trained: Sequence[Candidate]) -> None:
+        """Share the time spent among those trained; now and then tell the progress and checkpoint."""
+        now = self.around.clock()
+        for candidate in trained:
+            candidate.progress.seconds += (now - self._last_tick) / len(trained)
+        self._last_tick = now
+        if now - self._last_told >= PROGRESS_SECONDS:
+            self.around.on_progress(step + 1, self.epochs * self.steps_per_epoch)
+            self._last_told = now
+        if now - self._last_checkpoint >= self.around.checkpoint_seconds:
+            self._save(self.active)
+            self._last_checkpoint = self.around.clock()
+
+    def _ask_teacher(self, stream: Stream, batch: Batch) -> Tensor:
+        if self.teacher is None:
+            raise ValueError("a run reads the teacher's logits, but the cohort has no teacher")
+        return stream.teacher_logits(self.teacher, batch)
+
+    def _end_epoch(self, candidate: Candidate, epoch: int) -> None:
+        raw, weighted = candidate.objective.take_means()
+        accuracy, nll, kl = self._validate(candidate)
+        finite = all(math.isfinite(value) for value in (*raw.values(), nll))
+        better = finite and candidate.best.update(epoch, accuracy=accuracy, nll=nll)
+        if better:
+            candidate.keep_as_best()
+        candidate.progress.epoch = epoch
+        step = candidate.progress.step
+        self.around.emit(
+            EpochEnded(
+                at=self.around.clock(), run_id=candidate.run.run_id, epoch=epoch, step=step,
+                learning_rate=learning_rate(candidate.training, step - 1, candidate.total_steps),
+                train_loss=sum(weighted.values()), validation_accuracy=accuracy, validation_nll=nll,
+                raw_terms=raw, weighted_terms=weighted, raw_kl=kl, best=better,
+            )
+        )
+        if not finite:
+            candidate.progress.stop = diverged(epoch, kept=candidate.best.epoch)
+        else:
+            candidate.progress.stop = candidate.best.after_epoch(epoch)
+        if not candidate.active:
+            self._end(candidate)
+
+    def _validate(self, candidate: Candidate) -> tuple[float, float, float | None]:
+        """Accuracy, NLL and, with a teacher, KL(teacher || student) at T=1 on the validation samples."""
+        logits = predict(candidate.model, self.validation.images, candidate.stream.normalise)
+        labels = self.validation.labels
+        accuracy = (logits.argmax(1) == labels).double().mean()
+        log_student = F.log_softmax(logits.double(), 1)
+        nll = F.nll_loss(log_student, labels)
+        if self.validation.teacher_logits is None:
+            return accuracy.item(), nll.item(), None
+        log_teacher = F.log_softmax(self.validation.teacher_logits.double(), 1)
+        kl = F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
+        return accuracy.item(), nll.item(), kl.item()
+
+    def _stop_all(self, epoch: int) -> None:
+        running = self.active
+        self._save(running)
+        for candidate in running:
+            candidate.progress.stop = requested(epoch + 1, kept=candidate.best.epoch)
+            self._end(candidate)
+
+    def _save(self, candidates: Sequence[Candidate]) -> None:
+        for candidate in candidates:
+            candidate.save_checkpoint(self.around.folder_of(candidate.run.run_id))
+
+    def _end(self, candidate: Candidate) -> None:
+        candidate.restore_best()
+        self.around.on_end(candidate)

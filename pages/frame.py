@@ -1,0 +1,16 @@
+"""The frame around every page: page settings, logo and navigation."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import places
+from pages.ui.guard import guarded
+
+ASSETS = Path(__file__).parent.parent / "assets"
+
+st.set_page_config(page_title="Distill Lab", page_icon=ASSETS / "favicon.svg", layout="wide")
+st.logo(str(ASSETS / "logo.svg"), size="medium", icon_image=str(ASSETS / "favicon.svg"))
+chosen = st.navigation(places.sections(), position="top")
+with guarded():
+    chosen.run()

@@ -1,0 +1,1 @@
+"""Live curves: one component that holds Plotly in the page and the routes that feed it."""

@@ -1,0 +1,165 @@
+"""The lab's own HTTP routes: Plotly's JavaScript, the points of live curves, and a health check."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import math
+import re
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from distill_core.charts.names import display_name
+from distill_core.charts.variants import series_styles
+from distill_core.errors import LabError, NotFound
+from distill_core.store.views import RunRow
+from pages.ui.session import lab
+
+log = logging.getLogger("distill_lab.routes")
+KNOWN_ID = re.compile(r"[a-z0-9-]{1,64}")
+# Ten viewers of one experiment ask the store once.
+FRESH_SECONDS = 0.3
+MOST_REMEMBERED = 256
+
+
+def encode(content: Any) -> bytes:
+    """Compact JSON; a diverged run's NaN and infinite losses become null, which browsers can read."""
+    try:
+        return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError:
+        return json.dumps(_finite(content), separators=(",", ":")).encode()
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    return content
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(
+        encode(content), status_code=status, media_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+def _refusal(status: int, sentence: str, **more: str) -> Response:
+    return _json({"error": sentence, **more}, status)
+
+
+class RecentAnswers:
+    """Remembers encoded answers for a moment; safe to use from several threads."""
+
+    def __init__(self, *, fresh_seconds: float = FRESH_SECONDS) -> None:
+        self._fresh_seconds = fresh_seconds
+        self._lock = threading.Lock()
+        self._held: dict[Any, tuple[float, bytes]] = {}
+
+    def get(self, key: Any, *, now: float) -> bytes | None:
+        with self._lock:
+            at, answer = self._held.get(key, (float("-inf"), b""))
+        return answer if now - at < self._fresh_seconds else None
+
+    def put(self, key: Any, answer: bytes, *, now: float) -> None:
+        with self._lock:
+            if len(self._held) >= MOST_REMEMBERED:
+                self._held = {k: v for k, v in self._held.items() if now - v[0] < self._fresh_seconds}
+            self._held[key] = (now, answer)
+
+
+_recent = RecentAnswers()
+
+
+def live(request: Request) -> Response:
+    """Points stored after `since`: {"state", "cursor", "points", "runs" if asked for with runs=1}."""
+    experiment_id = request.path_params["experiment_id"]
+    since, with_runs = request.query_params.get("since", "0"), request.query_params.get("runs") == "1"
+    if not KNOWN_ID.fullmatch(experiment_id):
+        return _refusal(404, "There is no such experiment.")
+    if not re.fullmatch(r"\d{1,12}", since):
+        return _refusal(400, "since must be a number, 0 or the cursor of the last answer.")
+    key = (lab(), experiment_id, since, with_runs)
+    now = time.monotonic()
+    answer = _recent.get(key, now=now)
+    if answer is None:
+        try:
+            content = dict(lab().live(experiment_id, int(since)))
+            if with_runs:
+                content["runs"] = _runs(lab().runs([experiment_id]))
+        except NotFound as error:
+            return _refusal(404, error.sentence)
+        except LabError as error:
+            return _refusal(503, error.sentence)
+        except Exception:
+            error_id = secrets.token_hex(4)
+            log.exception("error %s", error_id)
+            return _refusal(500, "The points could not be read; see the server's log.", error_id=error_id)
+        answer = encode(content)
+        _recent.put(key, answer, now=now)
+    return Response(answer, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _runs(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
+    """What the curves need to know of each run; names are escaped, because Plotly reads markup in them."""
+    light, dark = series_styles(rows, "light"), series_styles(rows, "dark")
+    return [
+        {
+            "id": row.run_id, "role": row.role, "seed": row.seed, "finished": row.state in ("finished", "reused"),
+            "best_epoch": row.best_epoch, "stop_rule": display_name(row.stop_rule, 80) if row.stop_rule else "",
+            "style": {"light": light[row.run_id], "dark": dark[row.run_id]},
+        }
+        for row in rows
+    ]
+
+
+@cache
+def _plotly() -> tuple[bytes, bytes, str]:
+    """Plotly's JavaScript of the installed package: plain, compressed, and its ETag."""
+    import plotly
+
+    plain = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+    return plain, gzip.compress(plain, 6, mtime=0), f'"plotly-{plotly.__version__}-{len(plain)}"'
+
+
+def plotly_script(request: Request) -> Response:
+    plain, packed, etag = _plotly()
+    headers = {"ETag": etag, "Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(packed, media_type="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
+    return Response(plain, media_type="text/javascript", headers=headers)
+
+
+def health(request: Request) -> Response:
+    return _json({"status": "ok"})
+
+
+def lab_routes() -> list[Route]:
+    """The routes that stand beside Streamlit's own, below the same base path."""
+    base = base_path()
+    return [
+        Route(f"{base}/lab/plotly.min.js", plotly_script, methods=["GET"]),
+        Route(f"{base}/lab/live/{{experiment_id}}", live, methods=["GET"]),
+        Route(f"{base}/lab/health", health, methods=["GET"]),
+    ]
+
+
+def base_path() -> str:
+    """Empty, or the path below which a proxy serves us, with a slash before it."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}" if base else ""

@@ -1,0 +1,54 @@
+"""Where every page lives: its file, its address and its name in the navigation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import streamlit as st
+
+FOLDER = Path(__file__).parent.parent
+HOME, EXPERIMENT, NEW, COMPARE, MACHINE = "experiments", "experiment", "new", "compare", "machine"
+
+
+def page(place: str) -> st.Page:
+    """The page object of a place; Streamlit knows pages by their address, so equal ones are the same page."""
+    if place == HOME:
+        return st.Page(
+            FOLDER / "experiments" / "overview.py", title="Experiments", icon=":material/science:", url_path=HOME,
+            default=True, help="All experiments, newest first.",
+        )
+    if place == NEW:
+        return st.Page(
+            FOLDER / "experiments" / "design.py", title="New experiment", icon=":material/add_circle:", url_path=NEW,
+            help="Choose data, teacher, students and budget, see what they cost, start.",
+        )
+    if place == COMPARE:
+        return st.Page(
+            FOLDER / "compare" / "runs.py", title="Compare", icon=":material/compare_arrows:", url_path=COMPARE,
+            help="Runs of several experiments side by side.",
+        )
+    if place == MACHINE:
+        return st.Page(
+            FOLDER / "machine" / "doctor.py", title="Machine", icon=":material/memory:", url_path=MACHINE,
+            help="Devices, threads, versions and free disk.",
+        )
+    return st.Page(
+        FOLDER / "experiments" / "detail.py", title="Experiment", icon=":material/monitoring:", url_path=EXPERIMENT,
+        visibility="hidden", help="One experiment: live curves, verdict, runs.",
+    )
+
+
+def sections() -> list[st.Page]:
+    """Every page of the application, in the order of the navigation."""
+    return [page(place) for place in (HOME, NEW, COMPARE, MACHINE, EXPERIMENT)]
+
+
+def go(place: str, **parameters: str) -> NoReturn:
+    """Leave for another page; `parameters` become its address."""
+    st.switch_page(page(place), query_params=parameters)
+
+
+def link(place: str, label: str, *, icon: str | None = None, help: str | None = None, **parameters: str) -> None:
+    """A real link, so that it opens in a new tab as well."""
+    st.page_link(page(place), label=label, icon=icon, help=help, query_params=parameters or None)

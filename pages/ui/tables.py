@@ -1,0 +1,149 @@
+"""Tables of runs: one row a run, every column explained, figures in one unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from distill_core.charts.names import plain_name
+from distill_core.events import LatencyRow
+from distill_core.store.views import RunRow
+from pages.ui import words
+
+Column = st.column_config
+
+
+def latency_of(run: RunRow, *, batch: int | None = None, threads: int | None = None) -> LatencyRow | None:
+    """The measurement under the wanted conditions; by default the smallest batch on one thread."""
+    fitting = [
+        row for row in run.latency
+        if (batch is None or row.batch == batch) and (threads is None or row.threads == threads)
+    ]
+    return min(fitting, key=lambda row: (row.batch, row.threads), default=None)
+
+
+def run_frame(runs: Sequence[RunRow], *, with_experiment: bool = False) -> pd.DataFrame:
+    """All figures of the runs, as numbers; empty cells were not measured."""
+    rows: list[dict[str, Any]] = []
+    for run in runs:
+        latency = latency_of(run)
+        row: dict[str, Any] = {"experiment": plain_name(run.experiment_name)} if with_experiment else {}
+        row |= {
+            "role": words.ROLES[run.role], "name": plain_name(run.name), "seed": run.seed,
+            "state": words.RUN_STATES[run.state],
+            "accuracy": None if run.accuracy is None else 100 * run.accuracy,
+            "nll": run.nll, "ece": None if run.ece is None else 100 * run.ece,
+            "agreement": None if run.agreement is None else 100 * run.agreement,
+            "p50": latency.p50 if latency else None, "p95": latency.p95 if latency else None,
+            "parameters": run.parameters, "macs": run.macs,
+            "file_bytes": (run.onnx_size_bytes or run.size_bytes) / 1000,
+            "best_epoch": run.best_epoch, "stop_rule": run.stop_rule, "seconds": run.seconds,
+            "reused_from": run.reused_from,
+        }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
+    """Titles, formats and explanations for `run_frame`."""
+    conditions = conditions_of(runs)
+    return {
+        "experiment": Column.TextColumn("Experiment", help="The experiment the run belongs to.", width="medium"),
+        "role": Column.TextColumn("Role", width="small", help=(
+            "teacher: the network that is imitated. alone: the student's network trained without the teacher. "
+            "distilled: trained with the teacher.")),
+        "name": Column.TextColumn("Name", help="Name of the variant.", width="medium"),
+        "seed": Column.NumberColumn("Seed", help="Fixes initial weights, batches and views; same seed, same start.", format="%d"),
+        "state": Column.TextColumn("State", help="Reused: trained in an earlier experiment under the same conditions."),
+        "accuracy": Column.NumberColumn("Accuracy %", format="%.1f", help="Share of test samples classified rightly, with the best epoch by validation."),
+        "nll": Column.NumberColumn("NLL", format="%.3f", help="Negative log-likelihood on the test set in nats; lower is better. It punishes confident errors."),
+        "ece": Column.NumberColumn("ECE %", format="%.1f", help="Expected calibration error: how far confidence is from accuracy; lower is better."),
+        "agreement": Column.NumberColumn("Agrees %", format="%.1f", help="Share of test samples on which the run and the teacher choose the same class."),
+        "p50": Column.NumberColumn("p50 ms", format="%.3f", help=f"Median ONNX latency of one batch; {conditions}."),
+        "p95": Column.NumberColumn("p95 ms", format="%.3f", help=f"95 of 100 batches were faster than this; {conditions}."),
+        "parameters": Column.NumberColumn("Parameters", format="localized", help="Trainable weights."),
+        "macs": Column.NumberColumn("MACs", format="compact", help="Multiply-accumulate operations for one sample."),
+        "file_bytes": Column.NumberColumn("File kB", format="%.1f", help="Size of the ONNX file, or of the weights until it is exported; 1 kB is 1,000 bytes."),
+        "best_epoch": Column.NumberColumn("Best epoch", format="%d", help="The epoch whose weights are kept, chosen on validation data."),
+        "stop_rule": Column.TextColumn("Stop rule", help="Why training ended and which epoch was restored.", width="large"),
+        "seconds": Column.NumberColumn("Seconds", format="%.1f", help="Time spent on training this run; runs of one seed train together and share it."),
+        "reused_from": Column.TextColumn("Reused from", help="The experiment that trained this run; empty if it was trained here."),
+    }
+
+
+def show_runs(runs: Sequence[RunRow], *, key: str, with_experiment: bool = False) -> None:
+    """The table of runs."""
+    frame = run_frame(runs, with_experiment=with_experiment).dropna(axis="columns", how="all")
+    if not any(run.reused_from for run in runs):
+        frame = frame.drop(columns=["reused_from"], errors="ignore")
+    columns = {name: column for name, column in run_columns(runs).items() if name in frame.columns}
+    st.dataframe(
+        frame, key=key, hide_index=True, width="stretch", column_config=columns, placeholder="–",
+        alt="Table of runs with their accuracy, calibration, size and latency",
+    )
+
+
+def show_latency(runs: Iterable[RunRow], *, key: str) -> None:
+    """Every measurement of every exported run, its parity first."""
+    exported = [run for run in runs if run.onnx_path and run.max_abs_diff is not None]
+    if not exported:
+        st.info("No run is exported yet. The teacher and one run of each variant are exported at the end.", icon=":material/hourglass:")
+        return
+    st.markdown("**ONNX against torch**", help="The exported file answers the whole test set; its answers are compared with torch's.")
+    st.dataframe(
+        pd.DataFrame([
+            {"run": plain_name(run.label), "max_abs_diff": run.max_abs_diff, "same": f"{run.same_class:,} of {run.test_total:,}",
+             "file": words.size(run.onnx_size_bytes)}
+            for run in exported
+        ]),
+        key=f"{key}-parity", hide_index=True, width="stretch",
+        column_config={
+            "run": Column.TextColumn("Run", help="The exported run.", width="medium"),
+            "max_abs_diff": Column.NumberColumn("Largest difference", format="%.1e", help="Largest absolute difference of any logit."),
+            "same": Column.TextColumn("Same class", help="Test samples for which both choose the same class."),
+            "file": Column.TextColumn("File size", help="Size of the ONNX file."),
+        },
+        alt="Parity of each exported run with torch",
+    )
+    measured = [run for run in exported if run.latency]
+    if not measured:
+        st.info("Latency is measured after the exports, when no training runs on this device.", icon=":material/hourglass:")
+        return
+    names = {run.run_id: plain_name(run.label) for run in exported}
+    st.markdown("**Latency of one batch**", help="A separate ONNX Runtime session, after a warm-up, while no training of ours runs on this device.")
+    st.dataframe(
+        pd.DataFrame([
+            {"run": names[run.run_id], "batch": row.batch, "threads": row.threads, "p50": row.p50, "p95": row.p95, "p99": row.p99,
+             "provider": row.provider, "repeats": row.repeats, "machine": row.machine,
+             "shared": names.get(run.latency_shared_from, "another run") if run.latency_shared_from else ""}
+            for run in measured for row in run.latency
+        ]),
+        key=f"{key}-latency", hide_index=True, width="stretch",
+        column_config={
+            "run": Column.TextColumn("Run", help="The exported run.", width="medium"),
+            "batch": Column.NumberColumn("Batch", help="Samples in one call."),
+            "threads": Column.NumberColumn("Threads", help="Threads ONNX Runtime may use; 0 stands for all."),
+            "p50": Column.NumberColumn("p50 ms", format="%.3f", help="Half of the batches were faster."),
+            "p95": Column.NumberColumn("p95 ms", format="%.3f", help="95 of 100 batches were faster."),
+            "p99": Column.NumberColumn("p99 ms", format="%.3f", help="99 of 100 batches were faster."),
+            "provider": Column.TextColumn("Provider", help="ONNX Runtime's execution provider."),
+            "repeats": Column.NumberColumn("Repeats", help="Timed batches after the warm-up."),
+            "machine": Column.TextColumn("Machine", help="Where this was measured.", width="medium"),
+            "shared": Column.TextColumn("Measured on", help="Runs with the same graph are measured once and share the figures.", width="medium"),
+        },
+        alt="Latency of each exported run by batch and threads",
+    )
+
+
+def conditions_of(runs: Iterable[RunRow]) -> str:
+    """The conditions of the latency column in words, with the machine."""
+    rows = [row for run in runs if (row := latency_of(run)) is not None]
+    if not rows:
+        return "not measured yet"
+    first = rows[0]
+    machines = {row.machine for row in rows}
+    where = plain_name(first.machine, 80) if len(machines) == 1 else "different machines, so compare with care"
+    return f"batch {first.batch}, {words.threads(first.threads)}, {first.provider}, {where}"

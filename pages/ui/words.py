@@ -1,0 +1,94 @@
+"""The words and looks of states, roles, times and sizes: one place, so that every page says the same."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Literal
+
+from distill_core.events import Role, RunState, State, StepState
+
+Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
+
+STATES: dict[State, tuple[str, str, Colour]] = {
+    "queued": ("queued", ":material/schedule:", "gray"),
+    "starting": ("starting", ":material/rocket_launch:", "blue"),
+    "running": ("running", ":material/play_circle:", "blue"),
+    "stopping": ("stopping", ":material/stop_circle:", "orange"),
+    "succeeded": ("succeeded", ":material/check_circle:", "green"),
+    "failed": ("failed", ":material/error:", "red"),
+    "cancelled": ("stopped", ":material/pause_circle:", "orange"),
+    "lost": ("resuming", ":material/sync_problem:", "orange"),
+}
+ACTIVE: frozenset[State] = frozenset({"queued", "starting", "running", "stopping", "lost"})
+ROLES: dict[Role, str] = {
+    "teacher": "teacher", "baseline": "alone", "student": "distilled", "compressed": "compressed",
+}
+RUN_STATES: dict[RunState, str] = {
+    "waiting": "waiting", "training": "training", "finished": "finished", "stopped": "stopped",
+    "diverged": "diverged", "reused": "reused",
+}
+STEP_ICONS: dict[StepState, str] = {
+    "waiting": ":material/radio_button_unchecked:", "running": ":material/progress_activity:",
+    "finished": ":material/check_circle:", "skipped": ":material/do_not_disturb_on:",
+}
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: 8 s, 2 min 05 s, 3 h 12 min."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def ago(at: float, *, now: float | None = None) -> str:
+    """How long ago a stored time was."""
+    passed = max(0.0, (time.time() if now is None else now) - at)
+    if passed < 60:
+        return "just now"
+    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if passed >= size:
+            number = int(passed // size)
+            return f"{number} {name}{'s' * (number != 1)} ago"
+    raise AssertionError("a minute or more matches one of the sizes")
+
+
+def size(size_bytes: float | None) -> str:
+    """Bytes in decimal units."""
+    if size_bytes is None:
+        return "–"
+    for limit, divisor, unit in ((1e3, 1, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
+        if size_bytes < limit:
+            return f"{size_bytes / divisor:.3g} {unit}" if divisor > 1 else f"{size_bytes:.0f} B"
+    return f"{size_bytes / 1e9:.2f} GB"
+
+
+def count(number: float | None) -> str:
+    """A count with thousands separated, or in millions."""
+    if number is None:
+        return "–"
+    return f"{number / 1e6:.2f} M" if number >= 10e6 else f"{number:,.0f}"
+
+
+def percent(share: float | None) -> str:
+    """An accuracy in 0..1 as a percentage."""
+    return "–" if share is None or not math.isfinite(share) else f"{100 * share:.1f}%"
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency with three significant digits."""
+    return "–" if value is None else f"{value:.3g} ms"
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def threads(number: int) -> str:
+    """A thread count of a latency measurement; 0 stands for all."""
+    return "all threads" if number == 0 else plural(number, "thread")

@@ -1,0 +1,54 @@
+"""Shared by all tests: small threads, and a tiny experiment that trains in a second."""
+
+from __future__ import annotations
+
+import os
+
+# Two test workers with spinning OpenMP threads would slow each other by orders of magnitude.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import pytest
+
+from distill_core.spec import ExperimentSpec, parse_spec
+
+
+def tiny_spec_data() -> dict:
+    """JSON of an experiment on the digits that trains in about a second."""
+    def kd(temperature: float) -> dict:
+        return {"loss": {"name": "kd", "params": {"temperature": temperature}}, "weight": 1.0}
+
+    def labels() -> dict:
+        return {"loss": {"name": "cross-entropy"}, "weight": 1.0}
+
+    tiny = {"name": "tiny-cnn", "params": {"width": 4}}
+    affine = {"augmentation": {"kind": "affine"}, "fixed_views": 4}
+    return {
+        "name": "tiny",
+        "data": {"dataset": {"name": "digits"}, "student_labels": 100},
+        "teacher": {
+            "architecture": {"name": "small-cnn", "params": {"width": 8}},
+            "training": {"epochs": 2, "steps_per_epoch": 12, "optimizer": {"kind": "adamw", "learning_rate": 0.01}},
+            "views": {"augmentation": {"kind": "affine"}, "fixed_views": None},
+        },
+        "students": [
+            {"name": "alone", "architecture": tiny, "terms": [labels()]},
+            {"name": "distilled", "architecture": tiny, "terms": [labels(), kd(4.0)]},
+            {"name": "distilled, all", "architecture": tiny, "terms": [kd(2.0)], "transfer": "all"},
+        ],
+        "student_training": {"epochs": 3, "steps_per_epoch": 6, "optimizer": {"kind": "adamw", "learning_rate": 0.03}},
+        "student_views": affine,
+        "seeds": [0, 1],
+        "latency": {"batches": [1], "threads": [1], "warmup": 1, "repeats": 20},
+        "device": "cpu",
+    }
+
+
+@pytest.fixture
+def spec_data() -> dict:
+    return tiny_spec_data()
+
+
+@pytest.fixture
+def tiny_spec(spec_data: dict) -> ExperimentSpec:
+    return parse_spec(spec_data)
