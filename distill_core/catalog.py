@@ -240,7 +240,7 @@ def _entry_from_json(item: Mapping[str, Any]) -> Entry:
                 **{ours: prop[theirs] for theirs, ours in _BOUND_NAMES.items() if theirs in prop},
             ),
         )
-    params = create_model(schema.get("title", "Params"), __base__=Params, **fields)
+    params = create_model(schema.get("title", "Params"), __base__=Params, __doc__=schema.get("description"), **fields)
     return Entry(
         name=item["name"], title=item["title"], summary=item["summary"], source=item["source"],
         params=params, traits=frozenset(item["traits"]),

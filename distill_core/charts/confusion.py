@@ -9,7 +9,17 @@ import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
 from distill_core.charts.rows import Run
-from distill_core.charts.style import BLUE, SKY, THEMES, VERMILLION, Theme, add_notes, apply_style, empty_figure, faint
+from distill_core.charts.style import (
+    BLUE,
+    SKY,
+    THEMES,
+    VERMILLION,
+    Theme,
+    add_caption,
+    apply_style,
+    empty_figure,
+    faint,
+)
 
 _MOST_WITH_NUMBERS = 12
 Matrix = Sequence[Sequence[int]]
@@ -35,12 +45,13 @@ def confusion(matrix: Matrix, class_names: Sequence[str], *, theme: Theme) -> go
     names = [display_name(name, 16) for name in class_names]
     shares = [_shares(row) for row in matrix]
     mistakes = [share for i, row in enumerate(shares) for j, share in enumerate(row) if i != j and share is not None]
-    worst = max(mistakes, default=0.0)
+    # At least 5 percent for full colour, so that a handful of mistakes does not look like an alarm.
+    most_wrong = max([0.05, *mistakes])
     fig = go.Figure()
     right, wrong = SKY if theme == "dark" else BLUE, VERMILLION
     details = [[[names[i], names[j], matrix[i][j]] for j in range(size)] for i in range(size)]
     numbered = size <= _MOST_WITH_NUMBERS
-    for diagonal, colour, most in ((True, right, 1.0), (False, wrong, worst or 1.0)):
+    for diagonal, colour, most in ((True, right, 1.0), (False, wrong, most_wrong)):
         fig.add_heatmap(
             z=[[row[j] if (i == j) == diagonal else None for j in range(size)] for i, row in enumerate(shares)],
             customdata=details, text=[[_number(share) for share in row] for row in shares] if numbered else None,
@@ -53,11 +64,14 @@ def confusion(matrix: Matrix, class_names: Sequence[str], *, theme: Theme) -> go
     every = max(1, math.ceil(size / 25))
     ticks = {"tickvals": list(range(0, size, every)), "ticktext": names[::every], "showgrid": False, "showline": False}
     fig.update_xaxes(title_text="Predicted class", side="bottom", constrain="domain", **ticks)
-    fig.update_yaxes(title_text="True class", range=[size - 0.5, -0.5], scaleanchor="x", constrain="domain", **ticks)
+    fig.update_yaxes(
+        title_text="True class", range=[size - 0.5, -0.5], scaleanchor="x", constrain="domain",
+        constraintoward="top", **ticks,
+    )
     fig.update_layout(height=520)
     numbers = ["Numbers: percent of the row."] if numbered else []
-    scale = f"Orange: taken for another class, full colour at {worst:.1%}." if worst else "No mistakes."
-    add_notes(fig, [" ".join([*numbers, "Blue: recognised, full colour at 100%.", scale])])
+    scale = f"Orange: taken for another class, full colour at {most_wrong:.0%}." if any(mistakes) else "No mistakes."
+    add_caption(fig, [" ".join([*numbers, "Blue: recognised, full colour at 100%.", scale])])
     return apply_style(fig, theme)
 
 

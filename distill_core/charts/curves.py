@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from distill_core.charts.buckets import curve_bucket
 from distill_core.charts.rows import Epoch, Run
-from distill_core.charts.style import Theme, add_notes, apply_style, empty_figure, faint, hover
+from distill_core.charts.style import Theme, add_caption, apply_style, empty_figure, faint, hover
 from distill_core.charts.variants import Spread, Variant, choose, spread, variants
 
 Metric = Literal["validation_accuracy", "validation_nll", "train_loss"]
@@ -60,23 +60,39 @@ def curves(
         if variant.role == "teacher":
             _add_teacher(fig, variant, points, metric, reading, alone=not rivals)
     fig.update_xaxes(title_text="Epoch", rangemode="tozero")
-    fig.update_yaxes(title_text=reading.axis, ticksuffix=reading.unit)
+    fig.update_yaxes(title_text=reading.axis, ticksuffix=reading.unit, range=_close_up(fig))
     fig.update_layout(height=400)
-    add_notes(fig, _reading_notes(rivals, points, metric, uneven=uneven) + notes)
+    close_up = fig.layout.yaxis.range is not None
+    add_caption(fig, _reading_notes(rivals, metric, uneven=uneven, close_up=close_up) + notes)
     return apply_style(fig, theme)
 
 
 def _reading_notes(
-    rivals: Sequence[Variant], points: Mapping[str, Mapping[int, Epoch]], metric: Metric, *, uneven: bool
+    rivals: Sequence[Variant], metric: Metric, *, uneven: bool, close_up: bool
 ) -> list[str]:
     notes = []
     if any(len(variant.runs) > 1 for variant in rivals):
         notes.append("Line: mean over seeds. Band: lowest to highest seed.")
     if rivals and metric != "train_loss":
         notes.append("Ring: the epoch that was kept, one a seed.")
+    if close_up:
+        notes.append("Close-up: double-click shows the first epochs too.")
     if uneven:
         notes.append("Some seeds stopped earlier; from there on the mean is over those that went on.")
     return notes
+
+
+def _close_up(fig: go.Figure) -> list[float] | None:
+    """The range of values after the first fifth of the epochs, where rivals differ; None to show everything."""
+    points = [(x, y) for trace in fig.data for x, y in zip(trace.x, trace.y, strict=True) if math.isfinite(y)]
+    start = 0.2 * max((x for x, _ in points), default=0)
+    late = [y for x, y in points if x >= start]
+    if len(points) < 10 or not late or max(late) == min(late):
+        return None
+    margin = 0.06 * (max(late) - min(late))
+    low, high = min(late) - margin, max(late) + margin
+    everything = [y for _, y in points]
+    return [low, high] if min(everything) < low or max(everything) > high else None
 
 
 def _by_run(epochs: Iterable[Epoch]) -> dict[str, dict[int, Epoch]]:
@@ -166,6 +182,6 @@ def _add_teacher(
     end, y = max(max(trace.x) for trace in fig.data), value * reading.factor
     fig.add_scatter(
         x=[0, end / 2, end], y=[y, y, y], mode="lines", name=variant.name, legendgroup=variant.group,
-        line={"color": variant.color, "dash": variant.dash, "width": 1.5},
+        line={"color": variant.color, "dash": variant.dash, "width": 1.5}, legendrank=1,
         hovertemplate=hover([("best", f"%{{y:{reading.digits}}}{reading.unit}")], heading="%{fullData.name}"),
     )

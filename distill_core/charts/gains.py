@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
 from distill_core.charts.rows import Paired, Run
-from distill_core.charts.style import BLUE, THEMES, Theme, add_notes, apply_style, empty_figure, faint, hover
+from distill_core.charts.style import BLUE, THEMES, Theme, add_caption, apply_style, empty_figure, faint, hover
 from distill_core.charts.variants import Variant, variants
 
 _ROW_PX = 58
@@ -34,13 +34,15 @@ def gains(verdicts: Sequence[Paired], runs: Sequence[Run] = (), *, theme: Theme)
     _add_zero(fig, first, factor=factor, theme=theme)
     _add_names(fig, compared, theme=theme)
     better = "right" if first.higher_is_better else "left"
-    fig.update_xaxes(title_text=f"Difference in {first.metric_title}, {unit} ({better} is better)", showgrid=True)
+    title = first.metric_title[:1].upper() + first.metric_title[1:]
+    against = display_name(first.baseline, 16) if _one_baseline(compared) else "baseline"
+    fig.update_xaxes(title_text=f"{title} minus {against}, {unit} ({better} is better)", showgrid=True)
     fig.update_yaxes(range=[len(compared) - 0.45, -0.65], visible=False)
     fig.update_layout(height=130 + _ROW_PX * len(compared), showlegend=False)
     rings = "Rings: student minus baseline, one seed each."
     diamond = f"Diamond and bar: mean and its {first.confidence:.0%} interval."
     grey = f"Grey: less than {first.smallest_gain * factor:g} {unit} either way, too little to matter."
-    add_notes(fig, [f"{rings} {diamond} {grey}"])
+    add_caption(fig, [f"{rings} {diamond} {grey}"])
     return apply_style(fig, theme)
 
 
@@ -51,7 +53,7 @@ def _add_row(fig: go.Figure, verdict: Paired, row: int, *, look: Variant | None,
     fig.add_scatter(
         x=[difference * factor for _, difference in verdict.differences], y=[row] * len(verdict.differences),
         customdata=[seed for seed, _ in verdict.differences], mode="markers",
-        marker={"symbol": "circle-open", "size": 9, "color": faint(colour, 0.75), "line_width": 1.5},
+        marker={"symbol": "circle-open", "size": 9, "color": colour, "line_width": 1.5},
         hovertemplate=hover([("seed", "%{customdata}"), ("gain", f"%{{x:{digits}}} {unit}")], heading=heading),
     )
     mean, lines = verdict.delta_mean * factor, [("mean", f"%{{x:{digits}}} {unit}")]
@@ -79,8 +81,14 @@ def _add_zero(fig: go.Figure, first: Paired, *, factor: float, theme: Theme) -> 
 def _add_names(fig: go.Figure, compared: Sequence[Paired], *, theme: Theme) -> None:
     """Each row's words above its dots, where they find room on a phone as well."""
     for row, verdict in enumerate(compared):
-        student, baseline = display_name(verdict.student, 28), display_name(verdict.baseline, 28)
+        rivals = f"<b>{display_name(verdict.student, 28)}</b>"
+        if not _one_baseline(compared):
+            rivals += f" against {display_name(verdict.baseline, 16)}"
         fig.add_annotation(
-            text=f"<b>{student}</b> against {baseline}: {verdict.verdict}", xref="paper", x=0, xanchor="left",
+            text=f"{rivals}: {verdict.verdict}", xref="paper", x=0, xanchor="left",
             y=row - 0.32, yanchor="middle", font={"color": THEMES[theme].text, "size": 12},
         )
+
+
+def _one_baseline(compared: Sequence[Paired]) -> bool:
+    return len({verdict.baseline for verdict in compared}) == 1

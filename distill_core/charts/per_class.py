@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
 from distill_core.charts.rows import Run
-from distill_core.charts.style import Theme, add_notes, apply_style, empty_figure, hover
+from distill_core.charts.style import Theme, add_caption, apply_style, empty_figure, hover
 from distill_core.charts.variants import Spread, Variant, choose, spread, variants
 
 MOST_CLASSES = 20
@@ -48,7 +48,7 @@ def per_class(runs: Sequence[Run], class_names: Sequence[str], *, theme: Theme) 
     if without:
         notes.append(f"{without} {'class has' if without == 1 else 'classes have'} no test samples.")
     fig.update_layout(height=150 + 30 * len(classes))
-    add_notes(fig, notes)
+    add_caption(fig, notes)
     return apply_style(fig, theme)
 
 
@@ -86,6 +86,6 @@ def _add_dots(
     fig.add_scatter(
         x=[round(at.mean * 100, 6) for _, _, at in rows], y=[row + shift for row, _, _ in rows], customdata=details,
         mode="markers", name=variant.name, legendgroup=variant.group,
-        marker={"color": variant.color, "symbol": variant.symbol, "size": 9, "opacity": 0.9},
+        marker={"color": variant.color, "symbol": variant.symbol, "size": 9, "opacity": 0.95},
         hovertemplate=hover(lines, heading="%{fullData.name}"),
     )

@@ -15,6 +15,9 @@ FONT = '"Source Sans", "Source Sans 3", system-ui, sans-serif'
 # Digits of equal width, so that the figures of a hover text stand in columns.
 TABULAR_FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 
+_AXIS_PX, _LINE_PX = 58, 16
+"""Room for the horizontal axis with its title, and for a line of the caption."""
+
 # Okabe and Ito 2008 (https://jfly.uni-koeln.de/color/). Their yellow is left out: on white it cannot be seen.
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, ORANGE, SKY, GREY = "#CC79A7", "#E69F00", "#56B4E9", "#7A7A7A"
@@ -62,8 +65,12 @@ def live_layout(theme: Theme) -> dict[str, Any]:
             "font": {"family": TABULAR_FONT, "size": 12, "color": colours.text},
         },
         "legend": {
-            "orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "itemsizing": "constant",
+            "orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "itemsizing": "trace",
             "bgcolor": "rgba(0,0,0,0)", "font": {"color": colours.text, "size": 12}, "title": {"text": ""},
+        },
+        "title": {
+            "x": 0, "xref": "container", "xanchor": "left", "y": 0, "yref": "container", "yanchor": "bottom",
+            "pad": {"l": 8, "b": 6}, "font": {"color": colours.muted, "size": 12, "weight": 400},
         },
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colours.muted, "activecolor": colours.text},
         "xaxis": axis | {"showgrid": False, "showline": True},
@@ -99,21 +106,21 @@ def empty_figure(text: str, theme: Theme) -> go.Figure:
     return apply_style(fig, theme)
 
 
-def add_notes(fig: go.Figure, notes: Sequence[str], *, below_px: int = 62) -> None:
+def add_caption(fig: go.Figure, notes: Sequence[str]) -> None:
     """Write under the plot how it is to be read and what it leaves out; `meta.notes` holds the same for a page.
 
     The text belongs to the figure, so that a downloaded image keeps it; a line is short enough for a phone.
-    `below_px` is how far under the plot the first line starts.
     """
     fig.update_layout(meta={"notes": list(notes)})
     lines = [line for note in notes for line in _wrap(note)]
     if not lines:
         return
-    fig.add_annotation(
-        text="<br>".join(lines), xref="paper", yref="paper", x=0, y=0, xanchor="left", yanchor="top",
-        yshift=-below_px, align="left",
+    # Plotly's title is the only text that can hang on the figure's own edge: here it is a caption, not a heading.
+    # It anchors the first line at the bottom, so the others need the padding.
+    fig.update_layout(
+        title={"text": "<br>".join(lines), "pad": {"b": 6 + _LINE_PX * (len(lines) - 1), "l": 8}},
+        margin_b=_AXIS_PX + _LINE_PX * len(lines),
     )
-    fig.update_layout(margin_b=below_px + 17 * len(lines) + 8)
 
 
 def _wrap(note: str) -> list[str]:

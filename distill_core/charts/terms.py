@@ -17,7 +17,7 @@ from distill_core.charts.style import (
     SKY,
     VERMILLION,
     Theme,
-    add_notes,
+    add_caption,
     apply_style,
     empty_figure,
     faint,
@@ -66,7 +66,7 @@ def terms(epochs: Iterable[Epoch], *, theme: Theme, titles: Mapping[str, str] | 
     fig.update_xaxes(title_text="Epoch")
     fig.update_yaxes(title_text="Share of the loss", ticksuffix="%", range=[0, 100])
     fig.update_layout(height=320)
-    add_notes(fig, notes)
+    add_caption(fig, notes)
     return apply_style(fig, theme)
 
 

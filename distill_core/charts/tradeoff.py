@@ -11,12 +11,12 @@ import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
 from distill_core.charts.rows import Run
-from distill_core.charts.style import Theme, add_notes, apply_style, empty_figure, hover
+from distill_core.charts.style import THEMES, Theme, add_caption, apply_style, empty_figure, hover
 from distill_core.charts.variants import Spread, Variant, choose, spread, variants
 from distill_core.events import LatencyRow
 
 Cost = Literal["latency", "size", "macs", "parameters"]
-_LARGEST_DOT_PX, _SMALLEST_DOT_PX = 34.0, 9.0
+_LARGEST_DOT_PX, _SMALLEST_DOT_PX = 34.0, 12.0
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,16 @@ def tradeoff(runs: Sequence[Run], *, x: Cost, theme: Theme, batch: int = 1, thre
         return empty_figure(missing, theme)
     fig = go.Figure()
     most_parameters = max(dot.variant.first.parameters for dot in dots)
-    for dot in sorted(dots, key=lambda dot: -dot.variant.first.parameters):
-        _add_dot(fig, dot, most_parameters=most_parameters, unit=_unit(x, dots))
     costs = [dot.cost for dot in dots]
-    _cost_axis(fig, x, dots, conditions=conditions, logarithmic=max(costs) > 10 * min(costs) > 0)
+    logarithmic = max(costs) > 10 * min(costs) > 0
+    places = _side_by_side(costs, logarithmic=logarithmic)
+    for dot, place in zip(dots, places, strict=True):
+        _add_dot(fig, dot, place=place, most_parameters=most_parameters, factor=_unit(x, dots)[1], theme=theme)
+    _cost_axis(fig, x, dots, conditions=conditions, logarithmic=logarithmic)
     fig.update_yaxes(title_text="Test accuracy", ticksuffix="%")
-    fig.update_layout(height=420)
-    add_notes(fig, _reading_notes(dots, x) + _left_out(len(trained) - len(dots), conditions) + notes)
+    fig.update_layout(height=420, legend_itemsizing="constant")
+    left_out = _left_out(len(trained) - len(dots), conditions)
+    add_caption(fig, _reading_notes(dots, x, moved=places != costs) + left_out + notes)
     return apply_style(fig, theme)
 
 
@@ -70,6 +73,17 @@ def _dot(variant: Variant, accuracy: Spread, x: Cost, *, batch: int, threads: in
     return _Dot(variant, accuracy, cost, cost, row)
 
 
+def _side_by_side(costs: Sequence[float], *, logarithmic: bool) -> list[float]:
+    """Where to draw the dots: equal costs (variants of one network) stand a little apart instead of on each other."""
+    high = math.log10(max(costs)) if logarithmic else max(costs)
+    step = 0.022 * (high - (math.log10(min(costs)) if logarithmic else 0.0))
+    places = []
+    for number, cost in enumerate(costs):
+        offset = step * (costs[:number].count(cost) - (costs.count(cost) - 1) / 2)
+        places.append(cost if not offset else cost * 10**offset if logarithmic else cost + offset)
+    return places
+
+
 def _unit(x: Cost, dots: Sequence[_Dot]) -> tuple[str, float]:
     """The cost's unit and its factor, chosen for the largest."""
     largest = max(dot.cost for dot in dots)
@@ -77,15 +91,15 @@ def _unit(x: Cost, dots: Sequence[_Dot]) -> tuple[str, float]:
         return "ms", 1.0
     if x == "size":
         return ("MB", 1e-6) if largest >= 1e6 else ("kB", 1e-3)
-    steps = [(1e9, "billion", 1e-9), (1e6, "million", 1e-6), (1e3, "thousand", 1e-3)]
+    steps = [(1e9, "billions", 1e-9), (1e6, "millions", 1e-6), (1e3, "thousands", 1e-3)]
     return next(((name, factor) for least, name, factor in steps if largest >= least), ("", 1.0))
 
 
 def _cost_axis(fig: go.Figure, x: Cost, dots: Sequence[_Dot], *, conditions: str, logarithmic: bool) -> None:
     unit, factor = _unit(x, dots)
     title = {
-        "latency": f"ONNX latency, p50 in ms a batch ({conditions})",
-        "size": f"Weights in {unit}",
+        "latency": f"ONNX latency p50, ms ({conditions})",
+        "size": f"Size of the weights, {unit}",
         "macs": f"Multiply-accumulates a sample{f', {unit}' if unit else ''}",
         "parameters": f"Parameters{f', {unit}' if unit else ''}",
     }[x]
@@ -105,7 +119,9 @@ def _log_ticks(low: float, high: float) -> dict[str, list[float] | list[str]]:
     return {"tickvals": values, "ticktext": [f"{value:,.12g}" for value in values]}
 
 
-def _add_dot(fig: go.Figure, dot: _Dot, *, most_parameters: int, unit: tuple[str, float]) -> None:
+def _add_dot(
+    fig: go.Figure, dot: _Dot, *, place: float, most_parameters: int, factor: float, theme: Theme
+) -> None:
     variant, accuracy, row = dot.variant, dot.accuracy, dot.latency
     first = variant.first
     share = first.parameters / most_parameters if most_parameters else 1.0
@@ -119,22 +135,25 @@ def _add_dot(fig: go.Figure, dot: _Dot, *, most_parameters: int, unit: tuple[str
             ("machine", display_name(row.machine)),
         ]
     whisker = {"type": "data", "color": variant.color, "thickness": 1.5, "width": 4}
-    above = (dot.cost_high - dot.cost) * unit[1]
+    above = (dot.cost_high - dot.cost) * factor
     to_p95 = {**whisker, "array": [above], "arrayminus": [0.0], "symmetric": False, "thickness": 1}
     fig.add_scatter(
-        x=[dot.cost * unit[1]], y=[accuracy.mean * 100], mode="markers", name=variant.name, legendgroup=variant.group,
+        x=[place * factor], y=[accuracy.mean * 100], mode="markers", name=variant.name, legendgroup=variant.group,
         error_y={**whisker, "array": [accuracy.sd * 100]} if accuracy.sd else None,
         error_x=to_p95 if above else None,
         marker={
-            "color": variant.color, "symbol": variant.symbol, "opacity": 0.85,
+            "color": variant.color, "symbol": variant.symbol,
+            "line": {"width": 1, "color": THEMES[theme].background},
             "size": max(_LARGEST_DOT_PX * math.sqrt(share), _SMALLEST_DOT_PX),
         },
         hovertemplate=hover(lines, heading="%{fullData.name}"),
     )
 
 
-def _reading_notes(dots: Sequence[_Dot], x: Cost) -> list[str]:
+def _reading_notes(dots: Sequence[_Dot], x: Cost, *, moved: bool) -> list[str]:
     notes = ["Dot area: parameters."]
+    if moved:
+        notes.append("Equal costs stand side by side.")
     if any(dot.accuracy.sd for dot in dots):
         notes.append("Bars up and down: one standard deviation over seeds.")
     rows = [dot.latency for dot in dots if dot.latency is not None]

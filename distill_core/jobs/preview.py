@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import functools
 import json
 import logging
 import os
@@ -18,17 +19,21 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from distill_core.errors import LabError, SpecError, UnknownName
 from distill_core.folders import Home
 from distill_core.jobs.preview_client import IDLE_SECONDS, connect, socket_address
+
+if TYPE_CHECKING:
+    from distill_core.jobs.preview_answers import PreviewAnswers
 
 NICE = 5
 LONGEST_LINE_BYTES = 16 * 2**20
 LONGEST_LOG_BYTES = 2**20
 _LOCK_SECONDS = 15.0
 _TICK_SECONDS = 0.2
+_LAST_WORDS_SECONDS = 1.0
 _log = logging.getLogger("distill_core.preview")
 
 Answer = Callable[[Mapping[str, Any], Callable[[], bool]], dict[str, Any]]
@@ -56,6 +61,9 @@ class PreviewServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             with self._counting:
                 if not self._busy and time.monotonic() - self._last > self._idle_seconds:
                     self.leave("idle")
+        until = time.monotonic() + _LAST_WORDS_SECONDS
+        while self._busy and time.monotonic() < until:
+            time.sleep(_TICK_SECONDS / 10)
 
     def leave(self, reason: str) -> None:
         """Take no further connection; whoever asks next starts a new process."""
@@ -68,9 +76,12 @@ class PreviewServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         """Load torch now, before anybody waits for it."""
         self._torch.submit(_load)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    def process_request(self, request: Any, client_address: Any) -> None:
         with self._counting:
             self._busy += 1
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
@@ -160,20 +171,18 @@ def _load() -> None:
 
 def torch_answers(home: Home) -> dict[str, Answer]:
     """The kinds of requests that need torch, which is loaded with the first of them."""
-    made: list[Any] = []
 
-    def ask(kind: str) -> Answer:
-        def answer(request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
-            from distill_core.jobs.preview_answers import PreviewAnswers
+    @functools.cache
+    def made() -> PreviewAnswers:
+        from distill_core.jobs.preview_answers import PreviewAnswers
 
-            if not made:
-                made.append(PreviewAnswers(home))
-            method: Answer = getattr(made[0], kind)
-            return method(request, gone)
+        return PreviewAnswers(home)
 
-        return answer
-
-    return {kind: ask(kind) for kind in ("catalogue", "check", "profile")}
+    return {
+        "catalogue": lambda request, gone: made().catalogue(request, gone),
+        "check": lambda request, gone: made().check(request, gone),
+        "profile": lambda request, gone: made().profile(request, gone),
+    }
 
 
 def hold_lock(home: Home, *, seconds: float = _LOCK_SECONDS) -> IO[str] | None:
@@ -209,7 +218,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.detach and os.fork():
         return 0
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(process)d %(levelname)s %(message)s")
+    _log.setLevel(logging.INFO)
     home = Home(options.home)
     lock = hold_lock(home)
     if lock is None:

@@ -52,7 +52,7 @@ class PreviewAnswers:
 
     def check(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
         """The completed spec and what it will run on. Raises SpecError, DataError or DeviceError."""
-        return _summary(self._checked(request, gone)) | {"ok": True}
+        return _summary(self._checked(request, gone))
 
     def profile(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
         """Figures of the teacher and each student architecture, untrained, and an estimate of the time.
@@ -130,7 +130,9 @@ class PreviewAnswers:
     def _estimate(
         self, checked: Checked, reused: frozenset[str], gone: Callable[[], bool], *, busy: bool
     ) -> dict[str, float]:
-        key = digest([_what_takes_time(checked.spec), checked.fingerprint, checked.device_kind, sorted(reused), busy])
+        # By place, not by id: ids change with every slider, what is left to train does not.
+        left = [number for number, run in enumerate(checked.plan.runs) if run.run_id not in reused]
+        key = digest([_what_takes_time(checked.spec), checked.fingerprint, checked.device_kind, left, busy])
         if key not in self._estimates:
             found = estimate_seconds(checked, should_stop=gone, skip=reused)
             if gone():
@@ -162,8 +164,8 @@ def _by_architecture(checked: Checked) -> list[tuple[Choice, list[str]]]:
 def _describe(choice: Choice, checked: Checked) -> str:
     """Title and the parameters that differ from the defaults, so that two widths can be told apart."""
     entry = checked.catalogue.architectures[choice.name]
-    usual = entry.params().model_dump(mode="json")
-    changed = [f"{name} {value}" for name, value in choice.params.items() if usual.get(name) != value]
+    fields = entry.params.model_fields
+    changed = [f"{name} {value}" for name, value in choice.params.items() if fields[name].default != value]
     return f"{entry.title}, {', '.join(changed)}" if changed else str(entry.title)
 
 

@@ -24,12 +24,16 @@ from distill_core.folders import Home
 IDLE_SECONDS = 300.0
 START_SECONDS = 30.0
 _POLL_SECONDS = 0.02
-_TRIES = 3
+# Once more for a process that ended or was outdated, not again and again for a request that kills it.
+_TRIES = 2
 # Linux allows 108 bytes and macOS 104, both with a closing zero.
 _LONGEST_ADDRESS_BYTES = 100
 _KNOWN_ERRORS = {
     error.__name__: error
-    for error in (errors.DataError, errors.DeviceError, errors.ExportError, errors.NotFound, errors.Conflict)
+    for error in (
+        errors.DataError, errors.DeviceError, errors.Diverged, errors.ExportError, errors.NotFound, errors.Conflict,
+        HelperUnavailable,
+    )
 }
 
 
@@ -175,4 +179,4 @@ def _error(answer: Mapping[str, Any]) -> LabError:
                 for problem in answer["problems"]
             ]
         )
-    return _KNOWN_ERRORS.get(answer.get("error", ""), HelperUnavailable)(answer["sentence"])
+    return _KNOWN_ERRORS.get(answer.get("error", ""), LabError)(answer["sentence"])

@@ -61,12 +61,13 @@ def run_experiment(
     keeper = Keeper(checked, folder, emit=emit, clock=clock)
     _announce(checked, context)
     _choose_threads(checked, folder, most=threads, around=_surroundings(context, keeper, "teacher", ""))
-    teacher = _teacher(checked, context, keeper)
-    if teacher is None:
-        return WorkerEnded(at=clock(), outcome="cancelled", reason="Stopped before the teacher was ready.")
-    whole = _cohorts(checked, context, keeper, teacher)
+    if context.may_train:
+        teacher = _teacher(checked, context, keeper)
+        if teacher is None:
+            return WorkerEnded(at=clock(), outcome="cancelled", reason="Stopped before the teacher was ready; it can be resumed.")
+        _cohorts(checked, context, keeper, teacher)
     ship(checked, folder, keeper, request=request, emit=emit, should_stop=should_stop, clock=clock)
-    if not whole or should_stop():
+    if should_stop() or any(keeper.state(run.run_id) in (None, "stopped") for run in checked.plan.runs):
         return WorkerEnded(at=clock(), outcome="cancelled", reason="Stopped; what was trained so far is kept and can be resumed.")
     failed = [run for run in checked.plan.runs if keeper.state(run.run_id) == "diverged"]
     if failed:
@@ -156,8 +157,6 @@ def _teacher(checked: Checked, context: Context, keeper: Keeper) -> nn.Module | 
     """The trained teacher in eval mode, or None if a stop came first. Raises Diverged without a usable one."""
     run = checked.plan.teacher
     if not _have(run, context, keeper):
-        if not context.may_train:
-            return None
         context.step("teacher", "Teacher", "running")
         context.emit(RunChanged(at=context.clock(), run_id=run.run_id, state="training"))
         cohort = teacher_cohort(checked, _surroundings(context, keeper, "teacher", "Teacher"))
@@ -175,13 +174,13 @@ def _teacher(checked: Checked, context: Context, keeper: Keeper) -> nn.Module | 
     return keeper.network(run)
 
 
-def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Module) -> bool:
-    """Train every cohort that is not finished; False if a stop came first."""
+def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Module) -> None:
+    """Train every cohort that is not finished, until a stop comes."""
     for cohort in checked.plan.cohorts:
         name, title = f"cohort:{cohort.seed}", f"Students, seed {cohort.seed}"
         missing = [run for run in cohort.runs if not _have(run, context, keeper)]
-        if missing and (context.should_stop() or not context.may_train):
-            return False
+        if missing and context.should_stop():
+            return
         total = 0
         if missing:
             context.step(name, title, "running")
@@ -193,16 +192,15 @@ def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
             if any(keeper.state(run.run_id) == "stopped" for run in missing):
                 done = min(candidate.progress.step for candidate in training.candidates)
                 context.step(name, title, "waiting", done=done, total=total)
-                return False
+                return
         context.step(name, title, "finished", done=total, total=total)
-    return True
 
 
 def _have(run: PlannedRun, context: Context, keeper: Keeper) -> bool:
     """Whether a run is finished here, or elsewhere and now copied here; tells its figures again if so."""
     folder = context.folder.run(run.run_id)
     source = context.reuse.get(run.run_id)
-    if not folder.result.exists() and source and (Path(source) / folder.result.name).exists():
+    if not folder.result.exists() and source and _finished(Path(source) / folder.result.name):
         shutil.copytree(
             source, folder.path, dirs_exist_ok=True, copy_function=shutil.copy2,
             ignore=lambda _, names: [name for name in names if name not in keeper.reusable],
@@ -213,3 +211,7 @@ def _have(run: PlannedRun, context: Context, keeper: Keeper) -> bool:
         return False
     keeper.tell(run)
     return True
+
+
+def _finished(result: Path) -> bool:
+    return result.exists() and read_json(result)["state"] == "finished"

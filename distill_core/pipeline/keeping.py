@@ -60,6 +60,9 @@ class Keeper:
         run, stop = candidate.run, candidate.progress.stop
         assert stop is not None
         place = self.folder.run(run.run_id)
+        for stale in (place.onnx, place.onnx_result, place.latency, place.test_samples):
+            # Exports of the weights of an earlier stop.
+            stale.unlink(missing_ok=True)
         usable = candidate.best.epoch > 0 or stop.state == "stopped"
         if usable:
             logits = predict(candidate.model, self.checked.data.test_images, candidate.stream.normalise)

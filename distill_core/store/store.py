@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, select
 
@@ -17,6 +17,8 @@ from distill_core.store.database import Database
 from distill_core.store.schema import experiments, runs, workers
 from distill_core.store.transitions import ALLOWED, FRESH
 from distill_core.store.views import EpochRow, ExperimentRow, ExperimentView, RunRow
+
+Outcome = Literal["succeeded", "failed", "cancelled"]
 
 
 class Store:
@@ -53,11 +55,12 @@ class Store:
 
     def transition(
         self, experiment_id: str, *, expected: Collection[State], to: State, at: float, reason: str = "",
-        attempt: int | None = None,
+        attempt: int | None = None, prepare: Callable[[], object] | None = None,
     ) -> None:
         """Move an experiment if it is in an expected state; the journal has the move before the index has.
 
-        `attempt` None keeps the present number. Raises Conflict if the state is another or allows no such move.
+        `attempt` None keeps the present number. `prepare` puts in place what must be there when the new state is
+        seen; it is called only if the move is allowed. Raises Conflict if the state is another or allows no such move.
         """
         folder = self.home.experiment(experiment_id)
         with self._database.write() as connection:
@@ -66,6 +69,8 @@ class Store:
             state: State = (row | changes)["state"]
             if state not in expected or to not in ALLOWED[state]:
                 raise Conflict(f"Experiment {experiment_id} is {state}, so it cannot become {to} now.")
+            if prepare is not None:
+                prepare()
             now = (row | changes)["attempt"]
             event = StateChanged(at=at, state=to, reason=reason, attempt=now if attempt is None else attempt)
             records.journalled(folder, event)
@@ -79,7 +84,7 @@ class Store:
         while True:
             with self._database.read() as connection:
                 seen = records.get(connection, experiment_id)["events_offset"]
-            size = folder.events.stat().st_size if folder.events.exists() else 0
+            size = folder.events.stat().st_size if folder.events.exists() else seen
             if size == seen:
                 return total
             with self._database.write() as connection:
@@ -210,7 +215,7 @@ class Store:
         folders = {run_id: self.home.experiment(experiment_id).run(run_id) for run_id, experiment_id in found}
         return {run_id: folder.path for run_id, folder in folders.items() if folder.result.exists()}
 
-    def outcome(self, experiment_id: str, *, after: int) -> tuple[bool, str | None, str]:
+    def outcome(self, experiment_id: str, *, after: int) -> tuple[bool, Outcome | None, str]:
         """Of the worker that began at byte `after` of the events: started?, its outcome if it ended, and why."""
         with self._database.read() as connection:
             row = connection.execute(select(workers).where(workers.c.experiment_id == experiment_id)).one_or_none()

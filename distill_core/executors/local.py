@@ -1,0 +1,91 @@
+"""Runs workers as detached processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from distill_core.catalog import ExecutorEntry, Params
+from distill_core.errors import Conflict
+from distill_core.folders import ExperimentFolder
+from distill_core.processes import is_alive, read_stamp
+
+WORKER = (sys.executable, "-m", "distill_core.jobs.worker")
+# `-m` finds the package from here, wherever the user's shell stands.
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class LocalParams(Params):
+    """Nothing to choose: the worker takes its device from the spec."""
+
+
+class LocalExecutor:
+    """One process a worker, in its own session: it outlives the terminal, the web server and the dispatcher."""
+
+    def __init__(self, *, command: Sequence[str] = WORKER) -> None:
+        self._command = tuple(command)
+        self._children: dict[Path, subprocess.Popen[bytes]] = {}
+
+    def start(self, folder: ExperimentFolder) -> None:
+        """Raises Conflict if the folder's worker is alive; OSError if the process cannot be started."""
+        if self.status(folder) == "alive":
+            raise Conflict(f"A worker is still at work in {folder.path}.")
+        folder.worker_stamp.unlink(missing_ok=True)
+        # A file, not a pipe: nobody has to read it for the worker to go on.
+        with folder.worker_log.open("ab") as log:
+            self._children[folder.path] = subprocess.Popen(
+                [*self._command, str(folder.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=_ROOT,
+                start_new_session=True,
+                # Threads that spin while they wait would take the cores from everybody else.
+                env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"},
+            )
+
+    def status(self, folder: ExperimentFolder) -> Literal["none", "alive", "gone"]:
+        child = self._children.get(folder.path)
+        # poll also reaps it.
+        if child is not None and child.poll() is None:
+            return "alive"
+        stamp = read_stamp(folder.worker_stamp)
+        if stamp is not None and is_alive(stamp):
+            return "alive"
+        return "none" if child is None and stamp is None else "gone"
+
+    def end(self, folder: ExperimentFolder, *, force: bool) -> None:
+        pid = self._pid(folder)
+        if pid is None:
+            return
+        try:
+            if force:
+                # Its own session, so the group is the worker and all it started, and nobody else.
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            # It ended by itself in between.
+            pass
+
+    def _pid(self, folder: ExperimentFolder) -> int | None:
+        stamp = read_stamp(folder.worker_stamp)
+        if stamp is not None and is_alive(stamp):
+            return stamp.pid
+        child = self._children.get(folder.path)
+        return child.pid if child is not None and child.poll() is None else None
+
+
+ENTRY = ExecutorEntry(
+    name="local",
+    title="This machine",
+    summary="One background process an experiment, on this machine's processor or GPU.",
+    source="https://docs.python.org/3/library/subprocess.html",
+    params=LocalParams,
+    build=lambda params: LocalExecutor(),
+)

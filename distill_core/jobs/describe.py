@@ -1,0 +1,18 @@
+"""`python -m distill_core.jobs.describe OUT`: writes the catalogue as JSON, so that others need no torch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from distill_core.folders import write_json
+
+
+def main(out: Path) -> None:
+    from distill_core.training.preparation import installed_catalogue
+
+    write_json(out, installed_catalogue().to_json())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,34 @@
+"""What a user needs to know of this machine and installation; loads no torch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict
+from typing import Any
+
+import psutil
+
+from distill_core import __version__
+from distill_core.deployment.machine import available_cores, machine_name
+from distill_core.folders import Home
+from distill_core.jobs.devices import default_threads, list_devices, package_versions
+from distill_core.processes import is_held
+
+
+def machine_report(home: Home) -> dict[str, Any]:
+    """Devices, threads, versions, free space, home folder and whether the dispatcher is at work. Sizes in bytes."""
+    home.path.mkdir(parents=True, exist_ok=True)
+    disk = shutil.disk_usage(home.path)
+    memory = psutil.virtual_memory()
+    return {
+        "home": str(home.path),
+        "home_writable": os.access(home.path, os.W_OK),
+        "machine": machine_name(),
+        "devices": [asdict(device) for device in list_devices()],
+        "threads": {"usable_cores": available_cores(), "most_per_worker": default_threads()},
+        "memory": {"total_bytes": memory.total, "available_bytes": memory.available},
+        "disk": {"total_bytes": disk.total, "free_bytes": disk.free},
+        "versions": {"distill_core": __version__, **package_versions()},
+        "dispatcher_alive": is_held(home.dispatcher_lock),
+    }

@@ -1,0 +1,184 @@
+"""`python -m distill_core.jobs.worker FOLDER`: works on one experiment and tells everything in its folder."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from distill_core.deployment.machine import cpu_model, machine_name
+from distill_core.errors import LabError
+from distill_core.events import Event, EventLog, Noted, Resources, WorkerEnded, WorkerStarted
+from distill_core.folders import ExperimentFolder, Home, read_json
+from distill_core.jobs.devices import (
+    default_threads,
+    gpu_memory_bytes,
+    list_devices,
+    package_versions,
+    resolve_device,
+)
+from distill_core.processes import hold, write_stamp
+from distill_core.spec import ExperimentSpec, read_spec
+
+_NICENESS_ON_CPU = 10
+_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_RESOURCES = 5.0
+_LONGEST_REASON = 300
+
+
+class StopWish:
+    """True once SIGTERM came or the stop file lies in the folder; looks for the file at most 5 times a second."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._clock = path, clock
+        self._wanted, self._looked = False, float("-inf")
+
+    def __call__(self) -> bool:
+        now = self._clock()
+        if not self._wanted and now - self._looked >= _SECONDS_BETWEEN_LOOKS:
+            self._looked = now
+            self._wanted = self._path.exists()
+        return self._wanted
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._wanted = True
+
+
+class Teller:
+    """The worker's event log, shared by the pipeline and the thread that watches memory."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log, self._lock = log, threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            self._log(event)
+
+
+class ResourceWatch:
+    """Tells memory and processor use every few seconds until stopped."""
+
+    def __init__(self, emit: Callable[[Event], None], *, device: str) -> None:
+        self._emit, self._device, self._over = emit, device, threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="resources", daemon=True)
+
+    def __enter__(self) -> ResourceWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        process = psutil.Process()
+        # The first call only sets the mark from which the next measures.
+        process.cpu_percent()
+        while not self._over.wait(_SECONDS_BETWEEN_RESOURCES):
+            self._emit(
+                Resources(
+                    at=time.time(), memory_bytes=process.memory_info().rss,
+                    gpu_memory_bytes=gpu_memory_bytes(self._device, pid=os.getpid()), cpu_percent=process.cpu_percent(),
+                )
+            )
+
+
+def main(arguments: list[str]) -> int:
+    """0: succeeded or stopped as asked; 1: failed; 3: another worker has the folder."""
+    folder = ExperimentFolder(Path(arguments[0]).resolve())
+    should_stop = StopWish(folder.stop_request)
+    signal.signal(signal.SIGTERM, should_stop.on_signal)
+    lock = hold(folder.worker_lock)
+    if lock is None:
+        print("Another worker has this folder.", file=sys.stderr)
+        return 3
+    log = EventLog(folder.events)
+    write_stamp(folder.worker_stamp, attempt=_attempt(folder), events_offset=folder.events.stat().st_size)
+    faulthandler.enable()
+    # Everything up to here must stay quick and free of torch: the page shows `starting` from the stamp on.
+    ended = _work(folder, Teller(log), should_stop)
+    log(ended)
+    log.close()
+    lock.close()
+    return 1 if ended.outcome == "failed" else 0
+
+
+def _work(folder: ExperimentFolder, emit: Teller, should_stop: Callable[[], bool]) -> WorkerEnded:
+    """Run the experiment; whatever happens becomes its last word."""
+    try:
+        spec = read_spec(folder.spec)
+        device = resolve_device(spec.device)
+    except LabError as error:
+        _started(emit, device="cpu", threads=1)
+        return WorkerEnded(at=time.time(), outcome="failed", reason=error.sentence)
+    threads = default_threads()
+    _started(emit, device=device, threads=threads)
+    if device == "cpu":
+        os.nice(_NICENESS_ON_CPU)
+    # torch reads these once, when it is loaded.
+    os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), OMP_WAIT_POLICY="PASSIVE")
+    try:
+        with ResourceWatch(emit, device=device):
+            return _run(spec, folder, emit, should_stop, threads=threads)
+    except LabError as error:
+        return WorkerEnded(at=time.time(), outcome="failed", reason=error.sentence)
+    except Exception as error:
+        error_id = secrets.token_hex(4)
+        print(f"error id {error_id}", file=sys.stderr)
+        traceback.print_exc()
+        short = " ".join(str(error).split())[:_LONGEST_REASON]
+        reason = f"{type(error).__name__}: {short or 'no message'}. See the log, error id {error_id}."
+        return WorkerEnded(at=time.time(), outcome="failed", reason=reason)
+
+
+def _run(
+    spec: ExperimentSpec, folder: ExperimentFolder, emit: Teller, should_stop: Callable[[], bool], *, threads: int
+) -> WorkerEnded:
+    # Loads torch, which takes seconds.
+    from distill_core.pipeline import run_experiment
+
+    return run_experiment(
+        spec, folder, cache=Home(folder.path.parents[1]).cache, reuse=_optional(folder.reuse),
+        request=_optional(folder.request), emit=emit, should_stop=should_stop, clock=time.time, threads=threads,
+    )
+
+
+def _started(emit: Teller, *, device: str, threads: int) -> None:
+    names = {found.name: found.title for found in list_devices()}
+    emit(
+        WorkerStarted(
+            at=time.time(), pid=os.getpid(), device=device, device_name=names.get(device, cpu_model()), threads=threads,
+            machine=machine_name(), versions=package_versions(),
+        )
+    )
+    if device != "cpu" and device not in names:
+        emit(Noted(at=time.time(), text=f"This machine does not show a device {device}.", level="warning"))
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    return dict(read_json(path)) if path.exists() else {}
+
+
+def _attempt(folder: ExperimentFolder) -> int:
+    """The attempt that the dispatcher announced in the journal's last whole line; 1 when run by hand."""
+    try:
+        lines = folder.journal.read_bytes().split(b"\n")[:-1]
+        return int(json.loads(lines[-1])["attempt"])
+    except (OSError, ValueError, IndexError, KeyError):
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,297 @@
+"""All that pages and the command line can ask for or do: one `Lab` per home folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import string
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+from distill_core.catalog import Catalogue
+from distill_core.errors import Conflict
+from distill_core.evaluation.verdict import Verdict
+from distill_core.events import State
+from distill_core.folders import Home, default_home, read_json, write_json
+from distill_core.jobs.catalogue import load_catalogue
+from distill_core.jobs.dispatcher import ensure_dispatcher
+from distill_core.jobs.machine_report import machine_report
+from distill_core.plan import make_plan
+from distill_core.presets import Preset, load_presets
+from distill_core.results import finite, result_json, verdicts_of
+from distill_core.spec import ExperimentSpec, parse_spec
+from distill_core.store.database import DamagedIndex, set_aside
+from distill_core.store.store import Store
+from distill_core.store.transitions import ACTIVE, BUSY, ENDED
+from distill_core.store.views import EpochRow, ExperimentRow, ExperimentView, RunRow
+
+_DIGITS = string.digits + string.ascii_lowercase
+# A page that polls must not start a process at every tick while one is still coming up.
+_SECONDS_BETWEEN_STARTS = 3.0
+_LONGEST_LOG_BYTES = 256 * 1024
+
+
+class ReusedRun(NamedTuple):
+    """A planned run that needs no training, and the experiment whose outcome it takes."""
+
+    name: str
+    seed: int
+    experiment_id: str
+
+
+class Lab:
+    """The composition root. Thread-safe, loads no torch; every method returns at once unless it says otherwise."""
+
+    def __init__(
+        self, home: Home | None = None, *, clock: Callable[[], float] = time.time,
+        randomness: Callable[[int], int] = secrets.randbelow,
+    ) -> None:
+        self.home = home or Home(default_home())
+        self._clock, self._randomness = clock, randomness
+        # Two locks: describing the catalogue takes seconds, during which pages must reach the store.
+        self._lock, self._catalogue_lock = threading.RLock(), threading.Lock()
+        self._store: Store | None = None
+        self._catalogue: Catalogue | None = None
+        self._dispatchers: list[subprocess.Popen[bytes]] = []
+        self._last_start = float("-inf")
+
+    @property
+    def store(self) -> Store:
+        """The index; raises DamagedIndex if its file cannot be used."""
+        with self._lock:
+            if self._store is None:
+                self._store = Store(self.home)
+            return self._store
+
+    # Design ----------------------------------------------------------------------------------
+
+    def catalogue(self) -> Catalogue:
+        """What can be chosen. The first call after an update of the code takes seconds."""
+        with self._catalogue_lock:
+            if self._catalogue is None:
+                self._catalogue = load_catalogue(self.home)
+            return self._catalogue
+
+    def presets(self) -> tuple[Preset, ...]:
+        return load_presets()
+
+    def check(self, data: dict[str, Any]) -> ExperimentSpec:
+        """The spec of parsed JSON with every default filled in; raises SpecError with all problems."""
+        return self.catalogue().check(parse_spec(data))
+
+    def preview(self, spec: ExperimentSpec) -> dict[str, Any]:
+        """What only data and torch can tell before a launch; takes seconds. Raises SpecError, HelperUnavailable."""
+        from distill_core.jobs.preview_client import PreviewClient
+
+        busy = bool(self.store.in_states(BUSY))
+        return dict(PreviewClient(self.home).ask("profile", spec.to_json(), busy=busy))
+
+    def reused_preview(self, spec: ExperimentSpec, *, preview: dict[str, Any] | None = None) -> list[ReusedRun]:
+        """The runs of a spec that are finished elsewhere; `preview` saves asking for it again."""
+        told = preview or self.preview(spec)
+        checked = self.catalogue().check(spec)
+        plan = make_plan(
+            checked, self.catalogue(), fingerprint=told["fingerprint"], device_kind=told["device_kind"]
+        )
+        known = self.store.reusable_runs()
+        return [
+            ReusedRun(run.name, run.seed, known[run.run_id].parent.parent.name)
+            for run in plan.runs
+            if run.run_id in known
+        ]
+
+    # Act -------------------------------------------------------------------------------------
+
+    def launch(self, spec: ExperimentSpec, *, idempotency_key: str = "") -> str:
+        """Queue an experiment and return its id; the same key returns the same id. Raises SpecError."""
+        checked = self.catalogue().check(spec)
+        now = self._clock()
+        experiment_id = self.store.create(
+            checked, experiment_id=self._new_id(now), created_at=now, idempotency_key=idempotency_key
+        )
+        self.ensure_dispatcher()
+        return experiment_id
+
+    def stop(self, experiment_id: str) -> None:
+        """Ask for a usable end; a waiting experiment ends at once. Raises NotFound, Conflict."""
+        now = self._clock()
+        state = self.store.state(experiment_id)
+        if state == "queued":
+            try:
+                self.store.transition(
+                    experiment_id, expected={"queued"}, to="cancelled", at=now, reason="Stopped before it began."
+                )
+                return
+            except Conflict:
+                # The dispatcher was quicker.
+                state = self.store.state(experiment_id)
+        if state == "stopping":
+            return
+        if state not in BUSY:
+            raise Conflict(f"Experiment {experiment_id} is {state}; only one that waits or runs can be stopped.")
+        request = self.home.experiment(experiment_id).stop_request
+        self.store.transition(
+            experiment_id, expected={"starting", "running"}, to="stopping", at=now, reason="Stop requested.",
+            prepare=request.touch,
+        )
+        self.ensure_dispatcher()
+
+    def resume(self, experiment_id: str) -> None:
+        """Go on where a stopped or failed experiment ended. Raises NotFound, Conflict."""
+        state = self.store.state(experiment_id)
+        if state not in ("cancelled", "failed"):
+            raise Conflict(f"Experiment {experiment_id} is {state}; only a stopped or failed one can be resumed.")
+        request = self.home.experiment(experiment_id).request
+        self.store.transition(
+            experiment_id, expected={"cancelled", "failed"}, to="queued", at=self._clock(), reason="Resumed.",
+            attempt=0, prepare=lambda: request.unlink(missing_ok=True),
+        )
+        self.ensure_dispatcher()
+
+    def request_export(self, experiment_id: str, run_id: str) -> None:
+        """Queue the ONNX export and latency of a finished run. Raises NotFound, Conflict."""
+        run = next((run for run in self.experiment(experiment_id).runs if run.run_id == run_id), None)
+        if run is None or run.accuracy is None:
+            raise Conflict(f"Run {run_id[:60]} of experiment {experiment_id} has no trained network to export yet.")
+        state = self.store.state(experiment_id)
+        if state not in ENDED:
+            raise Conflict(f"Experiment {experiment_id} is {state}; wait for its end, then export.")
+        request = self.home.experiment(experiment_id).request
+        asked = set(read_json(request)["export"]) if request.exists() else set()
+        self.store.transition(
+            experiment_id, expected=ENDED, to="queued", at=self._clock(), reason="Export requested.", attempt=0,
+            prepare=lambda: write_json(request, {"export": sorted(asked | {run_id}), "train": False}),
+        )
+        self.ensure_dispatcher()
+
+    def delete(self, experiment_id: str) -> None:
+        """Hide an experiment that is at rest; nothing is removed from the disk. Raises NotFound, Conflict."""
+        state = self.store.state(experiment_id)
+        if state not in ENDED:
+            raise Conflict(f"Experiment {experiment_id} is {state}; stop it before deleting it.")
+        self.store.set_deleted(experiment_id, True, at=self._clock())
+
+    def undelete(self, experiment_id: str) -> None:
+        self.store.set_deleted(experiment_id, False, at=self._clock())
+
+    # Look ------------------------------------------------------------------------------------
+
+    def experiments(
+        self, *, search: str = "", states: Collection[State] = (), limit: int = 50, offset: int = 0,
+        include_deleted: bool = False,
+    ) -> list[ExperimentRow]:
+        """Newest first."""
+        return self.store.experiments(
+            search=search, states=states, limit=limit, offset=offset, include_deleted=include_deleted
+        )
+
+    def counts(self, *, search: str = "", include_deleted: bool = False) -> dict[str, int]:
+        """How many experiments are in each state that occurs."""
+        return self.store.counts(search=search, include_deleted=include_deleted)
+
+    def count(self, *, search: str = "", states: Collection[State] = (), include_deleted: bool = False) -> int:
+        counts = self.counts(search=search, include_deleted=include_deleted)
+        return sum(number for state, number in counts.items() if not states or state in states)
+
+    def experiment(self, experiment_id: str) -> ExperimentView:
+        """Raises NotFound."""
+        view = self.store.experiment(experiment_id)
+        self._keep_going(view.row.state)
+        return view
+
+    def runs(self, experiment_ids: Sequence[str]) -> list[RunRow]:
+        return self.store.runs(experiment_ids=experiment_ids)
+
+    def finished_runs(self) -> list[RunRow]:
+        """All runs with final figures, of experiments that are not deleted."""
+        return self.store.runs(finished=True, include_deleted=False)
+
+    def epochs(self, experiment_id: str, *, since: int = 0, limit: int = 5000) -> tuple[list[EpochRow], int]:
+        """Points of all curves stored after a cursor, and the cursor to ask from next."""
+        return self.store.epochs(experiment_id, since=since, limit=limit)
+
+    def verdicts(self, experiment_id: str) -> list[Verdict]:
+        """Every variant against its architecture trained alone, as far as seeds are finished."""
+        return verdicts_of(self.store.experiment(experiment_id), self.catalogue())
+
+    def live(self, experiment_id: str, since: int) -> dict[str, Any]:
+        """State, next cursor and points [run id, epoch, training loss, accuracy, NLL, weighted terms, best].
+
+        Plain JSON: NaN is null. Raises NotFound.
+        """
+        state = self.store.state(experiment_id)
+        points, cursor = self.store.live_points(experiment_id, since=since)
+        self._keep_going(state)
+        return {
+            "state": state,
+            "cursor": cursor,
+            "points": [
+                [
+                    run, epoch, finite(loss), finite(accuracy), finite(nll),
+                    {name: finite(value) for name, value in terms.items()}, best,
+                ]
+                for run, epoch, loss, accuracy, nll, terms, best in points
+            ],
+        }
+
+    def log_tail(self, experiment_id: str, lines: int = 200) -> str:
+        """The end of the worker's log; empty if there is none. Raises NotFound."""
+        self.store.state(experiment_id)
+        path = self.home.experiment(experiment_id).worker_log
+        if not path.exists():
+            return ""
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _LONGEST_LOG_BYTES))
+            text = file.read().decode(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+    def result(self, experiment_id: str) -> dict[str, Any]:
+        """The result of `run` and `show` as JSON: see results.result_json. Raises NotFound."""
+        view = self.store.experiment(experiment_id)
+        folder = self.home.experiment(experiment_id).path
+        return result_json(view, verdicts_of(view, self.catalogue()), folder=folder, now=self._clock())
+
+    def doctor(self) -> dict[str, Any]:
+        return machine_report(self.home)
+
+    # Upkeep ----------------------------------------------------------------------------------
+
+    def reindex(self) -> tuple[int, list[str]]:
+        """Rebuild the index from the folders: how many experiments, and what could not be read. Takes a while.
+
+        A database that cannot be used is set aside first.
+        """
+        try:
+            store = self.store
+        except DamagedIndex:
+            set_aside(self.home, suffix=str(int(self._clock())))
+            store = self.store
+        return store.reindex()
+
+    def ensure_dispatcher(self) -> None:
+        """Start the dispatcher unless one is at work."""
+        with self._lock:
+            self._dispatchers = [process for process in self._dispatchers if process.poll() is None]
+            if time.monotonic() - self._last_start < _SECONDS_BETWEEN_STARTS and self._dispatchers:
+                return
+            started = ensure_dispatcher(self.home)
+            if started is not None:
+                self._last_start = time.monotonic()
+                self._dispatchers.append(started)
+
+    def _keep_going(self, state: State) -> None:
+        """Whoever looks at an experiment that should be moving starts a dispatcher that died."""
+        if state in ACTIVE:
+            self.ensure_dispatcher()
+
+    def _new_id(self, now: float) -> str:
+        """Sorts by time to the millisecond; 4 random digits keep those of one millisecond apart."""
+        number, digits = int(now * 1000), ""
+        while number:
+            number, rest = divmod(number, 36)
+            digits = _DIGITS[rest] + digits
+        return digits.rjust(8, "0") + "".join(_DIGITS[self._randomness(36)] for _ in range(4))

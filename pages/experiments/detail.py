@@ -1,0 +1,199 @@
+"""One experiment: what it shows, its live curves and, once there, its verdict and figures."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from distill_core.charts.gains import gains
+from distill_core.charts.names import markdown_name, markdown_text, plain_name
+from distill_core.charts.style import plot_config
+from distill_core.errors import Conflict
+from distill_core.store.views import ExperimentView
+from pages.ui import exporting, places, progress, results, tables, undo, verdicts, words
+from pages.ui.live.component import VIEWS, live_curves
+from pages.ui.session import lab
+
+TABS = ("Runs", "Trade-off", "Per class", "Confusion", "ONNX and latency", "Log and settings")
+
+
+def act(action: str, experiment_id: str) -> None:
+    """Stop or resume; a press that came too late is told in a sentence."""
+    try:
+        lab().stop(experiment_id) if action == "stop" else lab().resume(experiment_id)
+    except Conflict as error:
+        st.toast(markdown_text(error.sentence), icon=":material/info:")
+
+
+def header(view: ExperimentView) -> None:
+    """Name, state and what can be done in it."""
+    row = view.row
+    word, icon, colour = words.STATES[row.state]
+    places.link(places.HOME, "All experiments", icon=":material/arrow_back:")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(markdown_name(row.name, 80), anchor=False, width="content")
+        st.badge(word, icon=icon, color=colour, help="The state of the experiment's background job.")
+    with st.container(horizontal=True, gap="small"):
+        if row.state in ("queued", "starting", "running", "lost"):
+            st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=act, args=("stop", row.experiment_id),
+                      help="Saves a checkpoint, tests what is trained and keeps it usable. Resume continues exactly there.")
+        if row.state == "stopping":
+            st.button("Stopping …", icon=":material/stop_circle:", key="stopping", disabled=True,
+                      help="The worker saves a checkpoint and tests what it has.")
+        if row.state in ("cancelled", "failed"):
+            st.button("Resume", icon=":material/play_circle:", key="resume", type="primary", on_click=act,
+                      args=("resume", row.experiment_id), help="Continues from the last checkpoint.")
+        if st.button("Same as … but", icon=":material/content_copy:", key="same",
+                     help="Opens this experiment's settings to change some. What stays the same is not trained again."):
+            places.go(places.NEW, **{"from": row.experiment_id})
+        if st.button("Compare", icon=":material/compare_arrows:", key="compare", help="Side by side with other experiments."):
+            places.go(places.COMPARE, ids=row.experiment_id)
+        if row.state not in words.ACTIVE and st.button(
+            "Delete", icon=":material/delete:", key="delete", type="tertiary", help="Takes it off the list; it can be undone."
+        ):
+            undo.delete(row.experiment_id, row.name)
+            places.go(places.HOME)
+    if row.reason and row.state in ("failed", "lost", "cancelled"):
+        say = st.error if row.state == "failed" else st.warning
+        say(markdown_text(row.reason), icon=icon)
+
+
+def about(view: ExperimentView) -> None:
+    """What the experiment shows, and who learned from which samples."""
+    if view.spec.shows:
+        st.markdown(markdown_text(view.spec.shows))
+    seen: dict[str, dict[str, None]] = {}
+    for run in view.runs:
+        if run.samples_seen:
+            seen.setdefault(run.samples_seen, {})[words.ROLES[run.role] if run.role == "teacher" else run.name] = None
+    if seen:
+        lines = [f"{markdown_text(', '.join(plain_name(name) for name in who))}: {markdown_text(what)}" for what, who in seen.items()]
+        st.caption("Who learns from what — " + " · ".join(lines))
+    reused = [run for run in view.runs if run.reused_from]
+    if reused:
+        sources = sorted({run.reused_from for run in reused})
+        trained = list(dict.fromkeys(run.name for run in view.runs if not run.reused_from))
+        only = f"only {', '.join(plain_name(name) for name in trained)} {'is' if len(trained) == 1 else 'are'} trained" if trained else "nothing had to be trained"
+        st.info(
+            markdown_text(f"{len(reused)} of {len(view.runs)} runs are reused from {', '.join(sources)}; {only}."),
+            icon=":material/recycling:",
+        )
+        with st.container(horizontal=True):
+            for source in sources[:4]:
+                places.link(places.EXPERIMENT, f"Open {source}", icon=":material/open_in_new:", id=source)
+
+
+def judged(view: ExperimentView) -> None:
+    """The verdict first; the paired differences behind it."""
+    found = lab().verdicts(view.row.experiment_id)
+    if not found:
+        return
+    verdicts.show_verdicts(found)
+    accuracy = [verdict for verdict in found if verdict.metric == "accuracy"]
+    st.plotly_chart(
+        gains(accuracy, view.runs, theme=results.theme()), theme=None, key="gains", config=plot_config("gains"),
+        alt="Accuracy gained over the student alone, by seed, with intervals",
+    )
+
+
+def curves(view: ExperimentView) -> None:
+    """The live curves; they follow the experiment without any script run."""
+    chosen = st.segmented_control(
+        "Curves", list(VIEWS), format_func=lambda name: VIEWS[name], default="accuracy", required=True, key="curve",
+        bind="query-params", label_visibility="collapsed",
+        help="Losses of variants with different terms are on different scales; accuracy and NLL compare.",
+    )
+    live_curves(
+        view.row.experiment_id, state=f"{view.row.state}", view=str(chosen),
+        label=f"{VIEWS[str(chosen)]} by epoch for every run",
+        term_titles={entry.name: entry.title for entry in lab().catalogue().losses},
+    )
+
+
+@st.fragment(run_every="2s", key="beside-live")
+def beside_live(experiment_id: str, state: str) -> None:
+    """Steps and numbers while the experiment is active; once its state changes the whole page follows."""
+    view = lab().experiment(experiment_id)
+    if view.row.state != state:
+        st.rerun()
+    beside(view)
+
+
+def beside(view: ExperimentView) -> None:
+    progress.show_numbers(view)
+    progress.show_steps(view)
+    for note in view.notes[-3:]:
+        st.caption(f"{':material/warning:' if note.level != 'info' else ':material/info:'} {markdown_text(note.text)}")
+
+
+@st.fragment(run_every="2s", key="runs-live")
+def runs_live(experiment_id: str) -> None:
+    tables.show_runs(lab().experiment(experiment_id).runs, key="runs")
+
+
+@st.fragment(run_every="2s", key="log-live")
+def log_live(experiment_id: str) -> None:
+    show_log(experiment_id)
+
+
+def show_log(experiment_id: str) -> None:
+    text = lab().log_tail(experiment_id)
+    st.code(text or "The log is empty.", language=None, height=280, wrap_lines=True)
+
+
+def figures(view: ExperimentView) -> None:
+    """Everything behind the verdict, one tab each; the open tab is in the address."""
+    active, runs = view.row.state in words.ACTIVE, view.runs
+    tabs = dict(zip(TABS, st.tabs(list(TABS), key="tab", bind="query-params", on_change="rerun"), strict=True))
+    if tabs["Runs"].open:
+        with tabs["Runs"]:
+            if active:
+                runs_live(view.row.experiment_id)
+            else:
+                tables.show_runs(runs, key="runs")
+                exporting.show_export(view)
+    if tabs["Trade-off"].open:
+        with tabs["Trade-off"]:
+            results.show_tradeoff(runs, key="of")
+    if tabs["Per class"].open:
+        with tabs["Per class"]:
+            results.show_per_class(runs, view.class_names, key="of")
+    if tabs["Confusion"].open:
+        with tabs["Confusion"]:
+            results.show_confusion(runs, view.class_names, key="of")
+    if tabs["ONNX and latency"].open:
+        with tabs["ONNX and latency"]:
+            tables.show_latency(runs, key="of")
+    if tabs["Log and settings"].open:
+        with tabs["Log and settings"]:
+            log_live(view.row.experiment_id) if active else show_log(view.row.experiment_id)
+            with st.expander("Settings as JSON", icon=":material/data_object:"):
+                st.json(view.spec.to_json(), expanded=1)
+
+
+def show(experiment_id: str) -> None:
+    view = lab().experiment(experiment_id)
+    header(view)
+    about(view)
+    active = view.row.state in words.ACTIVE
+    if not active:
+        judged(view)
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        st.subheader("Curves", anchor=False)
+        curves(view)
+    with right:
+        st.subheader("Progress" if active else "What was done", anchor=False)
+        if active:
+            beside_live(experiment_id, view.row.state)
+        else:
+            beside(view)
+    figures(view)
+
+
+chosen_id = st.query_params.get("id", "")
+if chosen_id:
+    show(chosen_id)
+else:
+    st.title("Experiment", anchor=False)
+    st.info("The address names no experiment. Choose one from the list.", icon=":material/search:")
+    places.link(places.HOME, "All experiments", icon=":material/arrow_back:")

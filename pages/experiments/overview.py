@@ -1,0 +1,117 @@
+"""All experiments, newest first; in an empty lab, the way in."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from distill_core.charts.names import markdown_name, plain_name
+from distill_core.errors import LabError
+from distill_core.events import State
+from distill_core.store.views import ExperimentRow
+from pages.ui import places, starting, undo, words
+from pages.ui.session import lab
+
+ON_ONE_PAGE = 15
+FILTERS: dict[str, tuple[State, ...]] = {
+    "all": (), "active": ("queued", "starting", "running", "stopping", "lost"), "succeeded": ("succeeded",),
+    "stopped": ("cancelled",), "failed": ("failed",),
+}
+ACTIONS = {"same": "Same as … but", "compare": "Compare", "delete": "Delete"}
+ICONS = {"same": ":material/content_copy:", "compare": ":material/compare_arrows:", "delete": ":material/delete:"}
+
+
+def welcome() -> None:
+    """What a newcomer meets: one click, and what it will show."""
+    with st.container(border=True):
+        st.title("Can a small network learn more from a large one than from labels alone?", anchor=False)
+        st.markdown(
+            "- A **teacher** learns 1,157 real handwritten digits; a student 14 times smaller sees only 100 of them.\n"
+            "- The same student is trained **alone** and **distilled**, with the same images, steps and seeds, live before your eyes.\n"
+            "- You read a **verdict** with its interval, which may well be *did not help*, and ship the student as ONNX."
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            starting.demo_button(key="demo", primary=True)
+            st.caption("About a minute on a CPU. No download, no GPU, no account.", width="content")
+    st.subheader("Or start from one of these", anchor=False)
+    starting.preset_cards()
+
+
+def line(row: ExperimentRow) -> None:
+    """One experiment: its name, its state, what was tried."""
+    word, icon, colour = words.STATES[row.state]
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"row-{row.experiment_id}"):
+        with st.container(gap="xxsmall", width="stretch"):
+            places.link(places.EXPERIMENT, f"**{markdown_name(row.name, 60)}**", id=row.experiment_id)
+            students = ", ".join(plain_name(name, 24) for name in row.students[:4]) + (" …" if len(row.students) > 4 else "")
+            done = f"{row.runs_done} of {row.runs_total} runs" if row.runs_total else words.plural(row.seeds, "seed")
+            reused = f", {row.runs_reused} reused" if row.runs_reused else ""
+            st.caption(
+                f"{markdown_name(row.dataset)} · {markdown_name(row.teacher)} teaches {markdown_name(students, 90)} · "
+                f"{done}{reused} · {words.ago(row.created_at)}"
+            )
+        st.badge(word, icon=icon, color=colour)
+        chosen = st.menu_button(
+            "", list(ACTIONS), key=f"menu-{row.experiment_id}", icon=":material/more_horiz:", type="tertiary",
+            format_func=lambda name: f"{ICONS[name]} {ACTIONS[name]}", help="What to do with this experiment",
+        )
+        if chosen == "same":
+            places.go(places.NEW, **{"from": row.experiment_id})
+        elif chosen == "compare":
+            places.go(places.COMPARE, ids=row.experiment_id)
+        elif chosen == "delete":
+            try:
+                undo.delete(row.experiment_id, row.name)
+            except LabError as error:
+                st.toast(markdown_name(error.sentence, 200), icon=":material/info:")
+            st.rerun()
+
+
+def listing(search: str, states: tuple[State, ...]) -> None:
+    """One page of the list."""
+    found = lab().count(search=search, states=states)
+    if not found:
+        st.info("No experiment fits. Change the search or the filter.", icon=":material/search_off:")
+        return
+    pages = -(-found // ON_ONE_PAGE)
+    slot = st.empty()
+    number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    with slot.container(gap="xsmall"):
+        for row in lab().experiments(search=search, states=states, limit=ON_ONE_PAGE, offset=(number - 1) * ON_ONE_PAGE):
+            line(row)
+
+
+@st.fragment(run_every="2s", key="listing-live")
+def listing_live(search: str, states: tuple[State, ...]) -> None:
+    """The list while something on it moves."""
+    listing(search, states)
+    if not lab().count(states=FILTERS["active"]):
+        st.rerun()
+
+
+def show() -> None:
+    undo.show_bar()
+    if not lab().count():
+        welcome()
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Experiments", anchor=False, width="stretch")
+        if st.button("New experiment", key="new", icon=":material/add:", type="primary", help="Design one from a preset or from scratch."):
+            places.go(places.NEW)
+        starting.demo_button(key="demo", primary=False)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        search = st.text_input(
+            "Search", key="q", bind="query-params", type="search", placeholder="Name, dataset, teacher, student or id",
+            label_visibility="collapsed", width=320,
+        )
+        chosen = st.segmented_control(
+            "State", list(FILTERS), key="state", bind="query-params", default="all", required=True,
+            label_visibility="collapsed",
+        )
+    states = FILTERS[str(chosen)]
+    if lab().count(states=FILTERS["active"]):
+        listing_live(search or "", states)
+    else:
+        listing(search or "", states)
+
+
+show()

@@ -1,0 +1,57 @@
+"""Shipping a run: download its bundle, or ask for its export first."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from distill_core.charts.names import markdown_text, plain_name
+from distill_core.errors import LabError
+from distill_core.store.views import ExperimentView, RunRow
+from pages.ui import words
+from pages.ui.session import lab
+
+CONTENTS = "model.onnx (raw pixels 0 to 1 in), labels, test samples with expected answers, a model card, the spec and ten lines of Python."
+
+
+def show_export(view: ExperimentView) -> None:
+    """Choose a run; exported ones download at once, the others join the device's queue."""
+    runs = [run for run in view.runs if run.state in ("finished", "reused", "stopped")]
+    if not runs:
+        return
+    st.subheader("Ship a run", anchor=False, help=f"A bundle holds {CONTENTS}")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        number = st.selectbox(
+            "Run", range(len(runs)), index=_best(runs), key="export-run", width=360, format_func=lambda i: _label(runs[i]),
+            help="Exported runs download at once; others are exported and checked first.",
+        )
+        run = runs[number]
+        if run.onnx_path:
+            st.download_button(
+                "Download bundle", data=lambda: lab().bundle_zip(view.row.experiment_id, run.run_id), key=f"bundle-{run.run_id}",
+                file_name=f"{run.run_id}.zip", mime="application/zip", type="primary", icon=":material/download:",
+                on_click="ignore", help=CONTENTS,
+            )
+        else:
+            st.button(
+                "Export this run", key=f"export-{run.run_id}", icon=":material/deployed_code:", on_click=_request,
+                args=(view.row.experiment_id, run.run_id),
+                help="Exports to ONNX, proves it against torch, measures latency; queued after any training.",
+            )
+
+
+def _request(experiment_id: str, run_id: str) -> None:
+    try:
+        lab().request_export(experiment_id, run_id)
+        st.toast("The export is queued on this device.", icon=":material/schedule:")
+    except LabError as error:
+        st.toast(markdown_text(error.sentence), icon=":material/info:")
+
+
+def _best(runs: list[RunRow]) -> int:
+    """The most accurate exported student comes first to mind."""
+    exported = [i for i, run in enumerate(runs) if run.onnx_path and run.role != "teacher"]
+    return max(exported, key=lambda i: runs[i].accuracy or 0.0, default=0)
+
+
+def _label(run: RunRow) -> str:
+    return f"{plain_name(run.label)} · {words.percent(run.accuracy)}{'' if run.onnx_path else ' · not exported'}"

@@ -1,0 +1,79 @@
+"""Parameters, MACs, bytes and taps of small networks, against counts made by hand."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from distill_core.deployment.profile import profile, taps
+
+
+def cnn() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Conv2d(16, 32, 3), nn.Flatten(), nn.Linear(128, 10),
+    )
+
+
+class Recurrent(nn.Module):
+    """Reads an image row by row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(8, 16, batch_first=True)
+        self.last = nn.Linear(16, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, _ = self.lstm(x[:, 0])
+        return self.last(states.mean(1))
+
+
+def test_counts_by_hand() -> None:
+    found = profile(cnn(), shape=(1, 8, 8))
+    assert found.parameters == 16 * 9 + 2 * 16 + 32 * 16 * 9 + 32 + 128 * 10 + 10
+    assert found.macs == 16 * 9 * 64 + 32 * 16 * 9 * 4 + 1280
+
+
+def test_size_is_that_of_the_file(tmp_path: Path) -> None:
+    model = cnn()
+    safetensors.torch.save_file(model.state_dict(), tmp_path / "model.safetensors")
+    assert profile(model, shape=(1, 8, 8)).size_bytes == (tmp_path / "model.safetensors").stat().st_size
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_model_is_left_as_it_was(training: bool) -> None:
+    model = cnn().train(training)
+    before = copy.deepcopy(model.state_dict())
+    profile(model, shape=(1, 8, 8))
+    taps(model, shape=(1, 8, 8))
+    assert all(module.training is training for module in model.modules())
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert all(value.device.type == "cpu" for value in model.state_dict().values())
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_recurrent_layers_are_not_counted_as_nothing() -> None:
+    assert profile(Recurrent(), shape=(1, 8, 8)).macs == 8 * 4 * 16 * (8 + 16) + 160
+
+
+def test_shared_and_frozen_weights() -> None:
+    shared = nn.Linear(64, 64, bias=False)
+    model = nn.Sequential(nn.Flatten(), shared, nn.ReLU(), shared)
+    found = profile(model, shape=(1, 8, 8))
+    assert found.parameters == 64 * 64
+    assert 64 * 64 * 4 <= found.size_bytes < 2 * 64 * 64 * 4
+    assert found.macs == 2 * 64 * 64
+    assert profile(model.requires_grad_(False), shape=(1, 8, 8)).parameters == 64 * 64
+
+
+def test_taps_in_order_with_shapes_of_one_sample() -> None:
+    assert taps(cnn(), shape=(1, 8, 8)) == [
+        ("0", (16, 8, 8)), ("1", (16, 8, 8)), ("2", (16, 8, 8)), ("3", (16, 4, 4)), ("4", (32, 2, 2)), ("5", (128,)),
+        ("6", (10,)),
+    ]
+    assert taps(Recurrent(), shape=(1, 8, 8)) == [("lstm", (8, 16)), ("last", (10,))]
