@@ -19,12 +19,20 @@ def write_result(name: str, about: str, rows: Sequence[Mapping[str, Any]]) -> No
     """Write `results/<name>.json` and `.md`, and print the table."""
     RESULTS.mkdir(exist_ok=True)
     versions = {package: version(package) for package in PACKAGES}
-    content = {"name": name, "date": time.strftime("%Y-%m-%d"), "machine": machine_name(), "versions": versions, "rows": list(rows)}
+    content = {
+        "name": name,
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": machine_name(),
+        "versions": versions,
+        "rows": list(rows),
+    }
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
     columns = list(rows[0])
     table = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     table += [f"| {' | '.join(str(row[column]) for column in columns)} |" for row in rows]
-    facts = f"{content['date']}, {content['machine']}, " + ", ".join(f"{package} {number}" for package, number in versions.items())
+    facts = f"{content['date']}, {content['machine']}, " + ", ".join(
+        f"{package} {number}" for package, number in versions.items()
+    )
     text = f"# {name.replace('_', ' ')}\n\n{about.strip()}\n\n" + "\n".join(table) + f"\n\nMeasured {facts}.\n"
     (RESULTS / f"{name}.md").write_text(text)
     print(text)

@@ -29,8 +29,12 @@ ROUNDS = 9
 
 def ours(checked: Checked, teacher: torch.nn.Module, names: tuple[str, ...]) -> float:
     around = Surroundings(
-        emit=lambda event: None, should_stop=lambda: False, clock=time.time, folder_of=lambda run: RunFolder(Path("absent") / run),
-        on_end=lambda candidate: None, on_progress=lambda done, total: None,
+        emit=lambda event: None,
+        should_stop=lambda: False,
+        clock=time.time,
+        folder_of=lambda run: RunFolder(Path("absent") / run),
+        on_end=lambda candidate: None,
+        on_progress=lambda done, total: None,
     )
     runs = [run for run in checked.plan.cohorts[0].runs if run.name in names]
     cohort = student_cohort(checked, runs, teacher, around)
@@ -42,8 +46,12 @@ def ours(checked: Checked, teacher: torch.nn.Module, names: tuple[str, ...]) -> 
 def bare(checked: Checked, teacher: torch.nn.Module, names: tuple[str, ...]) -> float:
     """One plain loop after another, as one would write them for a single experiment."""
     around = Surroundings(
-        emit=lambda event: None, should_stop=lambda: False, clock=time.time, folder_of=lambda run: RunFolder(Path("absent") / run),
-        on_end=lambda candidate: None, on_progress=lambda done, total: None,
+        emit=lambda event: None,
+        should_stop=lambda: False,
+        clock=time.time,
+        folder_of=lambda run: RunFolder(Path("absent") / run),
+        on_end=lambda candidate: None,
+        on_progress=lambda done, total: None,
     )
     runs = [run for run in checked.plan.cohorts[0].runs if run.name in names]
     stream = student_cohort(checked, runs, teacher, around).candidates[0].stream
@@ -74,10 +82,15 @@ def bare(checked: Checked, teacher: torch.nn.Module, names: tuple[str, ...]) -> 
                 model.train()
                 logits = model(pool[rows])
                 if temperature:
-                    loss = F.kl_div(
-                        F.log_softmax(logits / temperature, 1), F.log_softmax(answers[rows] / temperature, 1),
-                        reduction="batchmean", log_target=True,
-                    ) * temperature**2
+                    loss = (
+                        F.kl_div(
+                            F.log_softmax(logits / temperature, 1),
+                            F.log_softmax(answers[rows] / temperature, 1),
+                            reduction="batchmean",
+                            log_target=True,
+                        )
+                        * temperature**2
+                    )
                 else:
                     loss = F.cross_entropy(logits, labels[rows])
                 optimizer.zero_grad(set_to_none=True)
@@ -104,7 +117,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         checked = deep_check(find_preset("digits").spec, cache=Path(folder))
     teacher = checked.network(checked.spec.teacher.architecture, seed=50).eval()
-    cases = {"alone": ("alone",), "distilled": ("distilled T=8",), "cohort of 4": ("alone", "alone, label smoothing", "distilled T=1", "distilled T=8")}
+    cases = {
+        "alone": ("alone",),
+        "distilled": ("distilled T=8",),
+        "cohort of 4": ("alone", "alone, label smoothing", "distilled T=1", "distilled T=8"),
+    }
     rows = []
     for title, names in cases.items():
         times: dict[str, list[float]] = {"ours": [], "bare": []}
@@ -113,8 +130,14 @@ def main() -> None:
             times["bare"].append(bare(checked, teacher, names))
         lab, plain = statistics.median(times["ours"]), statistics.median(times["bare"])
         rows.append(
-            {"case": title, "lab_seconds": round(lab, 3), "bare_seconds": round(plain, 3), "ratio": round(lab / plain, 3),
-             "ratio_of_minima": round(min(times["ours"]) / min(times["bare"]), 3), "rounds": ROUNDS}
+            {
+                "case": title,
+                "lab_seconds": round(lab, 3),
+                "bare_seconds": round(plain, 3),
+                "ratio": round(lab / plain, 3),
+                "ratio_of_minima": round(min(times["ours"]) / min(times["bare"]), 3),
+                "rounds": ROUNDS,
+            }
         )
     write_result("training_loop", __doc__ or "", rows)
 

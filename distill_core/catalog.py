@@ -215,7 +215,9 @@ class Catalogue:
         for index, student in enumerate(students):
             if student.transfer == "all" and not self.needs_teacher(student):
                 yield Problem(
-                    f"students.{index}.transfer", "all", "labelled, for a student without a teacher's term",
+                    f"students.{index}.transfer",
+                    "all",
+                    "labelled, for a student without a teacher's term",
                     "Samples without labels teach nothing without a teacher: add a teacher's term or choose labelled.",
                 )
 
@@ -242,14 +244,24 @@ def _entry_from_json(item: Mapping[str, Any]) -> Entry:
         )
     params = create_model(schema.get("title", "Params"), __base__=Params, __doc__=schema.get("description"), **fields)
     return Entry(
-        name=item["name"], title=item["title"], summary=item["summary"], source=item["source"],
-        params=params, traits=frozenset(item["traits"]),
+        name=item["name"],
+        title=item["title"],
+        summary=item["summary"],
+        source=item["source"],
+        params=params,
+        traits=frozenset(item["traits"]),
     )
 
 
 _BOUND_NAMES = {
-    "minimum": "ge", "exclusiveMinimum": "gt", "maximum": "le", "exclusiveMaximum": "lt",
-    "minLength": "min_length", "maxLength": "max_length", "minItems": "min_length", "maxItems": "max_length",
+    "minimum": "ge",
+    "exclusiveMinimum": "gt",
+    "maximum": "le",
+    "exclusiveMaximum": "lt",
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "minItems": "min_length",
+    "maxItems": "max_length",
     "pattern": "pattern",
 }
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "boolean": bool, "string": str, "null": type(None)}
@@ -267,5 +279,6 @@ def _python_type(prop: Mapping[str, Any]) -> Any:
     if "enum" in prop:
         return Literal[tuple(prop["enum"])]
     if prop.get("type") == "array":
-        return tuple[_python_type(prop["items"]), ...]
+        item: Any = _python_type(prop["items"])
+        return tuple[item, ...]
     return _TYPES[prop["type"]]

@@ -189,8 +189,19 @@ class WorkerEnded(Event):
 
 
 AnyEvent = Annotated[
-    StateChanged | WorkerStarted | DataLoaded | StepChanged | RunDeclared | RunChanged | EpochEnded | RunFinished
-    | OnnxExported | LatencyMeasured | Resources | Noted | WorkerEnded,
+    StateChanged
+    | WorkerStarted
+    | DataLoaded
+    | StepChanged
+    | RunDeclared
+    | RunChanged
+    | EpochEnded
+    | RunFinished
+    | OnnxExported
+    | LatencyMeasured
+    | Resources
+    | Noted
+    | WorkerEnded,
     Field(discriminator="kind"),
 ]
 _adapter: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)

@@ -90,8 +90,14 @@ def make_plan(spec: ExperimentSpec, catalogue: Catalogue, *, fingerprint: str, d
     teacher_data = {k: v for k, v in data.items() if k not in ("student_labels", "withheld_classes")}
     teacher_id = digest(common | {"data": teacher_data, "teacher": spec.teacher.model_dump(mode="json")})
     teacher = PlannedRun(
-        run_id=teacher_id, role="teacher", name="teacher", seed=spec.teacher.seed,
-        architecture=spec.teacher.architecture, terms=(), transfer="labelled", needs_teacher=False,
+        run_id=teacher_id,
+        role="teacher",
+        name="teacher",
+        seed=spec.teacher.seed,
+        architecture=spec.teacher.architecture,
+        terms=(),
+        transfer="labelled",
+        needs_teacher=False,
     )
     students = with_baselines(spec, catalogue)
     cohorts = []
@@ -110,9 +116,14 @@ def make_plan(spec: ExperimentSpec, catalogue: Catalogue, *, fingerprint: str, d
             }
             runs.append(
                 PlannedRun(
-                    run_id=digest(content), role="student" if needs_teacher else "baseline", name=student.name,
-                    seed=seed, architecture=student.architecture, terms=student.terms,
-                    transfer=student.transfer, needs_teacher=needs_teacher,
+                    run_id=digest(content),
+                    role="student" if needs_teacher else "baseline",
+                    name=student.name,
+                    seed=seed,
+                    architecture=student.architecture,
+                    terms=student.terms,
+                    transfer=student.transfer,
+                    needs_teacher=needs_teacher,
                 )
             )
         cohorts.append(PlannedCohort(seed=seed, runs=tuple(runs)))

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import string
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from distill_core.catalog import Catalogue
-from distill_core.errors import Conflict
+from distill_core.deployment.bundle import bundle_zip, write_bundle
+from distill_core.errors import Conflict, NotFound
 from distill_core.evaluation.verdict import Verdict
 from distill_core.events import State
-from distill_core.folders import Home, default_home, read_json, write_json
+from distill_core.folders import ExperimentFolder, Home, default_home, read_json, read_tail, write_json
 from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.dispatcher import ensure_dispatcher
 from distill_core.jobs.machine_report import machine_report
-from distill_core.plan import make_plan
 from distill_core.presets import Preset, load_presets
 from distill_core.results import finite, result_json, verdicts_of
 from distill_core.spec import ExperimentSpec, parse_spec
 from distill_core.store.database import DamagedIndex, set_aside
+from distill_core.store.records import new_experiment_id
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY, ENDED
 from distill_core.store.views import EpochRow, ExperimentRow, ExperimentView, RunRow
 
-_DIGITS = string.digits + string.ascii_lowercase
 # A page that polls must not start a process at every tick while one is still coming up.
 _SECONDS_BETWEEN_STARTS = 3.0
 _LONGEST_LOG_BYTES = 256 * 1024
@@ -83,25 +82,25 @@ class Lab:
         return self.catalogue().check(parse_spec(data))
 
     def preview(self, spec: ExperimentSpec) -> dict[str, Any]:
-        """What only data and torch can tell before a launch; takes seconds. Raises SpecError, HelperUnavailable."""
+        """What only data and torch can tell before a launch; takes seconds. Raises SpecError, HelperUnavailable, ...
+
+        The keys are those of preview_answers.Answers.profile, and `reused`: a list of ReusedRun as dicts.
+        """
         from distill_core.jobs.preview_client import PreviewClient
 
-        busy = bool(self.store.in_states(BUSY))
-        return dict(PreviewClient(self.home).ask("profile", spec.to_json(), busy=busy))
-
-    def reused_preview(self, spec: ExperimentSpec, *, preview: dict[str, Any] | None = None) -> list[ReusedRun]:
-        """The runs of a spec that are finished elsewhere; `preview` saves asking for it again."""
-        told = preview or self.preview(spec)
-        checked = self.catalogue().check(spec)
-        plan = make_plan(
-            checked, self.catalogue(), fingerprint=told["fingerprint"], device_kind=told["device_kind"]
-        )
         known = self.store.reusable_runs()
-        return [
-            ReusedRun(run.name, run.seed, known[run.run_id].parent.parent.name)
-            for run in plan.runs
-            if run.run_id in known
+        request = {"spec": spec.to_json(), "busy": bool(self.store.in_states(BUSY)), "reused": sorted(known)}
+        told = PreviewClient(self.home).ask("profile", request)
+        reused = [
+            ReusedRun(run["name"], run["seed"], known[run["run_id"]].parent.parent.name)
+            for run in told["runs"]
+            if run["run_id"] in known
         ]
+        return told | {"reused": [run._asdict() for run in reused]}
+
+    def reused_preview(self, spec: ExperimentSpec) -> list[ReusedRun]:
+        """The runs of a spec that are finished elsewhere and will not be trained again; takes seconds."""
+        return [ReusedRun(**run) for run in self.preview(spec)["reused"]]
 
     # Act -------------------------------------------------------------------------------------
 
@@ -110,7 +109,7 @@ class Lab:
         checked = self.catalogue().check(spec)
         now = self._clock()
         experiment_id = self.store.create(
-            checked, experiment_id=self._new_id(now), created_at=now, idempotency_key=idempotency_key
+            checked, experiment_id=new_experiment_id(now, self._randomness), created_at=now, idempotency_key=idempotency_key
         )
         self.ensure_dispatcher()
         return experiment_id
@@ -153,9 +152,9 @@ class Lab:
 
     def request_export(self, experiment_id: str, run_id: str) -> None:
         """Queue the ONNX export and latency of a finished run. Raises NotFound, Conflict."""
-        run = next((run for run in self.experiment(experiment_id).runs if run.run_id == run_id), None)
-        if run is None or run.accuracy is None:
-            raise Conflict(f"Run {run_id[:60]} of experiment {experiment_id} has no trained network to export yet.")
+        run = _run_of(self.store.experiment(experiment_id), run_id)
+        if finite(run.accuracy) is None:
+            raise Conflict(f"Run {run.run_id} ({run.label}) has no trained network to export yet.")
         state = self.store.state(experiment_id)
         if state not in ENDED:
             raise Conflict(f"Experiment {experiment_id} is {state}; wait for its end, then export.")
@@ -240,20 +239,29 @@ class Lab:
     def log_tail(self, experiment_id: str, lines: int = 200) -> str:
         """The end of the worker's log; empty if there is none. Raises NotFound."""
         self.store.state(experiment_id)
-        path = self.home.experiment(experiment_id).worker_log
-        if not path.exists():
-            return ""
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _LONGEST_LOG_BYTES))
-            text = file.read().decode(errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
+        return read_tail(self.home.experiment(experiment_id).worker_log, lines=lines, most_bytes=_LONGEST_LOG_BYTES)
 
     def result(self, experiment_id: str) -> dict[str, Any]:
         """The result of `run` and `show` as JSON: see results.result_json. Raises NotFound."""
         view = self.store.experiment(experiment_id)
         folder = self.home.experiment(experiment_id).path
         return result_json(view, verdicts_of(view, self.catalogue()), folder=folder, now=self._clock())
+
+    def bundle_zip(self, experiment_id: str, run_id: str) -> bytes:
+        """An exported run as a zip file for a download. Raises NotFound, also when it is not exported yet."""
+        folder, run, view, verdict = self._shipped(experiment_id, run_id)
+        return bundle_zip(folder, run, view, verdict=verdict)
+
+    def write_bundle(self, experiment_id: str, run_id: str, out: Path) -> Path:
+        """Write an exported run's bundle into a new folder. Raises NotFound, Conflict."""
+        folder, run, view, verdict = self._shipped(experiment_id, run_id)
+        return write_bundle(folder, run, view, out, verdict=verdict)
+
+    def _shipped(self, experiment_id: str, run_id: str) -> tuple[ExperimentFolder, RunRow, ExperimentView, str]:
+        view = self.store.experiment(experiment_id)
+        run = _run_of(view, run_id)
+        verdict = next((v for v in verdicts_of(view, self.catalogue()) if v.student == run.name), None)
+        return self.home.experiment(experiment_id), run, view, verdict.sentence() if verdict else ""
 
     def doctor(self) -> dict[str, Any]:
         return machine_report(self.home)
@@ -288,10 +296,9 @@ class Lab:
         if state in ACTIVE:
             self.ensure_dispatcher()
 
-    def _new_id(self, now: float) -> str:
-        """Sorts by time to the millisecond; 4 random digits keep those of one millisecond apart."""
-        number, digits = int(now * 1000), ""
-        while number:
-            number, rest = divmod(number, 36)
-            digits = _DIGITS[rest] + digits
-        return digits.rjust(8, "0") + "".join(_DIGITS[self._randomness(36)] for _ in range(4))
+
+def _run_of(view: ExperimentView, run_id: str) -> RunRow:
+    found = next((run for run in view.runs if run.run_id == run_id), None)
+    if found is None:
+        raise NotFound(f"There is no run {run_id[:60]!r} in experiment {view.row.experiment_id}.")
+    return found

@@ -19,7 +19,7 @@ from pydantic import (
 
 from distill_core.errors import Listing, Problem, SpecError
 
-SPEC_VERSION = 1
+SPEC_VERSION: Literal[1] = 1
 LONGEST_NAME = 80
 
 
@@ -111,15 +111,11 @@ class Data(Frozen):
     dataset: Choice
     validation_fraction: float = Field(0.1, gt=0, le=0.5)
     split_seed: int = Field(0, ge=0, lt=2**31)
-    teacher_labels: int | None = Field(
-        None, ge=2, description="Labelled samples the teacher learns from; None: all."
-    )
+    teacher_labels: int | None = Field(None, ge=2, description="Labelled samples the teacher learns from; None: all.")
     student_labels: int | None = Field(
         None, ge=2, description="Of those, labelled samples the students learn from; None: all."
     )
-    withheld_classes: tuple[str, ...] = Field(
-        (), description="Classes of which no student ever sees a sample."
-    )
+    withheld_classes: tuple[str, ...] = Field((), description="Classes of which no student ever sees a sample.")
 
 
 class Teacher(Frozen):
@@ -146,7 +142,7 @@ class Student(Frozen):
     terms: tuple[Term, ...] = Field(min_length=1)
     transfer: Literal["labelled", "all"] = Field(
         "labelled",
-        description="labelled: only the samples with labels; all: also those without, which only a teacher's term uses.",
+        description="labelled: only samples with labels; all: also those without, which only a teacher's term uses.",
     )
 
     @field_validator("terms")
@@ -231,11 +227,21 @@ def read_spec(path: Path) -> ExperimentSpec:
 _BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
 _TAGS = {"affine", "crop-flip", "adamw", "sgd", "float", "int"}
 _ALLOWED = {
-    "int_type": "an integer", "int_parsing": "an integer", "int_from_float": "an integer",
-    "float_type": "a number", "float_parsing": "a number", "bool_type": "true or false", "bool_parsing": "true or false",
-    "string_type": "a text", "string_too_short": "a text that is not empty",
-    "tuple_type": "a list", "list_type": "a list", "dict_type": "a JSON object", "model_type": "a JSON object",
-    "model_attributes_type": "a JSON object", "union_tag_not_found": "an object with a kind",
+    "int_type": "an integer",
+    "int_parsing": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text",
+    "string_too_short": "a text that is not empty",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a JSON object",
+    "model_type": "a JSON object",
+    "model_attributes_type": "a JSON object",
+    "union_tag_not_found": "an object with a kind",
 }
 
 
@@ -245,7 +251,9 @@ def problems_of(error: ValidationError, prefix: str = "") -> list[Problem]:
     paths = [tuple(item["loc"]) for item in items]
     problems = []
     for item, path in zip(items, paths, strict=True):
-        if item["type"] == "too_short" and any(len(other) > len(path) and other[: len(path)] == path for other in paths):
+        if item["type"] == "too_short" and any(
+            len(other) > len(path) and other[: len(path)] == path for other in paths
+        ):
             # A list whose only items are wrong counts as empty; the items' own problems say more.
             continue
         # Unions put the chosen tag or type into the path; users never wrote it.

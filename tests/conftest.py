@@ -15,6 +15,7 @@ from distill_core.spec import ExperimentSpec, parse_spec
 
 def tiny_spec_data() -> dict:
     """JSON of an experiment on the digits that trains in about a second."""
+
     def kd(temperature: float) -> dict:
         return {"loss": {"name": "kd", "params": {"temperature": temperature}}, "weight": 1.0}
 

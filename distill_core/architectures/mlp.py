@@ -11,13 +11,18 @@ from distill_core.catalog import ArchitectureEntry, Params
 
 
 class MlpParams(Params):
-    hidden: int = Field(32, ge=1, le=65_536, description="Units of the hidden layer; below about 16 distillation tends to hurt.")
+    hidden: int = Field(
+        32, ge=1, le=65_536, description="Units of the hidden layer; below about 16 distillation tends to hurt."
+    )
 
 
 def build(params: MlpParams, shape: tuple[int, ...], classes: int) -> nn.Module:
     """[B,C,H,W] -> [B,classes], of any size."""
     return nn.Sequential(
-        nn.Flatten(), nn.Linear(math.prod(shape), params.hidden), nn.ReLU(inplace=True), nn.Linear(params.hidden, classes)
+        nn.Flatten(),
+        nn.Linear(math.prod(shape), params.hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(params.hidden, classes),
     )
 
 

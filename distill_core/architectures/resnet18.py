@@ -24,7 +24,7 @@ def build(params: ResNet18Params, shape: tuple[int, ...], classes: int) -> nn.Mo
     network = resnet18(weights=None, num_classes=classes)
     if params.stem == "small":
         network.conv1 = nn.Conv2d(shape[0], 64, 3, padding=1, bias=False)
-        network.maxpool = nn.Identity()  # type: ignore[assignment]
+        network.maxpool = nn.Identity()
     elif shape[0] != 3:
         network.conv1 = nn.Conv2d(shape[0], 64, 7, stride=2, padding=3, bias=False)
     return network

@@ -54,7 +54,8 @@ def build(params: ResNet9Params, shape: tuple[int, ...], classes: int) -> nn.Mod
         convolution(2 * w, 4 * w, stride=2),
         convolution(4 * w, 8 * w, stride=2),
         Residual(8 * w),
-        nn.AdaptiveMaxPool2d(1), nn.Flatten(),
+        nn.AdaptiveMaxPool2d(1),
+        nn.Flatten(),
         ScaledLinear(8 * w, classes, scale=params.logit_scale),
     )
 

@@ -9,8 +9,12 @@ from distill_core.catalog import ArchitectureEntry, Params
 
 
 class SmallCnnParams(Params):
-    width: int = Field(16, ge=2, le=512, description="Channels of the first convolution; the others have 2 and 4 times as many.")
-    dropout: float = Field(0.2, ge=0, lt=1, description="Share of features dropped before the last layer while training.")
+    width: int = Field(
+        16, ge=2, le=512, description="Channels of the first convolution; the others have 2 and 4 times as many."
+    )
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="Share of features dropped before the last layer while training."
+    )
 
 
 def build(params: SmallCnnParams, shape: tuple[int, ...], classes: int) -> nn.Module:
@@ -23,8 +27,10 @@ def build(params: SmallCnnParams, shape: tuple[int, ...], classes: int) -> nn.Mo
 
     return nn.Sequential(
         *block(channels, w),
-        *block(w, 2 * w), nn.MaxPool2d(2),
-        *block(2 * w, 4 * w), nn.MaxPool2d(2),
+        *block(w, 2 * w),
+        nn.MaxPool2d(2),
+        *block(2 * w, 4 * w),
+        nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Dropout(params.dropout),
         nn.Linear(4 * w * (height // 4) * (width // 4), classes),

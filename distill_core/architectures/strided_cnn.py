@@ -9,7 +9,9 @@ from distill_core.catalog import ArchitectureEntry, Params
 
 
 class StridedCnnParams(Params):
-    width: int = Field(12, ge=2, le=512, description="Channels of the first convolution; the others have 2, 3 and 4 times as many.")
+    width: int = Field(
+        12, ge=2, le=512, description="Channels of the first convolution; the others have 2, 3 and 4 times as many."
+    )
 
 
 def build(params: StridedCnnParams, shape: tuple[int, ...], classes: int) -> nn.Module:
@@ -22,10 +24,13 @@ def build(params: StridedCnnParams, shape: tuple[int, ...], classes: int) -> nn.
 
     return nn.Sequential(
         *block(shape[0], w, stride=2),
-        *block(w, 2 * w), nn.MaxPool2d(2),
-        *block(2 * w, 3 * w), nn.MaxPool2d(2),
+        *block(w, 2 * w),
+        nn.MaxPool2d(2),
+        *block(2 * w, 3 * w),
+        nn.MaxPool2d(2),
         *block(3 * w, 4 * w),
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
         nn.Linear(4 * w, classes),
     )
 

@@ -17,8 +17,12 @@ def build(params: TinyCnnParams, shape: tuple[int, ...], classes: int) -> nn.Mod
     channels, height, width = shape
     w = params.width
     return nn.Sequential(
-        nn.Conv2d(channels, w, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
-        nn.Conv2d(w, 2 * w, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2),
+        nn.Conv2d(channels, w, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+        nn.Conv2d(w, 2 * w, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Linear(2 * w * (height // 4) * (width // 4), classes),
     )

@@ -28,10 +28,13 @@ def load(params: DigitsParams, cache: Path) -> ImageData:
     images = torch.from_numpy(np.round(bunch.images * (255 / 16)).astype(np.uint8)).unsqueeze(1)
     labels = torch.from_numpy(bunch.target.astype(np.int64))
     return ImageData(
-        train_images=images[:FIRST_TEST_ROW], train_labels=labels[:FIRST_TEST_ROW],
-        test_images=images[FIRST_TEST_ROW:], test_labels=labels[FIRST_TEST_ROW:],
+        train_images=images[:FIRST_TEST_ROW],
+        train_labels=labels[:FIRST_TEST_ROW],
+        test_images=images[FIRST_TEST_ROW:],
+        test_labels=labels[FIRST_TEST_ROW:],
         class_names=tuple(str(name) for name in bunch.target_names),
-        mean=(MEAN,), std=(STD,),
+        mean=(MEAN,),
+        std=(STD,),
     )
 
 

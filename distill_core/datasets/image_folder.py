@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,19 +40,23 @@ def load(params: ImageFolderParams, cache: Path) -> ImageData:
     names, train, test, single = _files(params)
     stored = cache / f"image-folder-{fingerprint(params)}.npz"
     if not stored.exists():
-        arrays, notes = _decode(params, train, test)
-        _store(stored, arrays, notes)
+        _store(stored, *_decode(params, train, test))
     with np.load(stored) as archive:
         held = {name: archive[name] for name in archive.files}
     notes = tuple(str(note) for note in held["notes"])
     if single:
-        notes = (f"The folder has no train and test inside: {params.test_fraction:.0%} of each class were kept for testing.", *notes)
+        notes = (
+            f"The folder has no train and test inside: {params.test_fraction:.0%} of each class were kept for testing.",
+            *notes,
+        )
     pixels = torch.from_numpy(held["train_images"])
     # A sample suffices for normalisation and keeps large folders quick.
     sample = pixels[torch.linspace(0, len(pixels) - 1, min(len(pixels), 10_000)).long()].float() / 255
     return ImageData(
-        train_images=pixels, train_labels=torch.from_numpy(held["train_labels"]),
-        test_images=torch.from_numpy(held["test_images"]), test_labels=torch.from_numpy(held["test_labels"]),
+        train_images=pixels,
+        train_labels=torch.from_numpy(held["train_labels"]),
+        test_images=torch.from_numpy(held["test_images"]),
+        test_labels=torch.from_numpy(held["test_labels"]),
         class_names=tuple(names),
         mean=tuple(round(float(v), 4) for v in sample.mean((0, 2, 3))),
         std=tuple(max(round(float(v), 4), 1e-3) for v in sample.std((0, 2, 3))),
@@ -93,8 +98,8 @@ def _files(params: ImageFolderParams) -> tuple[list[str], Labelled, Labelled, bo
         unknown = sorted(set(_classes(root / "test")) - set(names))
         if unknown:
             raise DataError(
-                f"The test folder has the class {unknown[0]!r}, which the train folder lacks; allowed: the same classes "
-                "in both. Add training images for it or remove it."
+                f"The test folder has the class {unknown[0]!r}, which the train folder lacks; allowed: the same "
+                "classes in both. Add training images for it or remove it."
             )
         train = [(file, label) for label, name in enumerate(names) for file in _images(root / "train" / name)]
         test = [(file, label) for label, name in enumerate(names) for file in _images(root / "test" / name)]
@@ -106,8 +111,8 @@ def _files(params: ImageFolderParams) -> tuple[list[str], Labelled, Labelled, bo
         files = _images(root / name)
         if len(files) < 3:
             raise DataError(
-                f"The class {name!r} has {len(files)} image{'s' * (len(files) != 1)}; allowed: at least 3 a class, to learn "
-                "from, validate and test. Add images or remove the class."
+                f"The class {name!r} has {len(files)} image{'s' * (len(files) != 1)}; allowed: at least 3 a class, to "
+                "learn from, validate and test. Add images or remove the class."
             )
         # By a hash of the name, so that adding images moves no other image to the other split.
         ordered = sorted(files, key=lambda file: hashlib.sha256(file.name.encode()).digest())
@@ -135,7 +140,11 @@ def _decode(params: ImageFolderParams, train: Labelled, test: Labelled) -> tuple
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
             images = list(pool.map(lambda item: _read(item[0], params), files, chunksize=64))
         good = [index for index, image in enumerate(images) if isinstance(image, np.ndarray)]
-        bad += [f"{files[i][0].parent.name}/{files[i][0].name} ({image})" for i, image in enumerate(images) if isinstance(image, str)]
+        bad += [
+            f"{files[i][0].parent.name}/{files[i][0].name} ({image})"
+            for i, image in enumerate(images)
+            if isinstance(image, str)
+        ]
         if not good:
             raise DataError(f"None of the {len(files)} {split} images could be read; first: {bad[0]}. Check the files.")
         arrays[f"{split}_images"] = np.stack([images[index] for index in good])
@@ -175,8 +184,6 @@ def _read(file: Path, params: ImageFolderParams) -> np.ndarray | str:
 
 
 def _store(path: Path, arrays: dict[str, np.ndarray], notes: Sequence[str]) -> None:
-    import io
-
     buffer = io.BytesIO()
     # A zip member name can only be a plain string, and notes may be empty: fixed dtype keeps it loadable.
     np.savez(buffer, notes=np.array(notes, dtype=np.str_), **arrays)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,16 @@ def connect(home: Home) -> socket.socket | None:
         connection.close()
         return None
     return connection
+
+
+@dataclass(frozen=True)
+class RelayedProblem(Problem):
+    """A problem in the words of the process that found it: JSON keeps a value, but not always its type."""
+
+    words: str = ""
+
+    def __str__(self) -> str:
+        return self.words
 
 
 class PreviewClient:
@@ -175,8 +186,8 @@ def _error(answer: Mapping[str, Any]) -> LabError:
     if answer.get("problems"):
         return SpecError(
             [
-                Problem(problem["field"], problem["raw"], problem["allowed"], problem["remedy"])
-                for problem in answer["problems"]
+                RelayedProblem(item["field"], item["raw"], item["allowed"], item["remedy"], words=item["sentence"])
+                for item in answer["problems"]
             ]
         )
     return _KNOWN_ERRORS.get(answer.get("error", ""), LabError)(answer["sentence"])

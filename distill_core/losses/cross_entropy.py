@@ -25,7 +25,9 @@ def cross_entropy(student_logits: Tensor, labels: Tensor, *, label_smoothing: fl
 
 class CrossEntropyParams(Params):
     label_smoothing: float = Field(
-        0.0, ge=0, lt=1,
+        0.0,
+        ge=0,
+        lt=1,
         description="Share of each label spread evenly over all classes: a control that needs no teacher.",
     )
 

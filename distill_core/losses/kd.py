@@ -24,7 +24,9 @@ def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float) ->
 
 class KdParams(Params):
     temperature: float = Field(
-        4.0, gt=0, le=1000,
+        4.0,
+        gt=0,
+        le=1000,
         description="Above 1 it softens the teacher's answer, so that its second choices show.",
     )
 

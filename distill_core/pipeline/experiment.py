@@ -14,11 +14,21 @@ from torch import nn
 
 from distill_core.deployment.profile import Profile, profile
 from distill_core.errors import Diverged
-from distill_core.events import DataLoaded, Emit, EpochEnded, Event, Noted, RunChanged, RunDeclared, StepChanged, WorkerEnded
+from distill_core.events import (
+    DataLoaded,
+    Emit,
+    EpochEnded,
+    Event,
+    Noted,
+    RunChanged,
+    RunDeclared,
+    StepChanged,
+    WorkerEnded,
+)
 from distill_core.folders import ExperimentFolder, read_json, write_json
 from distill_core.pipeline.keeping import Keeper
-from distill_core.plan import PlannedRun
 from distill_core.pipeline.shipping import ship
+from distill_core.plan import PlannedRun
 from distill_core.spec import ExperimentSpec
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.cohort import Surroundings
@@ -47,8 +57,15 @@ class Context:
 
 
 def run_experiment(
-    spec: ExperimentSpec, folder: ExperimentFolder, *, cache: Path, reuse: Mapping[str, str],
-    request: Mapping[str, Any], emit: Emit, should_stop: Callable[[], bool], clock: Callable[[], float],
+    spec: ExperimentSpec,
+    folder: ExperimentFolder,
+    *,
+    cache: Path,
+    reuse: Mapping[str, str],
+    request: Mapping[str, Any],
+    emit: Emit,
+    should_stop: Callable[[], bool],
+    clock: Callable[[], float],
     threads: int = 1,
 ) -> WorkerEnded:
     """Run what is not yet finished in the folder, so that resuming is running once more.
@@ -64,17 +81,23 @@ def run_experiment(
     if context.may_train:
         teacher = _teacher(checked, context, keeper)
         if teacher is None:
-            return WorkerEnded(at=clock(), outcome="cancelled", reason="Stopped before the teacher was ready; it can be resumed.")
+            return WorkerEnded(
+                at=clock(), outcome="cancelled", reason="Stopped before the teacher was ready; it can be resumed."
+            )
         _cohorts(checked, context, keeper, teacher)
     ship(checked, folder, keeper, request=request, emit=emit, should_stop=should_stop, clock=clock)
     if should_stop() or any(keeper.state(run.run_id) in (None, "stopped") for run in checked.plan.runs):
-        return WorkerEnded(at=clock(), outcome="cancelled", reason="Stopped; what was trained so far is kept and can be resumed.")
+        return WorkerEnded(
+            at=clock(), outcome="cancelled", reason="Stopped; what was trained so far is kept and can be resumed."
+        )
     failed = [run for run in checked.plan.runs if keeper.state(run.run_id) == "diverged"]
     if failed:
-        names = ", ".join(f"{run.name} (seed {run.seed})" for run in failed[:3]) + (" and more" if len(failed) > 3 else "")
+        names = ", ".join(f"{run.name} (seed {run.seed})" for run in failed[:3]) + (
+            " and more" if len(failed) > 3 else ""
+        )
         raise Diverged(
-            f"{len(failed)} of {len(checked.plan.runs)} runs diverged: {names}. Their last good epoch is kept; lower the "
-            "learning rate or the weights."
+            f"{len(failed)} of {len(checked.plan.runs)} runs diverged: {names}. Their last good epoch is kept; lower "
+            "the learning rate or the weights."
         )
     return WorkerEnded(at=clock(), outcome="succeeded")
 
@@ -85,8 +108,13 @@ def _announce(checked: Checked, context: Context) -> None:
     np.save(context.folder.test_labels, data.test_labels.numpy())
     context.emit(
         DataLoaded(
-            at=clock(), class_names=data.class_names, shape=data.shape, train=len(data.train_labels),
-            validation=len(checked.split.validation), test=len(data.test_labels), notes=data.notes,
+            at=clock(),
+            class_names=data.class_names,
+            shape=data.shape,
+            train=len(data.train_labels),
+            validation=len(checked.split.validation),
+            test=len(data.test_labels),
+            notes=data.notes,
         )
     )
     for note in data.notes:
@@ -96,14 +124,23 @@ def _announce(checked: Checked, context: Context) -> None:
         figures = _profile(checked, context, run)
         training = spec.teacher.training if run.role == "teacher" else spec.student_training
         teacher_terms = tuple(
-            term.loss.name for term in run.terms
+            term.loss.name
+            for term in run.terms
             if term.weight > 0 and "teacher" in checked.catalogue.losses[term.loss.name].traits
         )
         context.emit(
             RunDeclared(
-                at=clock(), run_id=run.run_id, role=run.role, name=run.name, seed=run.seed,
-                architecture=run.architecture.name, parameters=figures.parameters, macs=figures.macs,
-                size_bytes=figures.size_bytes, teacher_terms=teacher_terms, epochs=training.epochs,
+                at=clock(),
+                run_id=run.run_id,
+                role=run.role,
+                name=run.name,
+                seed=run.seed,
+                architecture=run.architecture.name,
+                parameters=figures.parameters,
+                macs=figures.macs,
+                size_bytes=figures.size_bytes,
+                teacher_terms=teacher_terms,
+                epochs=training.epochs,
                 samples_seen=checked.samples_seen(run),
             )
         )
@@ -131,8 +168,12 @@ def _choose_threads(checked: Checked, folder: ExperimentFolder, *, most: int, ar
         torch.set_num_threads(threads)
     else:
         quiet = Surroundings(
-            emit=lambda event: None, should_stop=lambda: False, clock=lambda: 0.0, folder_of=around.folder_of,
-            on_end=lambda candidate: None, on_progress=lambda done, total: None,
+            emit=lambda event: None,
+            should_stop=lambda: False,
+            clock=lambda: 0.0,
+            folder_of=around.folder_of,
+            on_end=lambda candidate: None,
+            on_progress=lambda done, total: None,
         )
         cohort = teacher_cohort(checked, quiet)
         steps = iter(range(1_000_000))
@@ -147,7 +188,10 @@ def _surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Su
         context.emit(event)
 
     return Surroundings(
-        emit=emit, should_stop=context.should_stop, clock=context.clock, folder_of=context.folder.run,
+        emit=emit,
+        should_stop=context.should_stop,
+        clock=context.clock,
+        folder_of=context.folder.run,
         on_end=keeper.keep,
         on_progress=lambda done, total: context.step(step, title, "running", done=done, total=total),
     )
@@ -168,7 +212,9 @@ def _teacher(checked: Checked, context: Context, keeper: Keeper) -> nn.Module | 
             return None
         context.step("teacher", "Teacher", "finished", done=total, total=total)
         if state == "diverged":
-            raise Diverged("The teacher's loss became NaN or infinite; its last good epoch is kept. Lower its learning rate.")
+            raise Diverged(
+                "The teacher's loss became NaN or infinite; its last good epoch is kept. Lower its learning rate."
+            )
     else:
         context.step("teacher", "Teacher", "finished")
     return keeper.network(run)
@@ -202,7 +248,10 @@ def _have(run: PlannedRun, context: Context, keeper: Keeper) -> bool:
     source = context.reuse.get(run.run_id)
     if not folder.result.exists() and source and _finished(Path(source) / folder.result.name):
         shutil.copytree(
-            source, folder.path, dirs_exist_ok=True, copy_function=shutil.copy2,
+            source,
+            folder.path,
+            dirs_exist_ok=True,
+            copy_function=shutil.copy2,
             ignore=lambda _, names: [name for name in names if name not in keeper.reusable],
         )
         origin = Path(source).parent.parent.name

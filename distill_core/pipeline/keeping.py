@@ -36,7 +36,9 @@ class Keeper:
     def reusable(self) -> frozenset[str]:
         """Names of the files that another experiment may take over."""
         run = self.folder.run("any")
-        return frozenset(path.name for path in (run.model, run.result, run.test_logits, run.onnx, run.onnx_result, run.test_samples))
+        return frozenset(
+            path.name for path in (run.model, run.result, run.test_logits, run.onnx, run.onnx_result, run.test_samples)
+        )
 
     def remember(self, event: EpochEnded) -> None:
         self._curves.setdefault(event.run_id, {})[event.epoch] = event
@@ -68,14 +70,19 @@ class Keeper:
             logits = predict(candidate.model, self.checked.data.test_images, candidate.stream.normalise)
             buffer = io.BytesIO()
             np.save(buffer, logits.float().cpu().numpy())
-            state = {name: value.detach().cpu().contiguous().clone() for name, value in candidate.model.state_dict().items()}
+            state = {
+                name: value.detach().cpu().contiguous().clone() for name, value in candidate.model.state_dict().items()
+            }
             write_bytes(place.model, save(state))
             write_bytes(place.test_logits, buffer.getvalue())
         write_json(
             place.result,
             {
-                "state": stop.state, "stop_rule": stop.rule, "best_epoch": candidate.best.epoch,
-                "stopped_epoch": candidate.progress.epoch, "seconds": candidate.progress.seconds,
+                "state": stop.state,
+                "stop_rule": stop.rule,
+                "best_epoch": candidate.best.epoch,
+                "stopped_epoch": candidate.progress.epoch,
+                "seconds": candidate.progress.seconds,
                 "curve": [to_plain(event) for _, event in sorted(self._curves.get(run.run_id, {}).items())],
             },
         )
@@ -97,7 +104,9 @@ class Keeper:
                     self.emit(event)
         logits, nan = self.logits(run.run_id), float("nan")
         common: dict[str, Any] = {
-            "at": self.clock(), "run_id": run.run_id, "state": "reused" if origin else result["state"],
+            "at": self.clock(),
+            "run_id": run.run_id,
+            "state": "reused" if origin else result["state"],
             **{name: result[name] for name in ("best_epoch", "stopped_epoch", "stop_rule", "seconds")},
         }
         if logits is None:
@@ -107,8 +116,13 @@ class Keeper:
         figures = evaluate(logits, self.labels, teacher)
         self.emit(
             RunFinished(
-                **common, accuracy=figures.accuracy, nll=figures.nll, ece=figures.ece, agreement=figures.agreement,
-                teacher_kl=figures.teacher_kl, per_class=tuple(float(value) for value in figures.per_class),
+                **common,
+                accuracy=figures.accuracy,
+                nll=figures.nll,
+                ece=figures.ece,
+                agreement=figures.agreement,
+                teacher_kl=figures.teacher_kl,
+                per_class=tuple(float(value) for value in figures.per_class),
                 confusion=tuple(tuple(int(count) for count in row) for row in figures.confusion),
             )
         )

@@ -20,8 +20,14 @@ EXPORT_TITLE, LATENCY_TITLE = "ONNX export and parity", "ONNX latency"
 
 
 def ship(
-    checked: Checked, folder: ExperimentFolder, keeper: Keeper, *, request: Mapping[str, Any], emit: Emit,
-    should_stop: Callable[[], bool], clock: Callable[[], float],
+    checked: Checked,
+    folder: ExperimentFolder,
+    keeper: Keeper,
+    *,
+    request: Mapping[str, Any],
+    emit: Emit,
+    should_stop: Callable[[], bool],
+    clock: Callable[[], float],
 ) -> None:
     """Export the teacher, one run of each variant and those requested; a stop ends it between two graphs."""
     runs = [run for run in _chosen(checked, request) if folder.run(run.run_id).model.exists()]
@@ -43,7 +49,13 @@ def _chosen(checked: Checked, request: Mapping[str, Any]) -> list[PlannedRun]:
 
 
 def _export(
-    checked: Checked, folder: ExperimentFolder, keeper: Keeper, run: PlannedRun, *, emit: Emit, clock: Callable[[], float]
+    checked: Checked,
+    folder: ExperimentFolder,
+    keeper: Keeper,
+    run: PlannedRun,
+    *,
+    emit: Emit,
+    clock: Callable[[], float],
 ) -> None:
     place, data = folder.run(run.run_id), checked.data
     if not place.onnx_result.exists():
@@ -56,22 +68,35 @@ def _export(
         write_json(
             place.onnx_result,
             {
-                "size_bytes": size, "max_abs_diff": parity.max_abs_diff, "same_class": parity.same_class,
-                "total": parity.total, "graph": graph_digest(place.onnx),
+                "size_bytes": size,
+                "max_abs_diff": parity.max_abs_diff,
+                "same_class": parity.same_class,
+                "total": parity.total,
+                "graph": graph_digest(place.onnx),
             },
         )
     held = read_json(place.onnx_result)
     emit(
         OnnxExported(
-            at=clock(), run_id=run.run_id, path=str(place.onnx.relative_to(folder.path)), size_bytes=held["size_bytes"],
-            max_abs_diff=held["max_abs_diff"], same_class=held["same_class"], total=held["total"],
+            at=clock(),
+            run_id=run.run_id,
+            path=str(place.onnx.relative_to(folder.path)),
+            size_bytes=held["size_bytes"],
+            max_abs_diff=held["max_abs_diff"],
+            same_class=held["same_class"],
+            total=held["total"],
         )
     )
 
 
 def _measure(
-    checked: Checked, folder: ExperimentFolder, runs: list[PlannedRun], *, emit: Emit,
-    should_stop: Callable[[], bool], clock: Callable[[], float],
+    checked: Checked,
+    folder: ExperimentFolder,
+    runs: list[PlannedRun],
+    *,
+    emit: Emit,
+    should_stop: Callable[[], bool],
+    clock: Callable[[], float],
 ) -> None:
     """Measure each distinct graph once, all of them interleaved, and give its rows to every run that has it."""
     spec = checked.spec.latency
@@ -79,7 +104,8 @@ def _measure(
     for run in runs:
         by_graph.setdefault(read_json(folder.run(run.run_id).onnx_result)["graph"], []).append(run)
     missing = {
-        graph: members for graph, members in by_graph.items()
+        graph: members
+        for graph, members in by_graph.items()
         if not any(folder.run(run.run_id).latency.exists() for run in members)
     }
     cells = len(missing) * len(spec.batches) * len(spec.threads)
@@ -87,8 +113,13 @@ def _measure(
         emit(StepChanged(at=clock(), step="latency", title=LATENCY_TITLE, state="running", done=0, total=cells))
         rows = measure(
             {graph: folder.run(members[0].run_id).onnx for graph, members in missing.items()},
-            batches=spec.batches, threads=spec.threads, warmup=spec.warmup, repeats=spec.repeats,
-            shape=checked.data.shape, machine=machine_name(), should_stop=should_stop,
+            batches=spec.batches,
+            threads=spec.threads,
+            warmup=spec.warmup,
+            repeats=spec.repeats,
+            shape=checked.data.shape,
+            machine=machine_name(),
+            should_stop=should_stop,
         )
         if should_stop():
             return
@@ -101,4 +132,13 @@ def _measure(
         for run in members:
             shared = "" if run is source else source.run_id
             emit(LatencyMeasured(at=clock(), run_id=run.run_id, rows=measured, shared_from=shared))
-    emit(StepChanged(at=clock(), step="latency", title=LATENCY_TITLE, state="finished" if runs else "skipped", done=cells, total=cells))
+    emit(
+        StepChanged(
+            at=clock(),
+            step="latency",
+            title=LATENCY_TITLE,
+            state="finished" if runs else "skipped",
+            done=cells,
+            total=cells,
+        )
+    )

@@ -31,8 +31,11 @@ def load_presets() -> tuple[Preset, ...]:
             content = json.loads(file.read_text(encoding="utf-8"))
             found.append(
                 Preset(
-                    name=file.name.removesuffix(".json"), title=content["title"], summary=content["summary"],
-                    spec=parse_spec(content["spec"]), needs_path=content.get("needs_path", False),
+                    name=file.name.removesuffix(".json"),
+                    title=content["title"],
+                    summary=content["summary"],
+                    spec=parse_spec(content["spec"]),
+                    needs_path=content.get("needs_path", False),
                 )
             )
     return tuple(sorted(found, key=lambda preset: (preset.needs_path, preset.name)))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import string
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,16 @@ from distill_core.store.schema import DETAILS, experiments
 from distill_core.store.transitions import FRESH
 
 EVENTS_A_TRANSACTION = 2000
+_DIGITS = string.digits + string.ascii_lowercase
+
+
+def new_experiment_id(now: float, randomness: Callable[[int], int]) -> str:
+    """12 digits and small letters that sort by time to the millisecond; the last 4 are `randomness(36)` each."""
+    number, digits = int(now * 1000), ""
+    while number:
+        number, rest = divmod(number, 36)
+        digits = _DIGITS[rest] + digits
+    return digits.rjust(8, "0") + "".join(_DIGITS[randomness(36)] for _ in range(4))
 
 
 def get(connection: Connection, experiment_id: str) -> dict[str, Any]:

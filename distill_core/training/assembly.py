@@ -29,8 +29,11 @@ def teacher_cohort(checked: Checked, around: Surroundings) -> Cohort:
     steps = spec.training.steps_per_epoch or stream.batches_per_pass
     candidate = _candidate(checked, run, TEACHER_TERMS, stream, spec.training, steps)
     return Cohort(
-        [candidate], teacher=None, validation=_validation(checked, checked.split.validation, None),
-        steps_per_epoch=steps, around=around,
+        [candidate],
+        teacher=None,
+        validation=_validation(checked, checked.split.validation, None),
+        steps_per_epoch=steps,
+        around=around,
     )
 
 
@@ -45,8 +48,11 @@ def student_cohort(checked: Checked, runs: Sequence[PlannedRun], teacher: nn.Mod
     steps = training.steps_per_epoch or _labelled_steps(checked, seed)
     candidates = [_candidate(checked, run, run.terms, streams[run.transfer], training, steps) for run in runs]
     return Cohort(
-        candidates, teacher=teacher, validation=_validation(checked, checked.split.student_validation, teacher),
-        steps_per_epoch=steps, around=around,
+        candidates,
+        teacher=teacher,
+        validation=_validation(checked, checked.split.student_validation, teacher),
+        steps_per_epoch=steps,
+        around=around,
     )
 
 
@@ -70,7 +76,8 @@ def _stream(checked: Checked, transfer: TransferSet, views: Views, training: Tra
 def _candidate(
     checked: Checked, run: PlannedRun, terms: Sequence[Term], stream: Stream, training: Training, steps: int
 ) -> Candidate:
-    model = checked.network(run.architecture, seed=run.seed).to(checked.device, memory_format=stream.normalise.format)
+    model = checked.network(run.architecture, seed=run.seed).to(checked.device)
+    model = model.to(memory_format=stream.normalise.format)
     objective = Objective(terms, checked.catalogue.losses, device=checked.device)
     return Candidate(run, model, objective, stream, training=training, total_steps=steps * training.epochs)
 

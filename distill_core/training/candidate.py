@@ -36,7 +36,14 @@ class Candidate:
     """Trains one network; independent of its rivals given batches and the teacher's answers."""
 
     def __init__(
-        self, run: PlannedRun, model: nn.Module, objective: Objective, stream: Stream, *, training: Training, total_steps: int
+        self,
+        run: PlannedRun,
+        model: nn.Module,
+        objective: Objective,
+        stream: Stream,
+        *,
+        training: Training,
+        total_steps: int,
     ) -> None:
         self.run, self.model, self.objective, self.stream = run, model, objective, stream
         self.training, self.total_steps = training, total_steps
@@ -89,7 +96,10 @@ class Candidate:
                     tensors[f"optimizer.{index}.{key}"] = value
         tensors["objective.sums"] = self.objective.sums
         facts: dict[str, Any] = {
-            "step": self.progress.step, "epoch": self.progress.epoch, "seconds": self.progress.seconds, "objective_steps": self.objective.steps,
+            "step": self.progress.step,
+            "epoch": self.progress.epoch,
+            "seconds": self.progress.seconds,
+            "objective_steps": self.objective.steps,
             "best": {"epoch": self.best.epoch, "waited": self.best.waited}
             | ({"accuracy": self.best.accuracy, "nll": self.best.nll} if self.best.epoch else {}),
         }

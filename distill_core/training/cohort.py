@@ -60,8 +60,13 @@ class Cohort:
     """Runs that train side by side. Each stops on its own; those ahead of a resumed rival wait for it."""
 
     def __init__(
-        self, candidates: Sequence[Candidate], *, teacher: nn.Module | None, validation: Validation,
-        steps_per_epoch: int, around: Surroundings,
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        teacher: nn.Module | None,
+        validation: Validation,
+        steps_per_epoch: int,
+        around: Surroundings,
     ) -> None:
         self.candidates, self.teacher, self.validation = list(candidates), teacher, validation
         self.steps_per_epoch, self.around = steps_per_epoch, around
@@ -137,10 +142,18 @@ class Cohort:
         step = candidate.progress.step
         self.around.emit(
             EpochEnded(
-                at=self.around.clock(), run_id=candidate.run.run_id, epoch=epoch, step=step,
+                at=self.around.clock(),
+                run_id=candidate.run.run_id,
+                epoch=epoch,
+                step=step,
                 learning_rate=learning_rate(candidate.training, step - 1, candidate.total_steps),
-                train_loss=sum(weighted.values()), validation_accuracy=accuracy, validation_nll=nll,
-                raw_terms=raw, weighted_terms=weighted, raw_kl=kl, best=better,
+                train_loss=sum(weighted.values()),
+                validation_accuracy=accuracy,
+                validation_nll=nll,
+                raw_terms=raw,
+                weighted_terms=weighted,
+                raw_kl=kl,
+                best=better,
             )
         )
         if not finite:

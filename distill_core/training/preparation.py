@@ -24,7 +24,9 @@ LARGEST_VIEWS_BYTES = 4 * 2**30
 def installed_catalogue() -> Catalogue:
     """Every entry of this installation, with what builds it."""
     return Catalogue(
-        architectures=architectures.REGISTRY, datasets=datasets.REGISTRY, losses=losses.REGISTRY,
+        architectures=architectures.REGISTRY,
+        datasets=datasets.REGISTRY,
+        losses=losses.REGISTRY,
         executors=executors.REGISTRY,
     )
 
@@ -54,9 +56,12 @@ class Checked:
         labelled = self.transfer(seed=self.spec.seeds[0], kind="labelled")
         everything = self.transfer(seed=self.spec.seeds[0], kind="all")
         return {
-            "train": len(self.data.train_labels), "validation": len(self.split.validation),
-            "test": len(self.data.test_labels), "teacher_labels": len(self.split.teacher),
-            "student_labels": labelled.labelled, "student_unlabelled": len(everything.indices) - labelled.labelled,
+            "train": len(self.data.train_labels),
+            "validation": len(self.split.validation),
+            "test": len(self.data.test_labels),
+            "teacher_labels": len(self.split.teacher),
+            "student_labels": labelled.labelled,
+            "student_unlabelled": len(everything.indices) - labelled.labelled,
         }
 
     def samples_seen(self, run: PlannedRun) -> str:
@@ -105,11 +110,13 @@ def find_device(name: str) -> torch.device:
     if name == "cpu":
         return torch.device("cpu")
     if not available:
-        raise DeviceError(f"device is {name!r}; allowed: cpu or auto. This machine has no CUDA device that torch can use.")
+        raise DeviceError(
+            f"device is {name!r}; allowed: cpu or auto. This machine has no CUDA device that torch can use."
+        )
     device = torch.device(name if ":" in name else "cuda:0")
     if (device.index or 0) >= torch.cuda.device_count():
         raise DeviceError(
-            f"device is {name!r}; allowed: cuda:0 to cuda:{torch.cuda.device_count() - 1}, cpu or auto. Choose one of them."
+            f"device is {name!r}; allowed: cuda:0 to cuda:{torch.cuda.device_count() - 1}, cpu or auto. Choose one."
         )
     return device
 
@@ -119,13 +126,16 @@ def _batch_problems(checked: Checked) -> Iterator[Problem]:
         rows = samples * (views.fixed_views or 1)
         if training.batch_size > rows:
             yield Problem(
-                f"{field}.batch_size", training.batch_size, f"at most {rows}",
+                f"{field}.batch_size",
+                training.batch_size,
+                f"at most {rows}",
                 f"There are only {samples} training samples; lower the batch size.",
             )
         size = math.prod(checked.data.shape) * rows
         if views.fixed_views and size > LARGEST_VIEWS_BYTES:
             yield Problem(
-                f"{field.replace('training', 'views')}.fixed_views", views.fixed_views,
+                f"{field.replace('training', 'views')}.fixed_views",
+                views.fixed_views,
                 f"at most {max(views.fixed_views * LARGEST_VIEWS_BYTES // size, 1)}",
                 "More would not fit in memory; draw fresh views at each step instead.",
             )
@@ -158,7 +168,9 @@ def _network_problems(checked: Checked) -> Iterator[Problem]:
         if not fits:
             size = "x".join(str(side) for side in shape)
             yield Problem(
-                field, choice.name, f"an architecture that accepts images of {size}",
+                field,
+                choice.name,
+                f"an architecture that accepts images of {size}",
                 "Choose another one, or larger images.",
             )
 
@@ -170,5 +182,7 @@ def _twin_problems(checked: Checked) -> Iterator[Problem]:
     for run in checked.plan.cohorts[0].runs:
         if run.run_id in seen:
             field = f"students.{names.index(run.name)}" if run.name in names else "students"
-            yield Problem(field, run.name, f"something other than {seen[run.run_id]!r} does", "Change or remove one of the two.")
+            yield Problem(
+                field, run.name, f"something other than {seen[run.run_id]!r} does", "Change or remove one of the two."
+            )
         seen[run.run_id] = run.name

@@ -29,6 +29,10 @@ def build_optimizer(training: Training, parameters: Iterable[Parameter]) -> torc
     if isinstance(spec, AdamW):
         return torch.optim.AdamW(parameters, lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
     return torch.optim.SGD(
-        parameters, lr=spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay,
-        nesterov=spec.momentum > 0, fused=True,
+        parameters,
+        lr=spec.learning_rate,
+        momentum=spec.momentum,
+        weight_decay=spec.weight_decay,
+        nesterov=spec.momentum > 0,
+        fused=True,
     )

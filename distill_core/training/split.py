@@ -49,8 +49,8 @@ def split_data(data: ImageData, spec: Data) -> Split:
     for label in np.flatnonzero(present):
         if counts[label] < 2:
             raise DataError(
-                f"The class {data.class_names[label]!r} has 1 training image; allowed: at least 2, one to learn from and "
-                "one to validate. Add images or remove the class."
+                f"The class {data.class_names[label]!r} has 1 training image; allowed: at least 2, one to learn from "
+                "and one to validate. Add images or remove the class."
             )
     withheld = _withheld(data, spec)
     generator = np.random.RandomState(spec.split_seed)
@@ -65,8 +65,11 @@ def split_data(data: ImageData, spec: Data) -> Split:
     teacher = _balanced(labels, learn, spec.teacher_labels, seed=spec.split_seed, field="data.teacher_labels")
     kept = validation[~np.isin(labels[validation], withheld)]
     return Split(
-        learn=torch.from_numpy(learn), validation=torch.from_numpy(validation), teacher=torch.from_numpy(teacher),
-        withheld=withheld, student_validation=torch.from_numpy(kept),
+        learn=torch.from_numpy(learn),
+        validation=torch.from_numpy(validation),
+        teacher=torch.from_numpy(teacher),
+        withheld=withheld,
+        student_validation=torch.from_numpy(kept),
     )
 
 
@@ -96,8 +99,14 @@ def _withheld(data: ImageData, spec: Data) -> tuple[int, ...]:
     withheld = tuple(sorted({data.class_names.index(name) for name in spec.withheld_classes}))
     if len(withheld) > data.classes - 2:
         raise SpecError(
-            [Problem("data.withheld_classes", len(withheld), f"at most {data.classes - 2} of {data.classes} classes",
-                     "Leave the students at least two classes.")]
+            [
+                Problem(
+                    "data.withheld_classes",
+                    len(withheld),
+                    f"at most {data.classes - 2} of {data.classes} classes",
+                    "Leave the students at least two classes.",
+                )
+            ]
         )
     return withheld
 
@@ -109,8 +118,14 @@ def _balanced(labels: np.ndarray, among: np.ndarray, count: int | None, *, seed:
     classes = np.unique(labels[among])
     if not len(classes) <= count <= len(among):
         raise SpecError(
-            [Problem(field, count, f"{len(classes)} to {len(among)}",
-                     f"At least one for each of the {len(classes)} classes, and no more than there are.")]
+            [
+                Problem(
+                    field,
+                    count,
+                    f"{len(classes)} to {len(among)}",
+                    f"At least one for each of the {len(classes)} classes, and no more than there are.",
+                )
+            ]
         )
     order = np.random.RandomState(seed).permutation(len(labels))
     order = order[np.isin(order, among)]

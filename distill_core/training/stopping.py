@@ -52,14 +52,20 @@ class BestEpoch:
                 f"epoch {self.epoch} was kept.",
             )
         if epoch >= self.training.epochs:
-            return Stop("finished", f"Trained its full {epoch} epochs; epoch {self.epoch} had the best validation {measure} and was kept.")
+            return Stop(
+                "finished",
+                f"Trained its full {epoch} epochs; epoch {self.epoch} had the best validation {measure} and was kept.",
+            )
         return None
 
 
 def diverged(epoch: int, *, kept: int) -> Stop:
     """The stop of a run whose loss is no number any more."""
     outcome = f"epoch {kept} was kept" if kept else "no epoch was good enough to keep"
-    return Stop("diverged", f"The loss became NaN or infinite in epoch {epoch}; {outcome}. Lower the learning rate or the weights.")
+    return Stop(
+        "diverged",
+        f"The loss became NaN or infinite in epoch {epoch}; {outcome}. Lower the learning rate or the weights.",
+    )
 
 
 def requested(epoch: int, *, kept: int) -> Stop:

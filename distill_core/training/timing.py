@@ -20,7 +20,10 @@ START_SECONDS, GRAPH_SECONDS = 4.0, 2.0
 
 
 def estimate_seconds(
-    checked: Checked, *, should_stop: Callable[[], bool], skip: frozenset[str] = frozenset(),
+    checked: Checked,
+    *,
+    should_stop: Callable[[], bool],
+    skip: frozenset[str] = frozenset(),
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Seconds for `teacher`, `cohorts`, `export` (with latency) and in `total`.
@@ -68,7 +71,10 @@ def _seconds_a_step(cohort: Cohort, clock: Callable[[], float]) -> float:
 def _quiet(should_stop: Callable[[], bool]) -> Surroundings:
     """Nothing is told or kept: these steps only take the time."""
     return Surroundings(
-        emit=lambda event: None, should_stop=should_stop, clock=lambda: 0.0,
-        folder_of=lambda run_id: RunFolder(Path()), on_end=lambda candidate: None,
+        emit=lambda event: None,
+        should_stop=should_stop,
+        clock=lambda: 0.0,
+        folder_of=lambda run_id: RunFolder(Path()),
+        on_end=lambda candidate: None,
         on_progress=lambda done, total: None,
     )

@@ -44,8 +44,15 @@ def _affine(pixels: Tensor, spec: Affine, generator: torch.Generator) -> Tensor:
     cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
     # Grid units run from -1 to 1, so one pixel is 2/size.
     rows = torch.stack(
-        [cosine, shear - sine, right * spec.shift_pixels * 2 / width,
-         sine, cosine, down * spec.shift_pixels * 2 / height], dim=1
+        [
+            cosine,
+            shear - sine,
+            right * spec.shift_pixels * 2 / width,
+            sine,
+            cosine,
+            down * spec.shift_pixels * 2 / height,
+        ],
+        dim=1,
     )
     theta = rows.view(batch, 2, 3).to(device=pixels.device, dtype=pixels.dtype)
     grid = F.affine_grid(theta, list(pixels.shape), align_corners=False)

@@ -18,7 +18,7 @@ from pages.ui.preview_panel import show_preview
 from pages.ui.session import lab
 
 Json = dict[str, Any]
-DRAFT, ORIGIN, GENERATION, PENDING = "draft", "draft-origin", "draft-generation", "draft-pending"
+DRAFT, ORIGIN, GENERATION, PENDING, READ = "draft", "draft-origin", "draft-generation", "draft-pending", "draft-read"
 
 
 def origin_of_page() -> tuple[str, str]:
@@ -174,6 +174,9 @@ def show() -> None:
     origin = origin_of_page()
     if st.session_state.get(ORIGIN) != origin or DRAFT not in st.session_state:
         load(origin)
+    elif Fields(st.session_state[GENERATION]).key("name") not in st.session_state:
+        # Back from another page, where Streamlit forgot the widgets: go on with what they said.
+        replace(st.session_state.get(READ, st.session_state[DRAFT]))
     st.title("New experiment", anchor=False)
     fields = Fields(st.session_state[GENERATION])
     left, right = st.columns([5, 3], gap="medium")
@@ -183,6 +186,7 @@ def show() -> None:
         if PENDING in st.session_state:
             apply_pending(data)
         as_json(data)
+    st.session_state[READ] = data
     spec, problems = checked(data, fields)
     with right:
         start_panel(spec, problems)

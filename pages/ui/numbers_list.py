@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 MOST = 200
 
@@ -19,13 +20,13 @@ def parse_numbers(text: str) -> list[int | str]:
     return result
 
 
-def write_numbers(numbers: list[int]) -> str:
-    """The shortest way to write them; a run of three or more becomes a span."""
+def write_numbers(numbers: Sequence[int | str]) -> str:
+    """The shortest way to write them; a run of three or more becomes a span. What is no number stays as it is."""
     parts: list[str] = []
     start = 0
     while start < len(numbers):
         end = start
-        while end + 1 < len(numbers) and numbers[end + 1] == numbers[end] + 1:
+        while end + 1 < len(numbers) and _follows(numbers[end], numbers[end + 1]):
             end += 1
         if end - start >= 2:
             parts.append(f"{numbers[start]}-{numbers[end]}")
@@ -33,3 +34,7 @@ def write_numbers(numbers: list[int]) -> str:
             parts += [str(number) for number in numbers[start : end + 1]]
         start = end + 1
     return ", ".join(parts)
+
+
+def _follows(first: int | str, second: int | str) -> bool:
+    return isinstance(first, int) and isinstance(second, int) and first >= 0 and second == first + 1

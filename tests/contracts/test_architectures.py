@@ -14,8 +14,12 @@ from distill_core.losses import cross_entropy
 
 SHAPES = {"digits": (1, 8, 8), "cifar": (3, 32, 32)}
 PARAMETERS = {
-    ("small-cnn", "digits"): 25_978, ("tiny-cnn", "digits"): 1_898, ("mlp", "digits"): 2_410,
-    ("strided-cnn", "cifar"): 26_974, ("resnet9", "cifar"): 412_954, ("resnet18", "cifar"): 11_173_962,
+    ("small-cnn", "digits"): 25_978,
+    ("tiny-cnn", "digits"): 1_898,
+    ("mlp", "digits"): 2_410,
+    ("strided-cnn", "cifar"): 26_974,
+    ("resnet9", "cifar"): 412_954,
+    ("resnet18", "cifar"): 11_173_962,
 }
 
 

@@ -96,7 +96,8 @@ def view(tiny_spec: ExperimentSpec, shipped: RunRow) -> ExperimentView:
 
 
 def execute(bundle: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-I", str(bundle / "run.py")], capture_output=True, text=True, cwd="/", check=False)
+    command = [sys.executable, "-I", str(bundle / "run.py")]
+    return subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
 
 
 def test_the_bundle_runs_alone(tmp_path: Path, folder: ExperimentFolder, shipped: RunRow, view: ExperimentView) -> None:
@@ -109,7 +110,7 @@ def test_the_bundle_runs_alone(tmp_path: Path, folder: ExperimentFolder, shipped
     assert parse_spec(json.loads((out / "spec.json").read_text())) == view.spec
     samples = np.load(out / "test_samples.npz")
     assert samples["x"].shape == (32, 1, 8, 8) and samples["x"].dtype == np.float32
-    assert 0 <= samples["x"].min() and samples["x"].max() <= 1
+    assert samples["x"].min() >= 0 and samples["x"].max() <= 1
     assert samples["y"].shape == (32,) and samples["expected_logits"].shape == (32, 10)
     again = onnx_logits(out / "model.onnx", np.round(samples["x"] * 255).astype(np.uint8))
     assert again == pytest.approx(samples["expected_logits"], abs=1e-5)
@@ -134,7 +135,9 @@ def test_the_script_imports_only_onnxruntime_numpy_json_and_pathlib() -> None:
     assert imports == {"json", "pathlib", "numpy", "onnxruntime"}
 
 
-def test_the_script_loads_no_torch(tmp_path: Path, folder: ExperimentFolder, shipped: RunRow, view: ExperimentView) -> None:
+def test_the_script_loads_no_torch(
+    tmp_path: Path, folder: ExperimentFolder, shipped: RunRow, view: ExperimentView
+) -> None:
     out = write_bundle(folder, shipped, view, tmp_path / "bundle")
     watch = (
         "import runpy, sys\n"
@@ -148,7 +151,9 @@ def test_the_script_loads_no_torch(tmp_path: Path, folder: ExperimentFolder, shi
     assert done.returncode == 0, done.stderr
 
 
-def test_the_zip_holds_the_same(tmp_path: Path, folder: ExperimentFolder, shipped: RunRow, view: ExperimentView) -> None:
+def test_the_zip_holds_the_same(
+    tmp_path: Path, folder: ExperimentFolder, shipped: RunRow, view: ExperimentView
+) -> None:
     out = write_bundle(folder, shipped, view, tmp_path / "bundle")
     content = bundle_zip(folder, shipped, view)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -191,7 +196,9 @@ def test_nothing_that_is_there_is_overwritten(
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".tmp")]
 
 
-def test_the_card_shows_the_evidence(tmp_path: Path, folder: ExperimentFolder, shipped: RunRow, view: ExperimentView) -> None:
+def test_the_card_shows_the_evidence(
+    tmp_path: Path, folder: ExperimentFolder, shipped: RunRow, view: ExperimentView
+) -> None:
     out = write_bundle(folder, shipped, view, tmp_path / "bundle", verdict="distilled 94.6, alone 91.2: helped")
     card = (out / "model_card.md").read_text()
     assert "| **distilled · seed 0** (this model) | 94.6% | 0.210 | 0.034 | 666 |" in card
@@ -207,7 +214,9 @@ def test_the_card_shows_the_evidence(tmp_path: Path, folder: ExperimentFolder, s
     assert "100 test images that chose nothing" in card
 
 
-def test_the_card_does_not_claim_what_was_not_measured(view: ExperimentView, folder: ExperimentFolder, shipped: RunRow) -> None:
+def test_the_card_does_not_claim_what_was_not_measured(
+    view: ExperimentView, folder: ExperimentFolder, shipped: RunRow
+) -> None:
     bare = replace(shipped, latency=(), accuracy=None, max_abs_diff=None, same_class=None)
     with zipfile.ZipFile(io.BytesIO(bundle_zip(folder, bare, view))) as archive:
         card = archive.read(f"student-{RUN_ID}/model_card.md").decode()

@@ -41,17 +41,26 @@ class Lab:
         self.home = Home(path)
 
     def run(
-        self, name: str, data: dict[str, Any], *, stop: Callable[[], bool] = lambda: False, request: dict[str, Any] | None = None
+        self,
+        name: str,
+        data: dict[str, Any],
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        request: dict[str, Any] | None = None,
     ) -> WorkerEnded:
         folder = self.home.experiment(name)
-        reuse = {
-            run.name: str(run) for run in self.home.experiments.glob("*/runs/*") if run.parent.parent.name != name
-        }
+        reuse = {run.name: str(run) for run in self.home.experiments.glob("*/runs/*") if run.parent.parent.name != name}
         log = EventLog(folder.events)
         try:
             return run_experiment(
-                parse_spec(data), folder, cache=self.home.cache, reuse=reuse, request=request or {}, emit=log,
-                should_stop=stop, clock=time.time,
+                parse_spec(data),
+                folder,
+                cache=self.home.cache,
+                reuse=reuse,
+                request=request or {},
+                emit=log,
+                should_stop=stop,
+                clock=time.time,
             )
         finally:
             log.close()
@@ -84,8 +93,11 @@ def test_an_experiment_leaves_every_figure(lab: Lab, spec_data: dict) -> None:
     declared = lab.told("one", RunDeclared)
     assert [(run.role, run.name, run.seed) for run in declared] == [
         ("teacher", "teacher", 50),
-        *((role, name, seed) for seed in (0, 1) for role, name in
-          (("baseline", "alone"), ("student", "distilled"), ("student", "distilled, all"))),
+        *(
+            (role, name, seed)
+            for seed in (0, 1)
+            for role, name in (("baseline", "alone"), ("student", "distilled"), ("student", "distilled, all"))
+        ),
     ]
     assert declared[1].samples_seen == "100 labelled images"
     assert lab.told("one", DataLoaded)[0].test == 640
@@ -184,11 +196,31 @@ def test_a_divergence_ends_the_experiment_and_keeps_the_rest(lab: Lab, spec_data
     ("change", "error", "sentence"),
     [
         (lambda d: d.update(device="cuda:9"), DeviceError, "device is 'cuda:9'; allowed: "),
-        (lambda d: d["data"].update(dataset={"name": "image-folder", "params": {"path": "/nowhere"}}), DataError, "no such folder"),
-        (lambda d: d["student_training"].update(batch_size=5000), SpecError, "student_training.batch_size is 5000; allowed: at most 400."),
-        (lambda d: d["teacher"]["training"].update(batch_size=5000), SpecError, "teacher.training.batch_size is 5000; allowed: at most 1040."),
-        (lambda d: d["students"].append({**d["students"][1], "name": "twin"}), SpecError, "something other than 'distilled' does"),
-        (lambda d: d["student_views"].update(fixed_views=256) or d["data"].update(validation_fraction=0.0), SpecError, "above 0"),
+        (
+            lambda d: d["data"].update(dataset={"name": "image-folder", "params": {"path": "/nowhere"}}),
+            DataError,
+            "no such folder",
+        ),
+        (
+            lambda d: d["student_training"].update(batch_size=5000),
+            SpecError,
+            "student_training.batch_size is 5000; allowed: at most 400.",
+        ),
+        (
+            lambda d: d["teacher"]["training"].update(batch_size=5000),
+            SpecError,
+            "teacher.training.batch_size is 5000; allowed: at most 1040.",
+        ),
+        (
+            lambda d: d["students"].append({**d["students"][1], "name": "twin"}),
+            SpecError,
+            "something other than 'distilled' does",
+        ),
+        (
+            lambda d: d["student_views"].update(fixed_views=256) or d["data"].update(validation_fraction=0.0),
+            SpecError,
+            "above 0",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_one_sentence(

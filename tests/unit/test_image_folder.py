@@ -63,13 +63,17 @@ def test_images_are_scaled_and_turned_grey_and_every_mode_is_read(tmp_path: Path
         for name in ("a", "b"):
             target = tmp_path / "in" / name / f"{mode.replace(';', '')}.{suffix}"
             target.parent.mkdir(parents=True, exist_ok=True)
-            Image.new(mode, (40, 20), value if mode not in {"RGB", "RGBA", "CMYK"} else (value,) * len(mode)).save(target)
+            Image.new(mode, (40, 20), value if mode not in {"RGB", "RGBA", "CMYK"} else (value,) * len(mode)).save(
+                target
+            )
     data = load(tmp_path / "in", tmp_path, channels="grey")
     assert data.shape == (1, 16, 16)
     assert len(data.train_labels) + len(data.test_labels) == 14
 
 
-def test_the_second_load_decodes_nothing_and_a_change_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_load_decodes_nothing_and_a_change_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(tmp_path / "in", {"cat": 4, "dog": 4})
     first = load(tmp_path / "in", tmp_path / "cache")
     with monkeypatch.context() as patch:
@@ -101,7 +105,10 @@ def test_a_few_damaged_files_are_left_out_and_named(tmp_path: Path) -> None:
         (lambda root: fill(root, {"cat": 5, "dog": 1}), "'dog' has 1 image;"),
         (lambda root: (fill(root / "train", {"a": 3, "b": 3}), fill(root / "test", {"a": 1, "z": 1})), "the class 'z'"),
         (lambda root: (fill(root / "train", {"a": 3, "b": 3}), (root / "test").mkdir()), "no images"),
-        (lambda root: [fill(root, {"a": 4, "b": 4}), *((root / "a" / f"{i}.jpg").write_text("x") for i in range(5))], "at most 20%"),
+        (
+            lambda root: [fill(root, {"a": 4, "b": 4}), *((root / "a" / f"{i}.jpg").write_text("x") for i in range(5))],
+            "at most 20%",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_one_sentence(tmp_path: Path, make: object, sentence: str) -> None:

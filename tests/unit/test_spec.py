@@ -54,9 +54,21 @@ def test_the_default_preset_comes_first() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
-        ("students.1.terms.1.loss.params.temperature", 0, "students.1.terms.1.loss.params.temperature is 0; allowed: a value above 0."),
-        ("students.1.terms.1.loss.params.temperature", math.nan, "students.1.terms.1.loss.params.temperature is nan; allowed: a finite number"),
-        ("students.0.terms.0.weight", 0, "students.0.terms is 0; allowed: at least one weight above 0. Give labels or the teacher a weight."),
+        (
+            "students.1.terms.1.loss.params.temperature",
+            0,
+            "students.1.terms.1.loss.params.temperature is 0; allowed: a value above 0.",
+        ),
+        (
+            "students.1.terms.1.loss.params.temperature",
+            math.nan,
+            "students.1.terms.1.loss.params.temperature is nan; allowed: a finite number",
+        ),
+        (
+            "students.0.terms.0.weight",
+            0,
+            "students.0.terms is 0; allowed: at least one weight above 0. Give labels or the teacher a weight.",
+        ),
         ("students.0.terms.0.weight", -1, "students.0.terms.0.weight is -1; allowed: a value at least 0."),
         ("students.0.name", "<b>" * 200, "students.0.name is '<b><b>"),
         ("students.1.name", "alone", "students is alone, alone, distilled, all; allowed: different names"),
@@ -66,11 +78,19 @@ def test_the_default_preset_comes_first() -> None:
         ("seeds", [], "seeds is empty; allowed: at least 1."),
         ("device", "tpu", "device is 'tpu'; allowed: auto, cpu, cuda or cuda:N."),
         ("surprise", 1, "surprise is 1; allowed: only known fields."),
-        ("student_training.optimizer.kind", "adagrad", "student_training.optimizer is 'adagrad'; allowed: 'adamw', 'sgd'."),
+        (
+            "student_training.optimizer.kind",
+            "adagrad",
+            "student_training.optimizer is 'adagrad'; allowed: 'adamw', 'sgd'.",
+        ),
         ("student_training.epochs", "many", "student_training.epochs is 'many'; allowed: an integer."),
         ("student_views", {"augmentation": None, "fixed_views": 3}, "several views need an augmentation"),
         ("teacher.architecture.name", "resnet", "teacher.architecture.name is 'resnet'; allowed: "),
-        ("students.0.transfer", "all", "students.0.transfer is 'all'; allowed: labelled, for a student without a teacher's term."),
+        (
+            "students.0.transfer",
+            "all",
+            "students.0.transfer is 'all'; allowed: labelled, for a student without a teacher's term.",
+        ),
         ("latency.batches", [0], "latency.batches.0 is 0; allowed: a value at least 1."),
     ],
 )
@@ -95,7 +115,7 @@ def test_all_mistakes_are_told_at_once(spec_data: dict) -> None:
 def test_a_file_that_is_no_spec_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
     for path in (tmp_path / "absent.json", tmp_path / "broken.json", tmp_path):
-        with pytest.raises(SpecError, match="spec is .+; allowed: "):
+        with pytest.raises(SpecError, match=r"spec is .+; allowed: "):
             read_spec(path)
     (tmp_path / "list.json").write_text("[]")
     with pytest.raises(SpecError, match="a JSON object"):

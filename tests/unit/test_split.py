@@ -41,7 +41,9 @@ def test_validation_is_stratified_and_nobody_learns_from_it(digits: ImageData) -
     learned = set(split.teacher.tolist())
     for seed in range(5):
         for kind in ("labelled", "all"):
-            learned |= set(transfer_set(digits, split, asked(student_labels=100), seed=seed, kind=kind).indices.tolist())
+            learned |= set(
+                transfer_set(digits, split, asked(student_labels=100), seed=seed, kind=kind).indices.tolist()
+            )
     assert not learned & set(split.validation.tolist())
 
 
@@ -76,8 +78,13 @@ def test_no_student_sees_a_withheld_class_not_even_in_validation(digits: ImageDa
 def few(labels: list[int], names: tuple[str, ...] = ("a", "b", "c")) -> ImageData:
     images = torch.zeros(len(labels), 1, 4, 4, dtype=torch.uint8)
     return ImageData(
-        train_images=images, train_labels=torch.tensor(labels), test_images=images, test_labels=torch.tensor(labels),
-        class_names=names, mean=(0.0,), std=(1.0,),
+        train_images=images,
+        train_labels=torch.tensor(labels),
+        test_images=images,
+        test_labels=torch.tensor(labels),
+        class_names=names,
+        mean=(0.0,),
+        std=(1.0,),
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,8 +27,13 @@ class Recorder:
         self.events: list[Event] = []
         self.ended: list[Candidate] = []
         self.around = Surroundings(
-            emit=self.events.append, should_stop=stop, clock=lambda: 0.0, folder_of=lambda run_id: RunFolder(folder / run_id),
-            on_end=self.ended.append, on_progress=lambda done, total: None, checkpoint_seconds=checkpoint_seconds,
+            emit=self.events.append,
+            should_stop=stop,
+            clock=lambda: 0.0,
+            folder_of=lambda run_id: RunFolder(folder / run_id),
+            on_end=self.ended.append,
+            on_progress=lambda done, total: None,
+            checkpoint_seconds=checkpoint_seconds,
         )
 
 
@@ -68,7 +73,9 @@ def test_a_result_is_the_same_in_a_cohort_and_alone(checked: Checked, teacher: n
             torch.testing.assert_close(value, together[name][key], rtol=1e-5, atol=1e-6)
 
 
-def test_rivals_of_a_seed_start_from_the_same_weights_and_see_the_same_batches(checked: Checked, teacher: nn.Module, tmp_path: Path) -> None:
+def test_rivals_of_a_seed_start_from_the_same_weights_and_see_the_same_batches(
+    checked: Checked, teacher: nn.Module, tmp_path: Path
+) -> None:
     cohort = student_cohort(checked, checked.plan.cohorts[0].runs, teacher, Recorder(tmp_path).around)
     first, second, third = cohort.candidates
     assert_same(first.model.state_dict(), second.model.state_dict())
@@ -104,14 +111,20 @@ def test_teacher_answers_are_keyed_by_sample_and_view(checked: Checked, teacher:
     with torch.no_grad():
         for step in (0, 3, 7, 3, 100):
             batch = stream.batch(step)
-            torch.testing.assert_close(stream.teacher_logits(teacher, batch), teacher(batch.inputs), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(
+                stream.teacher_logits(teacher, batch), teacher(batch.inputs), rtol=1e-4, atol=1e-5
+            )
     # 400 rows answered once, then only the direct calls of this test.
     assert calls == [400, 64, 64, 64, 64, 64]
 
 
 def test_batches_are_a_pure_function_of_seed_and_step(checked: Checked, teacher: nn.Module, tmp_path: Path) -> None:
     def stream() -> object:
-        return student_cohort(checked, checked.plan.cohorts[0].runs, teacher, Recorder(tmp_path).around).candidates[0].stream
+        return (
+            student_cohort(checked, checked.plan.cohorts[0].runs, teacher, Recorder(tmp_path).around)
+            .candidates[0]
+            .stream
+        )
 
     forwards, jumping = stream(), stream()
     expected = [forwards.batch(step) for step in range(14)]
@@ -142,11 +155,15 @@ def test_stopping_and_resuming_gives_bit_identical_weights(
         assert_same(state, states(resumed)[name])
     told = [e for e in (*first.events, *second.events) if isinstance(e, EpochEnded)]
     assert [(e.run_id, e.epoch, e.train_loss, e.validation_nll, e.best) for e in told] == [
-        (e.run_id, e.epoch, e.train_loss, e.validation_nll, e.best) for e in whole_events.events if isinstance(e, EpochEnded)
+        (e.run_id, e.epoch, e.train_loss, e.validation_nll, e.best)
+        for e in whole_events.events
+        if isinstance(e, EpochEnded)
     ]
 
 
-def test_rivals_with_checkpoints_of_different_age_meet_again(checked: Checked, teacher: nn.Module, tmp_path: Path) -> None:
+def test_rivals_with_checkpoints_of_different_age_meet_again(
+    checked: Checked, teacher: nn.Module, tmp_path: Path
+) -> None:
     """A kill between two checkpoint files leaves one run ahead of the others."""
     runs = checked.plan.cohorts[0].runs
     whole = states(train(checked, teacher, tmp_path / "whole"))
@@ -177,7 +194,9 @@ def test_patience_stops_a_run_and_the_best_epoch_is_restored(spec_data: dict, tm
         assert_same(candidate.model.state_dict(), candidate.best_state)
 
 
-def test_a_diverging_run_ends_alone_with_its_last_good_epoch(checked: Checked, teacher: nn.Module, tmp_path: Path) -> None:
+def test_a_diverging_run_ends_alone_with_its_last_good_epoch(
+    checked: Checked, teacher: nn.Module, tmp_path: Path
+) -> None:
     recorder = Recorder(tmp_path)
     cohort = student_cohort(checked, checked.plan.cohorts[0].runs, teacher, recorder.around)
     victim = cohort.candidates[1]
@@ -190,7 +209,9 @@ def test_a_diverging_run_ends_alone_with_its_last_good_epoch(checked: Checked, t
     cohort.around = replace(recorder.around, emit=poison)
     cohort.fit()
     assert {c.run.name: c.progress.stop.state for c in recorder.ended} == {
-        "alone": "finished", "distilled": "diverged", "distilled, all": "finished"
+        "alone": "finished",
+        "distilled": "diverged",
+        "distilled, all": "finished",
     }
     assert victim.best.epoch == 1
     assert all(torch.isfinite(value).all() for value in victim.model.state_dict().values())

@@ -19,7 +19,9 @@ def image(height: int = 9, width: int = 9) -> torch.Tensor:
 
 @given(st.integers(0, 2**31 - 1), st.sampled_from([Affine(), CropFlip(), None]))
 @settings(max_examples=40, deadline=None)
-def test_views_depend_on_the_generator_alone_and_stay_in_range(seed: int, augmentation: Affine | CropFlip | None) -> None:
+def test_views_depend_on_the_generator_alone_and_stay_in_range(
+    seed: int, augmentation: Affine | CropFlip | None
+) -> None:
     pixels = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
     first, second = (alter(pixels, augmentation, generator_for(seed)) for _ in range(2))
     assert torch.equal(first, second)
