@@ -6,5 +6,8 @@ import streamlit as st
 
 from pages.ui.guard import tell_failure
 from pages.ui.live.routes import lab_routes
+from pages.ui.warming import warmed
 
-app = st.App(Path(__file__).parent / "pages" / "frame.py", routes=lab_routes(), on_script_error=tell_failure)
+app = st.App(
+    Path(__file__).parent / "pages" / "frame.py", routes=lab_routes(), lifespan=warmed, on_script_error=tell_failure
+)

@@ -17,7 +17,6 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.report import write_result
-from distill_core.folders import RunFolder
 from distill_core.presets import find_preset
 from distill_core.training.assembly import student_cohort
 from distill_core.training.cohort import Surroundings
@@ -28,16 +27,8 @@ ROUNDS = 9
 
 
 def ours(checked: Checked, teacher: torch.nn.Module, names: tuple[str, ...]) -> float:
-    around = Surroundings(
-        emit=lambda event: None,
-        should_stop=lambda: False,
-        clock=time.time,
-        folder_of=lambda run: RunFolder(Path("absent") / run),
-        on_end=lambda candidate: None,
-        on_progress=lambda done, total: None,
-    )
     runs = [run for run in checked.plan.cohorts[0].runs if run.name in names]
-    cohort = student_cohort(checked, runs, teacher, around)
+    cohort = student_cohort(checked, runs, teacher, Surroundings.silent())
     start = time.perf_counter()
     cohort.fit()
     return time.perf_counter() - start
@@ -45,16 +36,8 @@ def ours(checked: Checked, teacher: torch.nn.Module, names: tuple[str, ...]) -> 
 
 def bare(checked: Checked, teacher: torch.nn.Module, names: tuple[str, ...]) -> float:
     """One plain loop after another, as one would write them for a single experiment."""
-    around = Surroundings(
-        emit=lambda event: None,
-        should_stop=lambda: False,
-        clock=time.time,
-        folder_of=lambda run: RunFolder(Path("absent") / run),
-        on_end=lambda candidate: None,
-        on_progress=lambda done, total: None,
-    )
     runs = [run for run in checked.plan.cohorts[0].runs if run.name in names]
-    stream = student_cohort(checked, runs, teacher, around).candidates[0].stream
+    stream = student_cohort(checked, runs, teacher, Surroundings.silent()).candidates[0].stream
     pool, labels, rows_count, batch = stream._pool, stream.labels, stream.rows, stream.batch_size
     training = checked.spec.student_training
     held = stream.normalise(checked.data.train_images[checked.split.student_validation])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -17,8 +16,9 @@ from distill_core.evaluation.verdict import Verdict
 from distill_core.events import State
 from distill_core.folders import ExperimentFolder, Home, default_home, read_json, read_tail, write_json
 from distill_core.jobs.catalogue import load_catalogue
-from distill_core.jobs.dispatcher import ensure_dispatcher
 from distill_core.jobs.machine_report import machine_report
+from distill_core.jobs.preview_client import PreviewClient
+from distill_core.jobs.starting import DispatcherStarter
 from distill_core.presets import Preset, load_presets
 from distill_core.results import finite, result_json, verdicts_of
 from distill_core.spec import ExperimentSpec, parse_spec
@@ -28,8 +28,6 @@ from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY, ENDED
 from distill_core.store.views import EpochRow, ExperimentRow, ExperimentView, RunRow
 
-# A page that polls must not start a process at every tick while one is still coming up.
-_SECONDS_BETWEEN_STARTS = 3.0
 _LONGEST_LOG_BYTES = 256 * 1024
 
 
@@ -42,11 +40,14 @@ class ReusedRun(NamedTuple):
 
 
 class Lab:
-    """The composition root. Thread-safe, loads no torch; every method returns at once unless it says otherwise."""
+    """The composition root. Thread-safe, loads no torch; every method returns at once unless it says otherwise.
+
+    `idle_seconds`: how long a dispatcher that this lab starts stays after its last work.
+    """
 
     def __init__(
         self, home: Home | None = None, *, clock: Callable[[], float] = time.time,
-        randomness: Callable[[int], int] = secrets.randbelow,
+        randomness: Callable[[int], int] = secrets.randbelow, idle_seconds: float = 30.0,
     ) -> None:
         self.home = home or Home(default_home())
         self._clock, self._randomness = clock, randomness
@@ -54,8 +55,8 @@ class Lab:
         self._lock, self._catalogue_lock = threading.RLock(), threading.Lock()
         self._store: Store | None = None
         self._catalogue: Catalogue | None = None
-        self._dispatchers: list[subprocess.Popen[bytes]] = []
-        self._last_start = float("-inf")
+        self._starter = DispatcherStarter(self.home, idle_seconds=idle_seconds)
+        self._preview_client = PreviewClient(self.home)
 
     @property
     def store(self) -> Store:
@@ -86,11 +87,9 @@ class Lab:
 
         The keys are those of preview_answers.Answers.profile, and `reused`: a list of ReusedRun as dicts.
         """
-        from distill_core.jobs.preview_client import PreviewClient
-
-        known = self.store.reusable_runs()
-        request = {"spec": spec.to_json(), "busy": bool(self.store.in_states(BUSY)), "reused": sorted(known)}
-        told = PreviewClient(self.home).ask("profile", request)
+        known, busy = self.store.reusable_runs(), bool(self.store.in_states(BUSY))
+        request = {"spec": spec.to_json(), "busy": busy, "reused": sorted(known)}
+        told = self._preview_client.ask("profile", request)
         reused = [
             ReusedRun(run["name"], run["seed"], known[run["run_id"]].parent.parent.name)
             for run in told["runs"]
@@ -109,9 +108,10 @@ class Lab:
         checked = self.catalogue().check(spec)
         now = self._clock()
         experiment_id = self.store.create(
-            checked, experiment_id=new_experiment_id(now, self._randomness), created_at=now, idempotency_key=idempotency_key
+            checked, experiment_id=new_experiment_id(now, self._randomness), created_at=now,
+            idempotency_key=idempotency_key,
         )
-        self.ensure_dispatcher()
+        self._starter.ensure()
         return experiment_id
 
     def stop(self, experiment_id: str) -> None:
@@ -136,7 +136,7 @@ class Lab:
             experiment_id, expected={"starting", "running"}, to="stopping", at=now, reason="Stop requested.",
             prepare=request.touch,
         )
-        self.ensure_dispatcher()
+        self._starter.ensure()
 
     def resume(self, experiment_id: str) -> None:
         """Go on where a stopped or failed experiment ended. Raises NotFound, Conflict."""
@@ -148,7 +148,7 @@ class Lab:
             experiment_id, expected={"cancelled", "failed"}, to="queued", at=self._clock(), reason="Resumed.",
             attempt=0, prepare=lambda: request.unlink(missing_ok=True),
         )
-        self.ensure_dispatcher()
+        self._starter.ensure()
 
     def request_export(self, experiment_id: str, run_id: str) -> None:
         """Queue the ONNX export and latency of a finished run. Raises NotFound, Conflict."""
@@ -164,7 +164,7 @@ class Lab:
             experiment_id, expected=ENDED, to="queued", at=self._clock(), reason="Export requested.", attempt=0,
             prepare=lambda: write_json(request, {"export": sorted(asked | {run_id}), "train": False}),
         )
-        self.ensure_dispatcher()
+        self._starter.ensure()
 
     def delete(self, experiment_id: str) -> None:
         """Hide an experiment that is at rest; nothing is removed from the disk. Raises NotFound, Conflict."""
@@ -280,21 +280,10 @@ class Lab:
             store = self.store
         return store.reindex()
 
-    def ensure_dispatcher(self) -> None:
-        """Start the dispatcher unless one is at work."""
-        with self._lock:
-            self._dispatchers = [process for process in self._dispatchers if process.poll() is None]
-            if time.monotonic() - self._last_start < _SECONDS_BETWEEN_STARTS and self._dispatchers:
-                return
-            started = ensure_dispatcher(self.home)
-            if started is not None:
-                self._last_start = time.monotonic()
-                self._dispatchers.append(started)
-
     def _keep_going(self, state: State) -> None:
         """Whoever looks at an experiment that should be moving starts a dispatcher that died."""
         if state in ACTIVE:
-            self.ensure_dispatcher()
+            self._starter.ensure()
 
 
 def _run_of(view: ExperimentView, run_id: str) -> RunRow:

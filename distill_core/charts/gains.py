@@ -49,7 +49,7 @@ def gains(verdicts: Sequence[Paired], runs: Sequence[Run] = (), *, theme: Theme)
 def _add_row(fig: go.Figure, verdict: Paired, row: int, *, look: Variant | None, factor: float, unit: str) -> None:
     colour = look.color if look else BLUE
     digits = "+.1f" if verdict.is_share else "+.3f"
-    heading = f"{display_name(verdict.student)} against {display_name(verdict.baseline)}"
+    heading = f"{display_name(verdict.student, 28)} against {display_name(verdict.baseline, 28)}"
     fig.add_scatter(
         x=[difference * factor for _, difference in verdict.differences], y=[row] * len(verdict.differences),
         customdata=[seed for seed, _ in verdict.differences], mode="markers",

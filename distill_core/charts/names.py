@@ -43,5 +43,8 @@ def markdown_name(name: str, limit: int = LONGEST_SHOWN) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Any text, such as a sentence that holds names, shown by Streamlit's Markdown exactly as it is."""
+    """Any text, such as a sentence that holds names, shown by Streamlit's Markdown as it is written.
+
+    Streamlit alone sets a few typographic signs: -> becomes an arrow, -- a dash.
+    """
     return _ASCII_PUNCTUATION.sub(r"\\\1", _FOUND_LATER.sub(_JOINER, text))

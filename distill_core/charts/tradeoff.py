@@ -131,7 +131,7 @@ def _add_dot(
     if row is not None:
         lines += [
             ("p50", f"{row.p50:.3g} ms"), ("p95", f"{row.p95:.3g} ms"), ("batch", f"{row.batch}"),
-            ("threads", _threads(row.threads)), ("provider", display_name(row.provider)),
+            ("threads", f"{row.threads}"), ("provider", display_name(row.provider)),
             ("machine", display_name(row.machine)),
         ]
     whisker = {"type": "data", "color": variant.color, "thickness": 1.5, "width": 4}
@@ -171,7 +171,8 @@ def _reading_notes(dots: Sequence[_Dot], x: Cost, *, moved: bool) -> list[str]:
 def _left_out(count: int, conditions: str) -> list[str]:
     if not count:
         return []
-    return [f"{count} without an ONNX latency at {conditions} {'is' if count == 1 else 'are'} left out."]
+    variants_are = "variant is" if count == 1 else "variants are"
+    return [f"{count} {variants_are} left out: no ONNX latency at {conditions}."]
 
 
 def _threads(threads: int) -> str:

@@ -28,7 +28,7 @@ _FURTHER: dict[Role, tuple[str, ...]] = {
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 _ROLE_DASH: dict[Role, int] = {"teacher": 2, "baseline": 1, "student": 0, "compressed": 3}
 _SYMBOLS: dict[Role, tuple[str, ...]] = {
-    "teacher": ("diamond", "diamond-tall", "diamond-wide"),
+    "teacher": ("diamond", "diamond-tall", "diamond-wide", "star-diamond"),
     "baseline": ("square", "cross", "x", "pentagon"),
     "student": ("circle", "triangle-up", "triangle-down", "hexagon", "star"),
     "compressed": ("triangle-left", "triangle-right", "hourglass", "bowtie"),
@@ -96,7 +96,7 @@ def variants(runs: Iterable[Run], theme: Theme) -> tuple[Variant, ...]:
         dash, symbol = _marks(role, number)
         result.append(
             Variant(
-                group=f"{experiment_id}/{role}/{name}", role=role, runs=members,
+                group=f"{experiment_id}/{members[0].run_id}", role=role, runs=members,
                 name=_shown(name, members[0].experiment_name if several else ""),
                 color=_ink(_FIRST[role], theme) if number == 0 else _further(role, number, used, theme),
                 dash=dash, symbol=symbol,

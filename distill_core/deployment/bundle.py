@@ -116,11 +116,13 @@ def bundle_files(
     samples = RunFolder(graph.parent).test_samples
     if missing := [path.name for path in (graph, samples) if not path.is_file()]:
         raise NotFound(f"Run {run.run_id} has lost {' and '.join(missing)}; resume the experiment to export it again.")
+    with np.load(samples) as held:
+        shape = held["x"].shape[1:]
     return {
         "model.onnx": graph.read_bytes(),
         "labels.json": _json(list(view.class_names)),
         "test_samples.npz": samples.read_bytes(),
-        "model_card.md": model_card(run, view, verdict=verdict).encode(),
+        "model_card.md": model_card(run, view, shape=shape, verdict=verdict).encode(),
         "spec.json": _json(view.spec.to_json()),
         "run.py": RUN_SCRIPT.encode(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,10 +25,10 @@ def markdown_text(text: str, *, longest: int = LONGEST_NAME) -> str:
     return _MARKUP.sub(r"\\\1", line)
 
 
-def model_card(run: RunRow, view: ExperimentView, *, verdict: str = "") -> str:
-    """The card of one exported run in Markdown; `verdict` is the sentence that judges its variant."""
+def model_card(run: RunRow, view: ExperimentView, *, shape: Sequence[int], verdict: str = "") -> str:
+    """The card of one exported run in Markdown; `shape` (C,H,W) of an input; `verdict` judges the run's variant."""
     sections = [
-        _head(run, view),
+        _head(run, view, shape),
         _section("How good it is", [*_figures(run, view), _judgement(run, verdict)]),
         _section("How fast it is", _latency(run)),
         _section("Is the exported graph the trained network?", [_parity(run)]),
@@ -51,7 +52,7 @@ their `expected_logits`, and exits with 1 if they differ.
 | `run.py` | how to use all of the above |"""
 
 
-def _head(run: RunRow, view: ExperimentView) -> str:
+def _head(run: RunRow, view: ExperimentView, shape: Sequence[int]) -> str:
     what = {
         "teacher": "A teacher: trained on labels, for students to imitate.",
         "baseline": "A student trained alone, on labels only, for comparison.",
@@ -68,6 +69,7 @@ def _head(run: RunRow, view: ExperimentView) -> str:
                     ("Experiment", f"{markdown_text(view.row.name)} (`{view.row.experiment_id}`)"),
                     ("Run", f"`{run.run_id}`"),
                     ("Classifies", f"images into {len(view.class_names)} classes: {_classes(view.class_names)}"),
+                    ("Input", f"{' x '.join(map(str, shape))} pixels (channels, height, width), each from 0 to 1"),
                     ("Architecture", _choice(_architecture(run, view.spec), run.architecture)),
                     ("Parameters", f"{run.parameters:,}"),
                     ("Multiply-accumulates", f"{run.macs:,} for one image"),
@@ -95,10 +97,13 @@ def _figures(run: RunRow, view: ExperimentView) -> list[str]:
         for other in rivals
     ]
     total = f"{run.test_total:,} test images" if run.test_total else "test images"
-    return [
+    lines = [
         f"Measured on {total} that chose nothing: not the epoch, not the settings.",
         _table(("network", "accuracy", "NLL (nats)", "ECE", "parameters"), rows),
     ]
+    if run.agreement is not None:
+        lines.append(f"It names the same class as the teacher for {_percent(run.agreement)} of them.")
+    return lines
 
 
 def _label(run: RunRow) -> str:
@@ -169,7 +174,8 @@ def _training(run: RunRow, view: ExperimentView) -> list[str]:
         rows.append(("Trained in", f"experiment `{run.reused_from}`, taken over here"))
     if view.worker:
         worker = view.worker
-        rows.append(("Device", f"{markdown_text(worker.device_name, longest=200)}, {worker.threads} threads"))
+        threads = f"{worker.threads} thread{'s' if worker.threads != 1 else ''}"
+        rows.append(("Device", f"{markdown_text(worker.device_name, longest=200)}, {threads}"))
         rows.append(("Machine", markdown_text(worker.machine, longest=200)))
         versions = ", ".join(f"{name} {version}" for name, version in sorted(worker.versions.items()))
         rows.append(("Versions", markdown_text(versions, longest=600)))
@@ -247,11 +253,11 @@ def _classes(names: Sequence[str]) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return _NOT_MEASURED if value is None else f"{100 * value:.1f}%"
+    return _NOT_MEASURED if value is None or not math.isfinite(value) else f"{100 * value:.1f}%"
 
 
 def _number(value: float | None) -> str:
-    return _NOT_MEASURED if value is None else f"{value:.3f}"
+    return _NOT_MEASURED if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
 def _ms(value: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from distill_core.events import State
 from distill_core.executors.executor import Executor
 from distill_core.folders import ExperimentFolder, Home, write_json
 from distill_core.jobs.devices import resolve_device
-from distill_core.processes import hold, is_held, read_stamp
+from distill_core.processes import hold, read_stamp
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY
 from distill_core.store.views import ExperimentRow
@@ -226,19 +225,6 @@ def _take(home: Home) -> IO[str] | None:
             return lock
         time.sleep(0.05)
     return None
-
-
-def ensure_dispatcher(home: Home, *, idle_seconds: float = 30.0) -> subprocess.Popen[bytes] | None:
-    """Start the dispatcher detached if none is at work; returns the process if one was started."""
-    if is_held(home.dispatcher_lock):
-        return None
-    home.path.mkdir(parents=True, exist_ok=True)
-    with home.dispatcher_log.open("ab") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-m", "distill_core.jobs.dispatcher", str(home.path), str(idle_seconds)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
-            cwd=Path(__file__).resolve().parents[2],
-        )
 
 
 def main(arguments: list[str]) -> int:

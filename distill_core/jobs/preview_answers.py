@@ -18,6 +18,7 @@ from distill_core.deployment.profile import Profile, profile
 from distill_core.errors import HelperUnavailable
 from distill_core.events import LatencyRow
 from distill_core.folders import Home
+from distill_core.jobs.devices import default_threads
 from distill_core.pipeline import Checked, deep_check, installed_catalogue
 from distill_core.plan import digest
 from distill_core.spec import Choice, ExperimentSpec, parse_spec
@@ -134,7 +135,7 @@ class PreviewAnswers:
         left = [number for number, run in enumerate(checked.plan.runs) if run.run_id not in reused]
         key = digest([_what_takes_time(checked.spec), checked.fingerprint, checked.device_kind, left, busy])
         if key not in self._estimates:
-            found = estimate_seconds(checked, should_stop=gone, skip=reused)
+            found = estimate_seconds(checked, should_stop=gone, skip=reused, most_threads=default_threads())
             if gone():
                 raise HelperUnavailable("The request was given up before its answer was ready.")
             self._estimates[key] = found

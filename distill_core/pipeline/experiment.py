@@ -33,7 +33,7 @@ from distill_core.spec import ExperimentSpec
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.cohort import Surroundings
 from distill_core.training.preparation import Checked, deep_check
-from distill_core.training.threads import calibrate_threads
+from distill_core.training.timing import choose_threads
 
 
 @dataclass
@@ -77,7 +77,7 @@ def run_experiment(
     checked = deep_check(spec, cache=cache)
     keeper = Keeper(checked, folder, emit=emit, clock=clock)
     _announce(checked, context)
-    _choose_threads(checked, folder, most=threads, around=_surroundings(context, keeper, "teacher", ""))
+    _choose_threads(checked, folder, most=threads)
     if context.may_train:
         teacher = _teacher(checked, context, keeper)
         if teacher is None:
@@ -158,27 +158,12 @@ def _profile(checked: Checked, context: Context, run: PlannedRun) -> Profile:
     return context.profiles[key]
 
 
-def _choose_threads(checked: Checked, folder: ExperimentFolder, *, most: int, around: Surroundings) -> None:
-    """Time the teacher's steps once; a resumed worker uses the same count, for the same rounding."""
+def _choose_threads(checked: Checked, folder: ExperimentFolder, *, most: int) -> None:
+    """Choose once; a resumed worker uses the same count, for the same rounding."""
     if folder.calibration.exists():
         torch.set_num_threads(int(read_json(folder.calibration)["threads"]))
         return
-    if checked.device.type == "cuda" or most <= 1:
-        threads = 1
-        torch.set_num_threads(threads)
-    else:
-        quiet = Surroundings(
-            emit=lambda event: None,
-            should_stop=lambda: False,
-            clock=lambda: 0.0,
-            folder_of=around.folder_of,
-            on_end=lambda candidate: None,
-            on_progress=lambda done, total: None,
-        )
-        cohort = teacher_cohort(checked, quiet)
-        steps = iter(range(1_000_000))
-        threads = calibrate_threads(lambda: cohort.train_step(next(steps)), most=most)
-    write_json(folder.calibration, {"threads": threads, "most": most})
+    write_json(folder.calibration, {"threads": choose_threads(checked, most=most), "most": most})
 
 
 def _surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Surroundings:

@@ -8,7 +8,7 @@ from typing import Any
 from distill_core.deployment.bundle import write_test_samples
 from distill_core.deployment.latency import measure
 from distill_core.deployment.machine import machine_name
-from distill_core.deployment.onnx_export import export_onnx, graph_digest
+from distill_core.deployment.onnx_export import ReadyGraphs, export_onnx, graph_digest
 from distill_core.deployment.parity import check_parity
 from distill_core.events import Emit, LatencyMeasured, LatencyRow, OnnxExported, StepChanged
 from distill_core.folders import ExperimentFolder, read_json, write_json
@@ -31,11 +31,12 @@ def ship(
 ) -> None:
     """Export the teacher, one run of each variant and those requested; a stop ends it between two graphs."""
     runs = [run for run in _chosen(checked, request) if folder.run(run.run_id).model.exists()]
+    ready = ReadyGraphs()
     for number, run in enumerate(runs):
         if should_stop():
             return
         emit(StepChanged(at=clock(), step="export", title=EXPORT_TITLE, state="running", done=number, total=len(runs)))
-        _export(checked, folder, keeper, run, emit=emit, clock=clock)
+        _export(checked, folder, keeper, run, ready=ready, emit=emit, clock=clock)
     state = "finished" if runs else "skipped"
     emit(StepChanged(at=clock(), step="export", title=EXPORT_TITLE, state=state, done=len(runs), total=len(runs)))
     _measure(checked, folder, runs, emit=emit, should_stop=should_stop, clock=clock)
@@ -54,6 +55,7 @@ def _export(
     keeper: Keeper,
     run: PlannedRun,
     *,
+    ready: ReadyGraphs,
     emit: Emit,
     clock: Callable[[], float],
 ) -> None:
@@ -61,7 +63,16 @@ def _export(
     if not place.onnx_result.exists():
         logits = keeper.logits(run.run_id)
         assert logits is not None
-        size = export_onnx(keeper.network(run), place.onnx, shape=data.shape, mean=data.mean, std=data.std)
+        size = export_onnx(
+            keeper.network(run),
+            place.onnx,
+            shape=data.shape,
+            mean=data.mean,
+            std=data.std,
+            ready=ready,
+            # Shape and classes are the same for all runs of an experiment.
+            key=run.architecture.model_dump_json(),
+        )
         images, labels = data.test_images.numpy(), data.test_labels.numpy()
         parity = check_parity(place.onnx, images, logits)
         write_test_samples(place.test_samples, images, labels, logits)

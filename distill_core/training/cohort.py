@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -54,6 +55,18 @@ class Surroundings:
     on_end: Callable[[Candidate], None]
     on_progress: Callable[[int, int], None]
     checkpoint_seconds: float = 10.0
+
+    @classmethod
+    def silent(cls, *, should_stop: Callable[[], bool] = lambda: False) -> Surroundings:
+        """For steps that only take their time: nothing is told or kept, and the clock stands still."""
+        return cls(
+            emit=lambda event: None,
+            should_stop=should_stop,
+            clock=lambda: 0.0,
+            folder_of=lambda run_id: RunFolder(Path("nowhere") / run_id),
+            on_end=lambda candidate: None,
+            on_progress=lambda done, total: None,
+        )
 
 
 class Cohort:
@@ -133,7 +146,7 @@ class Cohort:
 
     def _end_epoch(self, candidate: Candidate, epoch: int) -> None:
         raw, weighted = candidate.objective.take_means()
-        accuracy, nll, kl = self._validate(candidate)
+        accuracy, nll, kl = self.validate(candidate)
         finite = all(math.isfinite(value) for value in (*raw.values(), nll))
         better = finite and candidate.best.update(epoch, accuracy=accuracy, nll=nll)
         if better:
@@ -163,7 +176,7 @@ class Cohort:
         if not candidate.active:
             self._end(candidate)
 
-    def _validate(self, candidate: Candidate) -> tuple[float, float, float | None]:
+    def validate(self, candidate: Candidate) -> tuple[float, float, float | None]:
         """Accuracy, NLL and, with a teacher, KL(teacher || student) at T=1 on the validation samples."""
         logits = predict(candidate.model, self.validation.images, candidate.stream.normalise)
         labels = self.validation.labels

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from distill_core.folders import RunFolder
 from distill_core.plan import PlannedRun
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.cohort import Cohort, Surroundings
 from distill_core.training.preparation import Checked
+from distill_core.training.threads import calibrate_threads
 
 WARM_UP_STEPS = 2
 MOST_STEPS = 20
 MOST_SECONDS = 1.0
-# Measured: torch and the exporter load in about 4 s, and a graph takes about 2 s.
-START_SECONDS, GRAPH_SECONDS = 4.0, 2.0
+# Measured on two cores: torch loads in about 4 s, the exporter takes about 1 s a graph, a latency cell about 0.3 s.
+START_SECONDS, GRAPH_SECONDS, CELL_SECONDS = 4.0, 1.0, 0.3
+
+
+def choose_threads(checked: Checked, *, most: int) -> int:
+    """Set torch's thread count for an experiment, by timing a few steps of its teacher, and return it."""
+    if checked.device.type == "cuda":
+        most = 1
+    cohort = teacher_cohort(checked, Surroundings.silent())
+    steps = itertools.count()
+    return calibrate_threads(lambda: cohort.train_step(next(steps)), most=most)
 
 
 def estimate_seconds(
@@ -24,17 +33,19 @@ def estimate_seconds(
     *,
     should_stop: Callable[[], bool],
     skip: frozenset[str] = frozenset(),
+    most_threads: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Seconds for `teacher`, `cohorts`, `export` (with latency) and in `total`.
 
     `skip` holds ids of runs that will be reused and so cost nothing. Early stopping is not foreseen.
     """
-    around = _quiet(should_stop)
+    choose_threads(checked, most=most_threads)
+    around = Surroundings.silent(should_stop=should_stop)
     teacher_run = teacher_cohort(checked, around)
     teacher = 0.0
     if checked.plan.teacher.run_id not in skip:
-        teacher = _seconds_a_step(teacher_run, clock) * teacher_run.steps_per_epoch * teacher_run.epochs
+        teacher = _seconds(teacher_run, clock)
     cohorts = 0.0
     measured: dict[tuple[str, ...], float] = {}
     for planned in checked.plan.cohorts:
@@ -45,11 +56,11 @@ def estimate_seconds(
         if key not in measured:
             network = teacher_run.candidates[0].model
             cohort = student_cohort(checked, runs, network, around)
-            measured[key] = _seconds_a_step(cohort, clock) * cohort.steps_per_epoch * cohort.epochs
+            measured[key] = _seconds(cohort, clock)
         cohorts += measured[key]
-    variants = len({run.name for run in checked.plan.runs})
     cells = len(checked.spec.latency.batches) * len(checked.spec.latency.threads)
-    export = START_SECONDS + variants * GRAPH_SECONDS + _graphs(checked.plan.runs) * cells * 0.5
+    graphs = _graphs(checked.plan.runs)
+    export = START_SECONDS + graphs * (GRAPH_SECONDS + cells * CELL_SECONDS)
     return {"teacher": teacher, "cohorts": cohorts, "export": export, "total": teacher + cohorts + export}
 
 
@@ -57,7 +68,8 @@ def _graphs(runs: tuple[PlannedRun, ...]) -> int:
     return len({run.architecture.model_dump_json() for run in runs})
 
 
-def _seconds_a_step(cohort: Cohort, clock: Callable[[], float]) -> float:
+def _seconds(cohort: Cohort, clock: Callable[[], float]) -> float:
+    """What all epochs of a cohort will take: its steps, and the validation of each run after each epoch."""
     for step in range(WARM_UP_STEPS):
         cohort.train_step(step)
     start = clock()
@@ -65,16 +77,8 @@ def _seconds_a_step(cohort: Cohort, clock: Callable[[], float]) -> float:
     while step < WARM_UP_STEPS + MOST_STEPS and clock() - start < MOST_SECONDS:
         cohort.train_step(step)
         step += 1
-    return (clock() - start) / (step - WARM_UP_STEPS)
-
-
-def _quiet(should_stop: Callable[[], bool]) -> Surroundings:
-    """Nothing is told or kept: these steps only take the time."""
-    return Surroundings(
-        emit=lambda event: None,
-        should_stop=should_stop,
-        clock=lambda: 0.0,
-        folder_of=lambda run_id: RunFolder(Path()),
-        on_end=lambda candidate: None,
-        on_progress=lambda done, total: None,
-    )
+    a_step = (clock() - start) / (step - WARM_UP_STEPS)
+    start = clock()
+    cohort.validate(cohort.candidates[0])
+    validation = (clock() - start) * len(cohort.candidates)
+    return cohort.epochs * (cohort.steps_per_epoch * a_step + validation)

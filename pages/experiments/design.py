@@ -119,7 +119,7 @@ def students(fields: Fields, drafts: list[Json]) -> list[Json]:
     result = []
     for number, student in enumerate(drafts):
         # Keyed by place and generation: a fold must not close while its name is typed.
-        with st.expander(markdown_name(student["name"], 60), expanded=len(drafts) < 3, icon=":material/school:", key=fields.key(f"fold-{number}")):
+        with st.expander(spec_form.headline(student, lab().catalogue()), expanded=len(drafts) < 3, icon=":material/school:", key=fields.key(f"fold-{number}")):
             result.append(spec_form.student_section(fields, lab().catalogue(), student, number))
             with st.container(horizontal=True):
                 st.button("Duplicate", key=fields.key(f"twin-{number}"), icon=":material/content_copy:", on_click=pend, args=("duplicate", number),

@@ -61,13 +61,8 @@ def about(view: ExperimentView) -> None:
     """What the experiment shows, and who learned from which samples."""
     if view.spec.shows:
         st.markdown(markdown_text(view.spec.shows))
-    seen: dict[str, dict[str, None]] = {}
-    for run in view.runs:
-        if run.samples_seen:
-            seen.setdefault(run.samples_seen, {})[words.ROLES[run.role] if run.role == "teacher" else run.name] = None
-    if seen:
-        lines = [f"{markdown_text(', '.join(plain_name(name) for name in who))}: {markdown_text(what)}" for what, who in seen.items()]
-        st.caption("Who learns from what — " + " · ".join(lines))
+    if lines := who_sees_what(view):
+        st.caption(f"Who learns from what: {'; '.join(lines)}.")
     reused = [run for run in view.runs if run.reused_from]
     if reused:
         sources = sorted({run.reused_from for run in reused})
@@ -82,15 +77,34 @@ def about(view: ExperimentView) -> None:
                 places.link(places.EXPERIMENT, f"Open {source}", icon=":material/open_in_new:", id=source)
 
 
+def who_sees_what(view: ExperimentView) -> list[str]:
+    """One part of a sentence for each set of samples; students are named only where they differ."""
+    seen: dict[str, dict[str, None]] = {}
+    students = {run.name for run in view.runs if run.role != "teacher"}
+    for run in view.runs:
+        if run.samples_seen:
+            seen.setdefault(run.samples_seen, {})["" if run.role == "teacher" else run.name] = None
+    lines = []
+    for what, names in seen.items():
+        parts = ["the teacher"] if "" in names else []
+        some = [name for name in names if name]
+        if set(some) == students:
+            parts.append("all students")
+        else:
+            parts += [f"“{plain_name(name)}”" for name in some]
+        lines.append(markdown_text(f"{' and '.join(parts)} from {plain_name(what, 160)}"))
+    return lines
+
+
 def judged(view: ExperimentView) -> None:
     """The verdict first; the paired differences behind it."""
     found = lab().verdicts(view.row.experiment_id)
     if not found:
         return
-    verdicts.show_verdicts(found)
-    accuracy = [verdict for verdict in found if verdict.metric == "accuracy"]
+    verdicts.show_verdicts(found, view.runs)
+    st.caption("How this is judged", help=verdicts.HELP)
     st.plotly_chart(
-        gains(accuracy, view.runs, theme=results.theme()), theme=None, key="gains", config=plot_config("gains"),
+        gains(found, view.runs, theme=results.theme()), theme=None, key="gains", config=plot_config("gains"),
         alt="Accuracy gained over the student alone, by seed, with intervals",
     )
 
@@ -99,7 +113,7 @@ def curves(view: ExperimentView) -> None:
     """The live curves; they follow the experiment without any script run."""
     chosen = st.segmented_control(
         "Curves", list(VIEWS), format_func=lambda name: VIEWS[name], default="accuracy", required=True, key="curve",
-        bind="query-params", label_visibility="collapsed",
+        bind="query-params", label_visibility="collapsed", wrap=True,
         help="Losses of variants with different terms are on different scales; accuracy and NLL compare.",
     )
     live_curves(
@@ -109,18 +123,31 @@ def curves(view: ExperimentView) -> None:
     )
 
 
+def stage(view: ExperimentView) -> tuple[object, ...]:
+    """What the parts of the page that are drawn once depend on; when it changes they are drawn again."""
+    row = view.row
+    return row.state, row.runs_total, row.runs_reused, is_judged(view)
+
+
+def is_judged(view: ExperimentView) -> bool:
+    """Half of the seeds make no verdict: it is told at the end, or once every run is done."""
+    row = view.row
+    return row.state not in words.ACTIVE or row.runs_done == row.runs_total > 0
+
+
 @st.fragment(run_every="2s", key="beside-live")
-def beside_live(experiment_id: str, state: str) -> None:
-    """Steps and numbers while the experiment is active; once its state changes the whole page follows."""
+def beside_live(experiment_id: str, drawn: tuple[object, ...]) -> None:
+    """Steps and numbers while the experiment is active; once it has moved on, the whole page follows."""
     view = lab().experiment(experiment_id)
-    if view.row.state != state:
+    if stage(view) != drawn:
         st.rerun()
     beside(view)
 
 
 def beside(view: ExperimentView) -> None:
     progress.show_numbers(view)
-    progress.show_steps(view)
+    with st.container(gap="xsmall"):
+        progress.show_steps(view)
     for note in view.notes[-3:]:
         st.caption(f"{':material/warning:' if note.level != 'info' else ':material/info:'} {markdown_text(note.text)}")
 
@@ -175,16 +202,16 @@ def show(experiment_id: str) -> None:
     header(view)
     about(view)
     active = view.row.state in words.ACTIVE
-    if not active:
+    if is_judged(view):
         judged(view)
     left, right = st.columns([2, 1], gap="medium")
     with left:
         st.subheader("Curves", anchor=False)
         curves(view)
     with right:
-        st.subheader("Progress" if active else "What was done", anchor=False)
+        st.subheader("Progress" if active else "What was done", anchor=False, help=progress.HELP)
         if active:
-            beside_live(experiment_id, view.row.state)
+            beside_live(experiment_id, stage(view))
         else:
             beside(view)
     figures(view)

@@ -41,7 +41,7 @@ def line(row: ExperimentRow) -> None:
     word, icon, colour = words.STATES[row.state]
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"row-{row.experiment_id}"):
         with st.container(gap="xxsmall", width="stretch"):
-            places.link(places.EXPERIMENT, f"**{markdown_name(row.name, 60)}**", id=row.experiment_id)
+            places.link(places.EXPERIMENT, f"**{markdown_name(row.name, 60)}**", icon="", id=row.experiment_id)
             students = ", ".join(plain_name(name, 24) for name in row.students[:4]) + (" …" if len(row.students) > 4 else "")
             done = f"{row.runs_done} of {row.runs_total} runs" if row.runs_total else words.plural(row.seeds, "seed")
             reused = f", {row.runs_reused} reused" if row.runs_reused else ""

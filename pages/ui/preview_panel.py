@@ -32,7 +32,7 @@ def show_preview(spec: ExperimentSpec | None) -> None:
         with st.spinner("Building, exporting and timing the networks …", show_time=True):
             try:
                 answer = lab().preview(spec)
-                st.session_state[SLOT] = (name, answer, lab().reused_preview(spec, preview=answer))
+                st.session_state[SLOT] = (name, answer, lab().reused_preview(spec))
             except LabError as error:
                 st.session_state.pop(SLOT, None)
                 tell(error)

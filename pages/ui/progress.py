@@ -13,6 +13,10 @@ from distill_core.store.views import ExperimentRow, ExperimentView, StepRow
 from pages.ui import words
 
 COHORT = "cohort:"
+HELP = (
+    "The teacher is trained first, or reused. Then all rivals of a seed train in one pass: same initial weights, same batches, "
+    "same views. Exported files are compared with torch on the whole test set; latency is measured last, when nothing else runs."
+)
 
 
 @dataclass(frozen=True)
@@ -74,25 +78,13 @@ def show_steps(view: ExperimentView) -> None:
         if step.state == "running" and step.total:
             st.progress(share(step), text=f"{label} · {step.done:,} of {step.total:,}")
         else:
-            st.markdown(f"{label}{f' · :gray[{took}]' if took else ''}", help=_explain(step))
+            st.markdown(f"{label}{f' · :gray[{took}]' if took else ''}")
 
 
 def _took(step: StepRow, *, now: float) -> str:
     if step.started_at is None or step.state == "waiting":
         return ""
     return words.duration((step.finished_at or now) - step.started_at)
-
-
-def _explain(step: StepRow) -> str:
-    if step.step == "teacher":
-        return "The network that the students imitate is trained first, or reused."
-    if step.step.startswith(COHORT):
-        return "All rivals of this seed train in one pass: same initial weights, same batches, same views."
-    if step.step == "export":
-        return "Each exported file answers the whole test set and is compared with torch."
-    if step.step == "latency":
-        return "Measured after training, so that nothing of ours disturbs it."
-    return "A step of the experiment."
 
 
 def show_numbers(view: ExperimentView) -> None:

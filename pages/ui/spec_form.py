@@ -8,9 +8,8 @@ from typing import Any
 import streamlit as st
 
 from distill_core.catalog import Catalogue, Registry
-from distill_core.charts.names import plain_name
+from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.spec import AdamW, Affine, CropFlip, Data, ExperimentSpec, Frozen, Latency, Sgd, Teacher, Training
-from pages.ui import words
 from pages.ui.fields import NARROW_PX, Fields
 from pages.ui.numbers_list import parse_numbers, write_numbers
 
@@ -29,6 +28,12 @@ TRAINING_HELP = {
     "schedule": "How the learning rate falls after the warm-up.",
     "warmup_fraction": "Share of all steps in which the learning rate rises from zero.",
     "monitor": "The validation figure that chooses the epoch to keep; test data never choose.",
+}
+
+
+FIXED_VIEWS: Json = {
+    "anyOf": [{"type": "integer", "minimum": 1, "maximum": 256, "default": 16}, {"type": "null"}],
+    "description": "So many views of each image are made once, and the teacher answers each once. Off: a new alteration at every step.",
 }
 
 
@@ -57,13 +62,13 @@ def data_section(fields: Fields, catalogue: Catalogue, data: Json) -> Json:
     grid = st.grid("auto", min_column_width=NARROW_PX)
     with grid.cell():
         result["teacher_labels"] = fields.draw(
-            "data.teacher_labels", _schema(Data, "teacher_labels"), data.get("teacher_labels"), label="Limit the teacher's labels", unset="learns from all labels")
+            "data.teacher_labels", _schema(Data, "teacher_labels"), data.get("teacher_labels"), label="Teacher's labels", unset="all there are")
     with grid.cell():
         result["student_labels"] = fields.draw(
-            "data.student_labels", _schema(Data, "student_labels"), data.get("student_labels"), label="Limit the students' labels", unset="same labels as the teacher")
+            "data.student_labels", _schema(Data, "student_labels"), data.get("student_labels"), label="Students' labels", unset="the same as the teacher")
     with grid.cell():
         result["withheld_classes"] = fields.draw(
-            "data.withheld_classes", _schema(Data, "withheld_classes"), data.get("withheld_classes"), label="Classes withheld from students")
+            "data.withheld_classes", _schema(Data, "withheld_classes"), data.get("withheld_classes"), label="Withheld classes")
     with grid.cell():
         result["validation_fraction"] = fields.draw(
             "data.validation_fraction", _schema(Data, "validation_fraction", "Share of the training samples that choose the best epoch."),
@@ -115,11 +120,8 @@ def views_section(fields: Fields, path: str, views: Json) -> Json:
         help_text="Altered copies make few images go further; teacher and students may differ.")
     fixed: int | None = 1
     if augmentation is not None:
-        fixed = fields.draw(
-            f"{path}.fixed_views",
-            {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 256, "default": 16}, {"type": "null"}],
-             "description": "So many views of each image are made once, and the teacher answers each once. Off: a new alteration at every step."},
-            views.get("fixed_views"), label="Fixed number of views", unset="a new alteration at every step")
+        with st.grid("auto", min_column_width=NARROW_PX).cell():
+            fixed = fields.draw(f"{path}.fixed_views", FIXED_VIEWS, views.get("fixed_views"), label="Fixed views", unset="new at every step")
     fields.slot(path)
     return {"augmentation": augmentation, "fixed_views": fixed}
 
@@ -224,6 +226,10 @@ def title_section(fields: Fields, spec: Json) -> Json:
     return {"name": name, "shows": shows}
 
 
-def headline(spec: Json) -> str:
-    """A spec's size in words."""
-    return f"{words.plural(len(spec['students']), 'variant')}, {words.plural(len(spec['seeds']), 'seed')}"
+def headline(student: Json, catalogue: Catalogue) -> str:
+    """A variant in one line: its name, its network, what it learns from."""
+    terms = [term["loss"]["name"] for term in student["terms"] if term["weight"]]
+    titles = [catalogue.losses[name].title for name in terms if name in catalogue.losses.names]
+    network = student["architecture"]["name"]
+    parts = [network, " + ".join(titles) or "nothing to learn from"]
+    return f"**{markdown_name(student['name'], 60)}** · :gray[{' · '.join(markdown_text(part) for part in parts)}]"

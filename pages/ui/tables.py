@@ -14,6 +14,8 @@ from distill_core.store.views import RunRow
 from pages.ui import words
 
 Column = st.column_config
+# Longer tables scroll in a frame of their own.
+ALL_SHOWN = 40
 
 
 def latency_of(run: RunRow, *, batch: int | None = None, threads: int | None = None) -> LatencyRow | None:
@@ -76,12 +78,16 @@ def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
 
 def show_runs(runs: Sequence[RunRow], *, key: str, with_experiment: bool = False) -> None:
     """The table of runs."""
+    if not runs:
+        st.info("The runs appear here once the worker has read the data.", icon=":material/hourglass:")
+        return
     frame = run_frame(runs, with_experiment=with_experiment).dropna(axis="columns", how="all")
     if not any(run.reused_from for run in runs):
         frame = frame.drop(columns=["reused_from"], errors="ignore")
     columns = {name: column for name, column in run_columns(runs).items() if name in frame.columns}
     st.dataframe(
         frame, key=key, hide_index=True, width="stretch", column_config=columns, placeholder="–",
+        height="content" if len(runs) <= ALL_SHOWN else "auto",
         alt="Table of runs with their accuracy, calibration, size and latency",
     )
 

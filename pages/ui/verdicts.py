@@ -6,36 +6,39 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_text
+from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.evaluation.verdict import Verdict
+from distill_core.store.views import RunRow
 
 HELP = (
     "Both networks have the same shape and were trained with the same budget, seeds, batches and initial weights; only the "
     "targets differ. The interval is a 95% t interval over the paired differences of the seeds."
 )
+CONTROL_HELP = (
+    "A student that learns from changed labels but from no teacher. If it gains as much as the distilled one, the gain does not "
+    "come from the teacher."
+)
 
 
 def show_verdict(verdict: Verdict) -> None:
     """One verdict as a coloured box; the alone figure always stands beside the distilled one."""
-    body = f"**{markdown_text(verdict.sentence())}**  \n{markdown_text(verdict.because())}"
+    name, sentence = markdown_name(verdict.student, 60), markdown_text(verdict.sentence())
+    body = f"**{sentence}** {markdown_text(verdict.because())}"
     if verdict.verdict == "helped":
-        st.success(body, icon=":material/trending_up:", title="Distillation helped")
+        st.success(body, icon=":material/trending_up:", title=f"{name}: distillation helped")
     elif verdict.verdict == "did not help":
-        st.error(body, icon=":material/trending_flat:", title="Distillation did not help")
+        st.error(body, icon=":material/trending_flat:", title=f"{name}: distillation did not help")
     else:
-        st.warning(body, icon=":material/help:", title="Inconclusive")
+        st.warning(body, icon=":material/help:", title=f"{name}: inconclusive")
 
 
-def show_verdicts(verdicts: Iterable[Verdict]) -> None:
-    """All accuracy verdicts, the largest gain first; other metrics follow in one fold."""
-    every = sorted(verdicts, key=lambda verdict: -verdict.delta_mean)
-    accuracy = [verdict for verdict in every if verdict.metric == "accuracy"]
-    others = [verdict for verdict in every if verdict.metric != "accuracy"]
-    for verdict in accuracy:
-        show_verdict(verdict)
-    if accuracy:
-        st.caption("How this is judged", help=HELP)
-    if others:
-        with st.expander("The same comparison by other measures"):
-            for verdict in others:
-                st.markdown(f"{markdown_text(verdict.sentence())} {markdown_text(verdict.because())}")
+def show_verdicts(found: Iterable[Verdict], runs: Iterable[RunRow]) -> None:
+    """Every distilled student, the largest gain first; then the controls that had no teacher, in plain words."""
+    distilled = {run.name for run in runs if run.role == "student"}
+    every = sorted(found, key=lambda verdict: -verdict.delta_mean)
+    for verdict in every:
+        if verdict.student in distilled:
+            show_verdict(verdict)
+    controls = [verdict for verdict in every if verdict.student not in distilled]
+    for verdict in controls:
+        st.caption(f":material/science: Control without a teacher: {markdown_text(verdict.sentence())}", help=CONTROL_HELP)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from distill_core import architectures, datasets, executors, losses
 from distill_core.catalog import Catalogue, Entry, LossEntry, Params, Registry, discover
 from distill_core.errors import SpecError, UnknownName
@@ -23,7 +24,9 @@ REAL = Catalogue(
 WIRED = Catalogue.from_json(json.loads(json.dumps(REAL.to_json())))
 KINDS = ("architectures", "datasets", "losses", "executors")
 ENTRIES = [(kind, entry) for kind in KINDS for entry in getattr(REAL, kind)]
-every_entry = pytest.mark.parametrize(("kind", "entry"), ENTRIES, ids=[f"{kind}-{entry.name}" for kind, entry in ENTRIES])
+IDS = [f"{kind}-{entry.name}" for kind, entry in ENTRIES]
+every_entry = pytest.mark.parametrize(("kind", "entry"), ENTRIES, ids=IDS)
+EDGES = {"minimum": (-1, 0), "exclusiveMinimum": (0,), "maximum": (1, 0), "exclusiveMaximum": (0,)}
 
 
 def refusal(entry: Entry, params: dict[str, Any]) -> str | None:
@@ -39,8 +42,7 @@ def bad_values(field: dict[str, Any]) -> list[Any]:
     options = field.get("anyOf", [field])
     values: list[Any] = ["nonsense", [], {}, float("nan"), float("inf"), -(10**12), 10**12, 1.5, True, None, ""]
     for option in options:
-        for bound, steps in (("minimum", (-1, 0)), ("exclusiveMinimum", (0,)), ("maximum", (1, 0)), ("exclusiveMaximum", (0,))):
-            values += [option[bound] + step for step in steps if bound in option]
+        values += [option[bound] + step for bound, steps in EDGES.items() for step in steps if bound in option]
     return values
 
 

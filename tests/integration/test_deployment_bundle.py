@@ -212,12 +212,14 @@ def test_the_card_shows_the_evidence(
     assert "1 times `cross-entropy` + 1 times `kd` (temperature 4.0)" in card
     assert "epoch 2, the best on validation, of 3 trained (best validation accuracy)" in card
     assert "100 test images that chose nothing" in card
+    assert "the same class as the teacher for 95.0% of them" in card
+    assert "1 x 8 x 8 pixels" in card
 
 
 def test_the_card_does_not_claim_what_was_not_measured(
     view: ExperimentView, folder: ExperimentFolder, shipped: RunRow
 ) -> None:
-    bare = replace(shipped, latency=(), accuracy=None, max_abs_diff=None, same_class=None)
+    bare = replace(shipped, latency=(), accuracy=float("nan"), agreement=None, max_abs_diff=None, same_class=None)
     with zipfile.ZipFile(io.BytesIO(bundle_zip(folder, bare, view))) as archive:
         card = archive.read(f"student-{RUN_ID}/model_card.md").decode()
     assert "Not measured yet." in card and "Not compared." in card

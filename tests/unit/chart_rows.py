@@ -25,8 +25,8 @@ def run(role: Role, name: str, seed: int = 0, *, experiment: str = "e1", **figur
     }
     values |= figures
     return RunRow(
-        run_id=f"{experiment}-{role}-{name}-{seed}", experiment_id=experiment, experiment_name=f"Experiment {experiment}",
-        role=role, name=name, seed=seed, **values,
+        run_id=f"{experiment}-{role}-{name}-{seed}", experiment_id=experiment,
+        experiment_name=f"Experiment {experiment}", role=role, name=name, seed=seed, **values,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from distill_core.charts.buckets import curve_bucket
 from hypothesis import given
 from hypothesis import strategies as st
+
+from distill_core.charts.buckets import curve_bucket
 
 values = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf]))
 curves = st.lists(values, max_size=400).map(lambda ys: [(float(x), y) for x, y in enumerate(ys)])

@@ -7,15 +7,18 @@ import re
 import unicodedata
 
 import pytest
-from distill_core.charts.names import UNNAMED, display_name, markdown_name, markdown_text, plain_name
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from distill_core.charts.names import UNNAMED, display_name, markdown_name, markdown_text, plain_name
+
 NASTY = [
     "<script>alert(1)</script>", "<b>bold</b>", "a & b", "**bold** _it_ ~~no~~", "[link](http://x.y)", "$x^2$",
-    ":red[text]", ":smile:", ":material/delete:", "`code`", "# heading", "- item", "1. item", "> quote", "%{x} and %{y}",
-    "https://example.org/a", "www.example.org", "someone@example.org", "a|b|c", "![i](http://x/y.png)", "\\", "<!-- -->",
+    ":red[text]", ":smile:", ":material/delete:", "`code`", "# heading", "- item", "1. item", "> quote",
+    "%{x} and %{y}",
+    "https://example.org/a", "www.example.org", "someone@example.org", "a|b|c", "![i](http://x/y.png)",
+    "\\", "<!-- -->",
 ]
 
 

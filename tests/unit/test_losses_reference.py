@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+
 from distill_core.losses import REGISTRY, cross_entropy, kd, mse_logits
 from distill_core.losses.term import NO_LABEL, StepTensors
 
@@ -48,7 +49,9 @@ def test_cross_entropy(student_logits: torch.Tensor, labels: torch.Tensor) -> No
 
 
 @pytest.mark.parametrize(("params", "expected"), values("kd"))
-def test_kd(params: dict[str, float], expected: float, student_logits: torch.Tensor, teacher_logits: torch.Tensor) -> None:
+def test_kd(
+    params: dict[str, float], expected: float, student_logits: torch.Tensor, teacher_logits: torch.Tensor
+) -> None:
     assert kd(student_logits, teacher_logits, **params).item() == pytest.approx(expected, abs=TOLERANCE)
 
 
@@ -135,7 +138,9 @@ def test_a_batch_without_any_label_teaches_nothing(smoothing: float, student_log
 
 
 @pytest.mark.parametrize("loss", [lambda s, t: kd(s, t, temperature=4.0), mse_logits])
-def test_the_teacher_receives_no_gradient(loss: Any, student_logits: torch.Tensor, teacher_logits: torch.Tensor) -> None:
+def test_the_teacher_receives_no_gradient(
+    loss: Any, student_logits: torch.Tensor, teacher_logits: torch.Tensor
+) -> None:
     teacher_logits.requires_grad_(True)
     loss(student_logits, teacher_logits).backward()
     assert teacher_logits.grad is None

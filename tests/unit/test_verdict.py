@@ -7,8 +7,9 @@ import math
 
 import numpy as np
 import pytest
-from distill_core.evaluation.verdict import METRICS, Verdict, paired_verdict, t_interval
 from scipy import stats
+
+from distill_core.evaluation.verdict import METRICS, Verdict, paired_verdict, t_interval
 
 
 def judge(differences: list[float], *, metric: str = "accuracy", base: float = 0.9) -> Verdict:

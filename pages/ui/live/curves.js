@@ -216,6 +216,7 @@ class Curves {
         type: "scatter", legendgroup: group, showlegend: first, visible: hidden.get(group) ?? (late ? "legendonly" : true), ...trace,
       });
     };
+    const meant = this.data.view === "terms" || !many ? new Set() : this.withMean(now);
     for (const run of this.runs) {
       const look = run.style[now], teacher = run.role === "teacher";
       for (const line of this.series(run)) {
@@ -227,21 +228,32 @@ class Curves {
           marker: { color: look.color, size: 5 }, opacity: !teacher && many ? 0.5 : 1,
           line: { color: look.color, dash: line.dash || look.dash, width: teacher || !many ? 2 : 1.1 },
           hovertemplate: `<b>${look.name}${line.suffix}</b>${seed}<br>epoch %{x}: %{y:.4~g}<extra></extra>`,
-        }, look.group + line.suffix, true);
+        }, look.group + line.suffix, !meant.has(look.group));
       }
     }
     for (const group of new Set(this.runs.map((run) => run.style[now].group))) {
       const mine = this.runs.filter((run) => run.style[now].group === group), look = mine[0].style[now];
-      if (this.data.view !== "terms" && many && mine[0].role !== "teacher") this.pushMean(push, look, mine, view);
+      if (meant.has(group)) this.pushMean(push, look, mine, view);
       if (view.best) this.pushBest(push, look, mine, view, background);
     }
     return result;
   }
 
+  // Variants of which two seeds or more are finished.
+  withMean(now) {
+    const counts = new Map();
+    for (const run of this.runs) {
+      const group = run.style[now].group;
+      if (run.role !== "teacher" && this.isWhole(run)) counts.set(group, (counts.get(group) || 0) + 1);
+    }
+    return new Set([...counts.keys()].filter((group) => counts.get(group) > 1));
+  }
+
+  isWhole(run) { return run.finished && (this.points.get(run.id) || []).length > 0; }
+
   // The thick line: mean over the finished seeds, so that a seed under way never bends it.
   pushMean(push, look, mine, view) {
-    const whole = mine.filter((run) => run.finished && (this.points.get(run.id) || []).length);
-    if (whole.length < 2) return;
+    const whole = mine.filter((run) => this.isWhole(run));
     const byEpoch = new Map();
     for (const run of whole) for (const point of this.points.get(run.id)) {
       const value = number(view.value(point));
@@ -253,7 +265,7 @@ class Curves {
     push({
       uid: `mean/${look.group}`, name: look.name, x, y, mode: "lines", line: { color: look.color, dash: look.dash, width: 2.8 },
       hovertemplate: `<b>${look.name}</b>, mean of ${whole.length} seeds<br>epoch %{x}: %{y:.4~g}<extra></extra>`,
-    }, look.group, false);
+    }, look.group, true);
   }
 
   pushBest(push, look, mine, view, background) {
@@ -286,7 +298,7 @@ class Curves {
       template: { layout: look.template }, uirevision: "live", height: narrow ? 400 : 440, margin: { l: 8, r: 12, t: 30, b: 8 },
       xaxis: { title: { text: "Epoch" }, rangemode: "tozero" },
       // Each view keeps its own zoom: the numbers of one mean nothing in another.
-      yaxis: { title: { text: view.title }, uirevision: this.data.view },
+      yaxis: { title: { text: view.title }, uirevision: this.data.view, ...this.range() },
       legend: { y: -0.16, yanchor: "top", groupclick: "togglegroup", itemwidth: 30 },
       shapes: [], annotations: [],
     };
@@ -300,6 +312,15 @@ class Curves {
       });
     }
     return layout;
+  }
+
+  // Accuracy climbs within a few epochs; the rest of the chart is for what happens then. Double click shows all.
+  range() {
+    if (this.data.view !== "accuracy") return {};
+    const values = [...this.points.values()].flatMap((held) => held.map((p) => 100 * p[3])).filter(Number.isFinite).sort((a, b) => a - b);
+    if (values.length < 20) return { rangemode: "normal" };
+    const low = values[Math.floor(values.length * 0.06)], high = values[values.length - 1];
+    return { range: [Math.max(0, low - 0.06 * (high - low) - 0.5), high + 0.06 * (high - low) + 0.5] };
   }
 
   draw(added = null) {
@@ -323,6 +344,12 @@ class Curves {
     this.drawn = new Map(traces.map((trace, index) => [trace.uid, index]));
   }
 
+  // A new best beyond the chosen range: the range is chosen anew, unless the reader has zoomed.
+  outOfRange(y) {
+    const range = this.range().range, shown = this.plot.layout.yaxis.range;
+    return Boolean(range) && y.some((some) => some.some((value) => value > shown[1]));
+  }
+
   // Only what grew: lines get their new points, best-epoch markers move. False: the chart must be drawn anew.
   extend(Plotly, added) {
     const x = [], y = [], indices = [];
@@ -338,6 +365,7 @@ class Curves {
       }
     }
     if (indices.length) Plotly.extendTraces(this.plot, { x, y }, indices);
+    if (this.outOfRange(y)) return false;
     for (const trace of this.traces().filter((one) => one.uid.startsWith("best/"))) {
       const index = this.drawn.get(trace.uid);
       if (index === undefined) return false;

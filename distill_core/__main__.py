@@ -1,0 +1,7 @@
+"""`python -m distill_core`."""
+
+import sys
+
+from distill_core.cli import main
+
+sys.exit(main())

@@ -1,0 +1,267 @@
+"""The commands and their options; each calls `Lab` and prints."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from distill_core.cli import server
+from distill_core.cli.settings import with_absolute_path, with_settings
+from distill_core.cli.terminal import (
+    print_experiment,
+    print_experiments,
+    print_json,
+    print_table,
+    say,
+    wait_until_done,
+)
+from distill_core.errors import Conflict, LabError, NotFound, Problem, SpecError, UnknownName
+from distill_core.folders import read_json
+from distill_core.presets import find_preset
+from distill_core.services import Lab
+from distill_core.store.transitions import ACTIVE
+from distill_core.store.views import ExperimentView
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Distill Lab: design, run and compare knowledge distillation experiments.",
+)
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+ExperimentId = Annotated[str, typer.Argument(metavar="ID", help="Experiment id, or the beginning of one.")]
+DEMO = "digits"
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+@app.command()
+def run(
+    spec: Annotated[Path | None, typer.Argument(metavar="SPEC.json", help="A spec file; or use --preset.")] = None,
+    preset: Annotated[str, typer.Option(help="A ready experiment; `catalog` lists them.")] = "",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change a field: seeds=[0,1]")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for the end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Launch an experiment and wait for its result. Exits with 0 only when it succeeded."""
+    lab = Lab()
+    data = with_settings(_spec_data(spec, preset), settings or [])
+    checked = lab.check(with_absolute_path(data, folder=Path.cwd()))
+    experiment_id = lab.launch(checked)
+    if detach:
+        _tell_state(lab, experiment_id, as_json)
+        return
+    say(f"Experiment {experiment_id} is queued.")
+    view = _wait(lab, experiment_id)
+    _show(lab, view, as_json)
+    if view.row.state != "succeeded":
+        say(f"Experiment {experiment_id} {view.row.state}: {view.row.reason or 'see its log'}")
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_experiments(
+    search: Annotated[str, typer.Option(help="Words in name, dataset, teacher or students.")] = "",
+    state: Annotated[list[str] | None, typer.Option(help="Only these states.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    deleted: Annotated[bool, typer.Option("--deleted", help="Deleted ones too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List experiments, newest first."""
+    states: Any = state or []
+    rows = Lab().experiments(search=search, states=states, limit=limit, include_deleted=deleted)
+    print_json([asdict(row) for row in rows]) if as_json else print_experiments(rows)
+
+
+@app.command()
+def show(experiment: ExperimentId, as_json: Json = False) -> None:
+    """Show an experiment's state, verdicts and runs."""
+    lab = Lab()
+    _show(lab, lab.experiment(_find(lab, experiment)), as_json)
+
+
+@app.command()
+def cancel(experiment: ExperimentId, as_json: Json = False) -> None:
+    """Stop an experiment; what was trained so far is evaluated and kept."""
+    lab = Lab()
+    experiment_id = _find(lab, experiment)
+    lab.stop(experiment_id)
+    _tell_state(lab, experiment_id, as_json)
+
+
+@app.command()
+def resume(experiment: ExperimentId, as_json: Json = False) -> None:
+    """Go on with a stopped or failed experiment, in the background."""
+    lab = Lab()
+    experiment_id = _find(lab, experiment)
+    lab.resume(experiment_id)
+    _tell_state(lab, experiment_id, as_json)
+
+
+@app.command()
+def export(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id or its beginning; or EXPERIMENT/RUN.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new or empty folder.")],
+    as_json: Json = False,
+) -> None:
+    """Write a run's bundle: ONNX model, labels, samples, model card, spec and a script that runs it."""
+    lab = Lab()
+    experiment_id, run = _find_run(lab, run_id)
+    view = lab.experiment(experiment_id)
+    if not any(row.run_id == run and row.onnx_path for row in view.runs):
+        lab.request_export(experiment_id, run)
+        say(f"Run {run} is not exported yet; exporting it now.")
+        view = _wait(lab, experiment_id)
+        if not any(row.run_id == run and row.onnx_path for row in view.runs):
+            raise Conflict(f"Run {run} could not be exported: {view.row.reason or 'see the log'}")
+    path = lab.write_bundle(experiment_id, run, out)
+    print_json({"run_id": run, "experiment_id": experiment_id, "path": str(path)}) if as_json else print(path)
+
+
+@app.command()
+def catalog(as_json: Json = False) -> None:
+    """List what can be chosen: presets, datasets, architectures, losses, executors."""
+    lab = Lab()
+    presets = [{"name": p.name, "title": p.title, "summary": p.summary} for p in lab.presets()]
+    found = {"presets": presets, **lab.catalogue().to_json()}
+    if as_json:
+        print_json(found)
+        return
+    for kind, entries in found.items():
+        columns = ("name", "title", "summary")
+        print_table(kind.capitalize(), columns, ([entry[name] for name in columns] for entry in entries))
+
+
+@app.command()
+def ui(
+    demo: Annotated[bool, typer.Option("--demo", help="Launch the digits experiment and open its live page.")] = False,
+    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Default: the first free one from 8501.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Start the dashboard."""
+    lab = Lab()
+    chosen, path = server.choose_port(port), "/"
+    if demo:
+        preset = find_preset(DEMO)
+        active = lab.experiments(states=tuple(ACTIVE), search=preset.spec.name, limit=1)
+        path = f"/experiment?id={active[0].experiment_id if active else lab.launch(preset.spec)}"
+    else:
+        # The first page should not have to wait for it.
+        threading.Thread(target=lab.catalogue, name="catalogue", daemon=True).start()
+    say("Starting the dashboard …")
+    code = server.serve(
+        chosen, path, open_browser=browser and server.has_screen(),
+        on_ready=lambda url: say(f"Distill Lab is ready: {url}\nCtrl-C ends the dashboard; experiments go on."),
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Show devices, threads, versions, free disk and the home folder."""
+    report = Lab().doctor()
+    if as_json:
+        print_json(report)
+        return
+    print_table("Devices", ("name", "title", "GB"), (
+        (device["name"], device["title"], round(device["memory_bytes"] / 1e9, 1)) for device in report["devices"]
+    ))
+    print_table("This installation", ("what", "value"), [
+        ("home", report["home"] + ("" if report["home_writable"] else " (cannot be written)")),
+        ("machine", report["machine"]),
+        ("threads a worker", report["threads"]["most_per_worker"]),
+        ("free disk", f"{report['disk']['free_bytes'] / 1e9:.1f} GB"),
+        ("free memory", f"{report['memory']['available_bytes'] / 1e9:.1f} GB"),
+        ("dispatcher", "at work" if report["dispatcher_alive"] else "asleep"),
+        *report["versions"].items(),
+    ])
+
+
+@app.command()
+def reindex(as_json: Json = False) -> None:
+    """Rebuild the database from the experiments' folders."""
+    number, problems = Lab().reindex()
+    for problem in problems:
+        say(problem)
+    print_json({"experiments": number, "problems": problems}) if as_json else print(f"{number} experiments indexed.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; every failure a user can meet is one sentence on standard error."""
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="python -m distill_core")
+    except SystemExit as leave:
+        return leave.code if isinstance(leave.code, int) else int(leave.code is not None)
+    except SpecError as error:
+        for problem in error.problems:
+            say(str(problem))
+        return BAD_INPUT
+    except LabError as error:
+        say(error.sentence)
+        return BAD_INPUT if isinstance(error, (NotFound, UnknownName)) else 1
+    return 0
+
+
+def _spec_data(path: Path | None, preset: str) -> Any:
+    if (path is None) == (not preset):
+        raise SpecError([Problem("run", str(path or preset), "either SPEC.json or --preset NAME", "Give one of them.")])
+    if path is None:
+        return find_preset(preset).spec.to_json()
+    try:
+        return read_json(path)
+    except OSError as error:
+        raise SpecError([Problem("spec", str(path), "a readable file", f"{error.strerror}.")]) from None
+    except ValueError as error:
+        raise SpecError([Problem("spec", str(path), "valid JSON", f"{error}.")]) from None
+
+
+def _wait(lab: Lab, experiment_id: str) -> ExperimentView:
+    try:
+        return wait_until_done(lambda: lab.experiment(experiment_id))
+    except KeyboardInterrupt:
+        say(
+            f"\nExperiment {experiment_id} goes on in the background. Look: python -m distill_core show {experiment_id}"
+            f"\nStop it: python -m distill_core cancel {experiment_id}"
+        )
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _show(lab: Lab, view: ExperimentView, as_json: bool) -> None:
+    if as_json:
+        print_json(lab.result(view.row.experiment_id))
+    else:
+        print_experiment(view, lab.verdicts(view.row.experiment_id))
+
+
+def _tell_state(lab: Lab, experiment_id: str, as_json: bool) -> None:
+    state = lab.store.state(experiment_id)
+    print_json({"experiment_id": experiment_id, "state": state}) if as_json else print(f"{experiment_id} {state}")
+
+
+def _find(lab: Lab, prefix: str) -> str:
+    return str(_only_one("experiment", prefix, lab.store.ids_starting(prefix)))
+
+
+def _find_run(lab: Lab, text: str) -> tuple[str, str]:
+    experiment, slash, prefix = text.rpartition("/")
+    if slash:
+        view = lab.experiment(_find(lab, experiment))
+        found = [run.run_id for run in view.runs if run.run_id.startswith(prefix)]
+        return view.row.experiment_id, str(_only_one("run", prefix, found))
+    chosen: tuple[str, str] = _only_one("run", prefix, lab.store.runs_starting(prefix))
+    return chosen
+
+
+def _only_one(kind: str, prefix: str, found: Sequence[Any]) -> Any:
+    if prefix in found:
+        return prefix
+    if not found or not prefix:
+        raise NotFound(f"There is no {kind} whose id begins with {prefix[:60]!r}; `list` and `show` tell the ids.")
+    if len(found) > 1:
+        ids = ", ".join(item if isinstance(item, str) else item[1] for item in found)
+        raise NotFound(f"Several {kind}s begin with {prefix!r}: {ids}; give more of the id.")
+    return found[0]

@@ -1,0 +1,139 @@
+"""What the command line shows: tables on standard output, progress and sentences on standard error."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from distill_core.evaluation.verdict import Verdict
+from distill_core.store.transitions import ACTIVE
+from distill_core.store.views import ExperimentRow, ExperimentView, RunRow
+
+_POLL_SECONDS = 0.3
+
+
+def say(sentence: str) -> None:
+    """One line on standard error, as it is: names may hold what rich would take for markup."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def print_json(data: Any) -> None:
+    print(json.dumps(data, indent=2, allow_nan=False))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Numbers to the right, and the whole text even where the output is no terminal."""
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    table = Table(title=escape(title), title_justify="left")
+    rows = [list(row) for row in rows]
+    for number, column in enumerate(columns):
+        right = bool(rows) and all(isinstance(row[number], (int, float, type(None))) for row in rows)
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    console.print(table)
+
+
+def print_experiments(rows: Sequence[ExperimentRow]) -> None:
+    print_table(
+        "Experiments", ("id", "name", "state", "runs", "created", "device", "reason"),
+        (
+            (row.experiment_id, row.name, row.state, f"{row.runs_done}/{row.runs_total}", _when(row.created_at),
+             row.device, row.reason)
+            for row in rows
+        ),
+    )
+
+
+def print_experiment(view: ExperimentView, verdicts: Sequence[Verdict]) -> None:
+    row = view.row
+    print(f"{row.experiment_id}  {row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
+    for verdict in verdicts:
+        print(verdict.sentence())
+    if row.runs_reused:
+        print(f"{row.runs_reused} of {row.runs_total} runs were taken over from earlier experiments.")
+    for note in view.notes:
+        print(f"{note.level}: {note.text}")
+    columns = ("run", "role", "name", "seed", "state", "accuracy", "NLL", "ECE", "parameters", "p50 ms", "p95 ms")
+    print_table("Runs", columns, (_run_cells(run) for run in view.runs))
+
+
+def wait_until_done(
+    look: Callable[[], ExperimentView], *, sleep: Callable[[float], None] = time.sleep
+) -> ExperimentView:
+    """Show progress on standard error until the experiment is at rest."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return _wait_in_lines(look, sleep)
+    title, share = TextColumn("{task.description}", markup=False), TextColumn("{task.percentage:>3.0f}%")
+    columns = (title, BarColumn(), share, TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("queued", total=1.0)
+        while True:
+            view = look()
+            progress.update(task, description=_doing(view), completed=_share_done(view))
+            if view.row.state not in ACTIVE:
+                return view
+            sleep(_POLL_SECONDS)
+
+
+def _wait_in_lines(look: Callable[[], ExperimentView], sleep: Callable[[float], None]) -> ExperimentView:
+    """For a log file: one line whenever what is being done changes."""
+    told = ""
+    while True:
+        view = look()
+        doing = _doing(view)
+        if doing != told:
+            say(doing)
+            told = doing
+        if view.row.state not in ACTIVE:
+            return view
+        sleep(_POLL_SECONDS)
+
+
+def _doing(view: ExperimentView) -> str:
+    running = next((step.title for step in view.steps if step.state == "running"), "")
+    return running if view.row.state == "running" and running else view.row.state
+
+
+def _share_done(view: ExperimentView) -> float:
+    if not view.steps:
+        return 0.0
+    done = 0.0
+    for step in view.steps:
+        if step.state in ("finished", "skipped"):
+            done += 1
+        elif step.state == "running" and step.total:
+            done += step.done / step.total
+    return done / len(view.steps)
+
+
+def _run_cells(run: RunRow) -> tuple[object, ...]:
+    first = run.latency[0] if run.latency else None
+    p50, p95 = (first.p50, first.p95) if first else (None, None)
+    return (
+        run.run_id, run.role, run.name, run.seed, run.state, _percent(run.accuracy), _rounded(run.nll),
+        _rounded(run.ece), run.parameters, _rounded(p50), _rounded(p95),
+    )
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else "not a number" if math.isnan(value) else f"{value:.2%}"
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M:%S")
