@@ -31,8 +31,7 @@ def show_preview(spec: ExperimentSpec | None) -> None:
     if asked:
         with st.spinner("Building, exporting and timing the networks …", show_time=True):
             try:
-                answer = lab().preview(spec)
-                st.session_state[SLOT] = (name, answer, lab().reused_preview(spec))
+                st.session_state[SLOT] = (name, lab().preview(spec))
             except LabError as error:
                 st.session_state.pop(SLOT, None)
                 tell(error)
@@ -43,16 +42,17 @@ def show_preview(spec: ExperimentSpec | None) -> None:
     elif held[0] != name:
         st.caption(":material/history: The settings have changed since the last measurement.")
     else:
-        _show(held[1], held[2])
+        _show(held[1])
 
 
-def _show(answer: dict[str, Any], reused: list[Any]) -> None:
+def _show(answer: dict[str, Any]) -> None:
+    reused = answer["reused"]
     total = answer["estimate_seconds"]["total"]
     reused_note = "; reused runs take none of it" if reused else ""
     st.metric("Estimated time", words.duration(total), help=f"From a few real training steps on this machine{reused_note}.")
     if reused:
-        sources = sorted({run.experiment_id for run in reused})
-        names = ", ".join(dict.fromkeys(plain_name(run.name) for run in reused))
+        sources = sorted({run["experiment_id"] for run in reused})
+        names = ", ".join(dict.fromkeys(plain_name(run["name"]) for run in reused))
         st.info(
             markdown_text(f"{words.plural(len(reused), 'run')} will be reused, not trained: {names}; from {', '.join(sources)}."),
             icon=":material/recycling:",
