@@ -10,7 +10,7 @@ from typing import Any
 from distill_core.catalog import Catalogue
 from distill_core.evaluation.verdict import Verdict, paired_verdict
 from distill_core.plan import digest, is_plain_baseline, with_baselines
-from distill_core.store.views import ExperimentView, RunRow
+from distill_core.rows import ExperimentView, RunRow
 
 _WITH_FIGURES = ("finished", "reused")
 _VERDICT_KEYS = ("student", "metric", "delta_mean", "ci_low", "ci_high", "seeds", "verdict")

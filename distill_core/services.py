@@ -26,7 +26,7 @@ from distill_core.store.database import DamagedIndex, set_aside
 from distill_core.store.records import new_experiment_id
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY, ENDED
-from distill_core.store.views import EpochRow, ExperimentRow, ExperimentView, RunRow
+from distill_core.rows import EpochRow, ExperimentRow, ExperimentView, RunRow
 
 _LONGEST_LOG_BYTES = 256 * 1024
 

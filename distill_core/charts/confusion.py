@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
-from distill_core.charts.rows import Run
 from distill_core.charts.style import (
     BLUE,
     SKY,
@@ -20,12 +19,13 @@ from distill_core.charts.style import (
     empty_figure,
     faint,
 )
+from distill_core.rows import RunRow
 
 _MOST_WITH_NUMBERS = 12
 Matrix = Sequence[Sequence[int]]
 
 
-def total_confusion(runs: Iterable[Run]) -> tuple[tuple[int, ...], ...]:
+def total_confusion(runs: Iterable[RunRow]) -> tuple[tuple[int, ...], ...]:
     """The sum of the runs' confusion matrices, such as over the seeds of a variant; empty if none is measured."""
     matrices = [run.confusion for run in runs if run.confusion]
     return tuple(tuple(map(sum, zip(*rows, strict=True))) for rows in zip(*matrices, strict=True))

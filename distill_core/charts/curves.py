@@ -10,9 +10,9 @@ from typing import Literal
 import plotly.graph_objects as go
 
 from distill_core.charts.buckets import curve_bucket
-from distill_core.charts.rows import Epoch, Run
 from distill_core.charts.style import Theme, add_caption, apply_style, empty_figure, faint, hover
 from distill_core.charts.variants import Spread, Variant, choose, spread, variants
+from distill_core.rows import EpochRow, RunRow
 
 Metric = Literal["validation_accuracy", "validation_nll", "train_loss"]
 
@@ -36,7 +36,7 @@ _READINGS: dict[Metric, _Reading] = {
 
 
 def curves(
-    runs: Sequence[Run], epochs: Iterable[Epoch], *, theme: Theme, metric: Metric = "validation_accuracy"
+    runs: Sequence[RunRow], epochs: Iterable[EpochRow], *, theme: Theme, metric: Metric = "validation_accuracy"
 ) -> go.Figure:
     """A metric by epoch, mean over the seeds of each variant, band from the lowest to the highest seed.
 
@@ -95,15 +95,15 @@ def _close_up(fig: go.Figure) -> list[float] | None:
     return [low, high] if min(everything) < low or max(everything) > high else None
 
 
-def _by_run(epochs: Iterable[Epoch]) -> dict[str, dict[int, Epoch]]:
+def _by_run(epochs: Iterable[EpochRow]) -> dict[str, dict[int, EpochRow]]:
     """Epochs by run, in order; what a resumed run told again replaces what it told first."""
-    result: dict[str, dict[int, Epoch]] = {}
+    result: dict[str, dict[int, EpochRow]] = {}
     for point in epochs:
         result.setdefault(point.run_id, {})[point.epoch] = point
     return {run_id: dict(sorted(by_epoch.items())) for run_id, by_epoch in result.items()}
 
 
-def _aggregate(variant: Variant, points: Mapping[str, Mapping[int, Epoch]], metric: Metric) -> dict[int, Spread]:
+def _aggregate(variant: Variant, points: Mapping[str, Mapping[int, EpochRow]], metric: Metric) -> dict[int, Spread]:
     values: dict[int, list[float]] = {}
     for run in variant.runs:
         for epoch, point in points.get(run.run_id, {}).items():
@@ -141,7 +141,7 @@ def _add_curve(fig: go.Figure, variant: Variant, by_epoch: Mapping[int, Spread],
 
 
 def _add_best(
-    fig: go.Figure, variant: Variant, points: Mapping[str, Mapping[int, Epoch]], metric: Metric, reading: _Reading
+    fig: go.Figure, variant: Variant, points: Mapping[str, Mapping[int, EpochRow]], metric: Metric, reading: _Reading
 ) -> None:
     """Rings at the kept epochs; the training loss chooses nothing, so it has none."""
     if metric == "train_loss":
@@ -160,14 +160,14 @@ def _add_best(
     )
 
 
-def _best(run: Run, by_epoch: Mapping[int, Epoch]) -> Epoch | None:
+def _best(run: RunRow, by_epoch: Mapping[int, EpochRow]) -> EpochRow | None:
     if run.best_epoch is not None:
         return by_epoch.get(run.best_epoch)
     return next((point for point in reversed(list(by_epoch.values())) if point.best), None)
 
 
 def _add_teacher(
-    fig: go.Figure, variant: Variant, points: Mapping[str, Mapping[int, Epoch]], metric: Metric, reading: _Reading,
+    fig: go.Figure, variant: Variant, points: Mapping[str, Mapping[int, EpochRow]], metric: Metric, reading: _Reading,
     *, alone: bool,
 ) -> None:
     """A level line beside students; its own curve where there are none."""

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
-from distill_core.charts.rows import Paired, Run
 from distill_core.charts.style import BLUE, THEMES, Theme, add_caption, apply_style, empty_figure, faint, hover
 from distill_core.charts.variants import Variant, variants
+from distill_core.evaluation.verdict import Verdict
+from distill_core.rows import RunRow
 
 _ROW_PX = 58
 
 
-def gains(verdicts: Sequence[Paired], runs: Sequence[Run] = (), *, theme: Theme) -> go.Figure:
+def gains(verdicts: Sequence[Verdict], runs: Sequence[RunRow] = (), *, theme: Theme) -> go.Figure:
     """A row a verdict, all of the same metric: differences student minus baseline, paired by seed.
 
     The runs give the students the colours they have on every other chart. Shares are shown in points, NLL and KL
@@ -46,7 +47,7 @@ def gains(verdicts: Sequence[Paired], runs: Sequence[Run] = (), *, theme: Theme)
     return apply_style(fig, theme)
 
 
-def _add_row(fig: go.Figure, verdict: Paired, row: int, *, look: Variant | None, factor: float, unit: str) -> None:
+def _add_row(fig: go.Figure, verdict: Verdict, row: int, *, look: Variant | None, factor: float, unit: str) -> None:
     colour = look.color if look else BLUE
     digits = "+.1f" if verdict.is_share else "+.3f"
     heading = f"{display_name(verdict.student, 28)} against {display_name(verdict.baseline, 28)}"
@@ -72,13 +73,13 @@ def _add_row(fig: go.Figure, verdict: Paired, row: int, *, look: Variant | None,
     )
 
 
-def _add_zero(fig: go.Figure, first: Paired, *, factor: float, theme: Theme) -> None:
+def _add_zero(fig: go.Figure, first: Verdict, *, factor: float, theme: Theme) -> None:
     colours, little = THEMES[theme], first.smallest_gain * factor
     fig.add_vrect(x0=-little, x1=little, fillcolor=faint(colours.muted, 0.12), line_width=0, layer="below")
     fig.add_vline(x=0, line={"color": colours.muted, "width": 1}, layer="below")
 
 
-def _add_names(fig: go.Figure, compared: Sequence[Paired], *, theme: Theme) -> None:
+def _add_names(fig: go.Figure, compared: Sequence[Verdict], *, theme: Theme) -> None:
     """Each row's words above its dots, where they find room on a phone as well."""
     for row, verdict in enumerate(compared):
         rivals = f"<b>{display_name(verdict.student, 28)}</b>"
@@ -90,5 +91,5 @@ def _add_names(fig: go.Figure, compared: Sequence[Paired], *, theme: Theme) -> N
         )
 
 
-def _one_baseline(compared: Sequence[Paired]) -> bool:
+def _one_baseline(compared: Sequence[Verdict]) -> bool:
     return len({verdict.baseline for verdict in compared}) == 1

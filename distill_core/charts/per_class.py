@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
-from distill_core.charts.rows import Run
 from distill_core.charts.style import Theme, add_caption, apply_style, empty_figure, hover
 from distill_core.charts.variants import Spread, Variant, choose, spread, variants
+from distill_core.rows import RunRow
 
 MOST_CLASSES = 20
 
 
-def per_class(runs: Sequence[Run], class_names: Sequence[str], *, theme: Theme) -> go.Figure:
+def per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, theme: Theme) -> go.Figure:
     """A row a class, a dot a variant: the mean over seeds of the share of the class's samples recognised.
 
     Beyond 20 classes only the 20 whose students differ most from their baseline are shown, largest first.

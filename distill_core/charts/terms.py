@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
-from distill_core.charts.rows import Epoch
 from distill_core.charts.style import (
     GREEN,
     GREY,
@@ -23,12 +22,13 @@ from distill_core.charts.style import (
     faint,
     hover,
 )
+from distill_core.rows import EpochRow
 
 # Not the colours of teacher, baseline and student: a term is none of them.
 _TERM_COLOURS = (ORANGE, SKY, PURPLE, GREEN, GREY, VERMILLION)
 
 
-def terms(epochs: Iterable[Epoch], *, theme: Theme, titles: Mapping[str, str] | None = None) -> go.Figure:
+def terms(epochs: Iterable[EpochRow], *, theme: Theme, titles: Mapping[str, str] | None = None) -> go.Figure:
     """Shares of the weighted terms of one run, stacked to 100 percent; raw values in the hover text.
 
     `titles` names the terms by their catalogue names. A term that can be negative counts by its size. Epochs
@@ -70,5 +70,5 @@ def terms(epochs: Iterable[Epoch], *, theme: Theme, titles: Mapping[str, str] | 
     return apply_style(fig, theme)
 
 
-def _total(point: Epoch) -> float:
+def _total(point: EpochRow) -> float:
     return sum(abs(value) for value in point.weighted_terms.values())

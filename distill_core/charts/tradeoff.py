@@ -10,10 +10,10 @@ from typing import Literal
 import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
-from distill_core.charts.rows import Run
 from distill_core.charts.style import THEMES, Theme, add_caption, apply_style, empty_figure, hover
 from distill_core.charts.variants import Spread, Variant, choose, spread, variants
 from distill_core.events import LatencyRow
+from distill_core.rows import RunRow
 
 Cost = Literal["latency", "size", "macs", "parameters"]
 _LARGEST_DOT_PX, _SMALLEST_DOT_PX = 34.0, 12.0
@@ -28,7 +28,7 @@ class _Dot:
     latency: LatencyRow | None
 
 
-def tradeoff(runs: Sequence[Run], *, x: Cost, theme: Theme, batch: int = 1, threads: int = 1) -> go.Figure:
+def tradeoff(runs: Sequence[RunRow], *, x: Cost, theme: Theme, batch: int = 1, threads: int = 1) -> go.Figure:
     """Accuracy in percent against latency, size, MACs or parameters; one dot a variant, area by its parameters.
 
     Accuracy is the mean over seeds with one standard deviation either way; latency the p50 with a whisker to the
@@ -57,7 +57,7 @@ def tradeoff(runs: Sequence[Run], *, x: Cost, theme: Theme, batch: int = 1, thre
     return apply_style(fig, theme)
 
 
-def latency_conditions(runs: Iterable[Run]) -> list[tuple[int, int]]:
+def latency_conditions(runs: Iterable[RunRow]) -> list[tuple[int, int]]:
     """All (batch, threads) at which any of the runs was measured, smallest first: what a page can offer."""
     return sorted({(row.batch, row.threads) for run in runs for row in run.latency})
 

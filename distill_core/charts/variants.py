@@ -9,9 +9,9 @@ from statistics import fmean, stdev
 from typing import TypedDict
 
 from distill_core.charts.names import display_name
-from distill_core.charts.rows import Run
 from distill_core.charts.style import BLUE, GREEN, GREY, MOST_SERIES, ORANGE, PURPLE, SKY, THEMES, VERMILLION, Theme
 from distill_core.events import Role
+from distill_core.rows import RunRow
 
 INK = "ink"
 """Stands for the theme's text colour: Okabe and Ito's black, which would vanish on a dark page."""
@@ -52,7 +52,7 @@ class Variant:
     group: str
     role: Role
     name: str
-    runs: tuple[Run, ...]
+    runs: tuple[RunRow, ...]
     color: str
     dash: str
     symbol: str
@@ -62,7 +62,7 @@ class Variant:
         return {"color": self.color, "dash": self.dash, "symbol": self.symbol, "name": self.name, "group": self.group}
 
     @property
-    def first(self) -> Run:
+    def first(self) -> RunRow:
         return self.runs[0]
 
 
@@ -77,13 +77,13 @@ class Spread:
     seeds: int
 
 
-def variants(runs: Iterable[Run], theme: Theme) -> tuple[Variant, ...]:
+def variants(runs: Iterable[RunRow], theme: Theme) -> tuple[Variant, ...]:
     """The rivals among the runs: teachers, baselines, students, compressed, each in the order given.
 
     A variant whose runs all belong to an earlier or larger one as well (experiments that reuse each other's runs)
     appears once. Every variant's colour, dash and symbol together are its own; colours repeat after the eighth.
     """
-    groups: dict[tuple[str, Role, str], dict[str, Run]] = {}
+    groups: dict[tuple[str, Role, str], dict[str, RunRow]] = {}
     for run in runs:
         groups.setdefault((run.experiment_id, run.role, run.name), {})[run.run_id] = run
     kept = [(key, tuple(members.values())) for key, members in groups.items() if not _is_covered(key, groups)]
@@ -105,7 +105,7 @@ def variants(runs: Iterable[Run], theme: Theme) -> tuple[Variant, ...]:
     return tuple(result)
 
 
-def series_styles(runs: Iterable[Run], theme: Theme) -> dict[str, SeriesStyle]:
+def series_styles(runs: Iterable[RunRow], theme: Theme) -> dict[str, SeriesStyle]:
     """The look of every run by its id: the same colours, dashes and symbols as in all the other charts."""
     everything = list(runs)
     by_group = {run.run_id: variant.style for variant in variants(everything, theme) for run in variant.runs}
@@ -129,7 +129,7 @@ def spread(values: Iterable[float | None]) -> Spread | None:
     return Spread(mean=fmean(finite), low=min(finite), high=max(finite), sd=sd, seeds=len(finite))
 
 
-def _is_covered(key: tuple[str, Role, str], groups: dict[tuple[str, Role, str], dict[str, Run]]) -> bool:
+def _is_covered(key: tuple[str, Role, str], groups: dict[tuple[str, Role, str], dict[str, RunRow]]) -> bool:
     mine, before = groups[key].keys(), True
     for other, members in groups.items():
         if other == key:

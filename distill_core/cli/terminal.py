@@ -17,7 +17,7 @@ from rich.table import Table
 
 from distill_core.evaluation.verdict import Verdict
 from distill_core.store.transitions import ACTIVE
-from distill_core.store.views import ExperimentRow, ExperimentView, RunRow
+from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 
 _POLL_SECONDS = 0.3
 

@@ -16,7 +16,7 @@ from distill_core.deployment.model_card import model_card
 from distill_core.deployment.parity import as_pixels
 from distill_core.errors import Conflict, NotFound
 from distill_core.folders import ExperimentFolder, RunFolder, write_bytes
-from distill_core.store.views import ExperimentView, RunRow
+from distill_core.rows import ExperimentView, RunRow
 
 # Earlier than 1980 a zip cannot say; a fixed time makes equal bundles equal files.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)

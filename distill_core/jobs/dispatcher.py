@@ -20,7 +20,7 @@ from distill_core.jobs.devices import resolve_device
 from distill_core.processes import hold, read_stamp
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY
-from distill_core.store.views import ExperimentRow
+from distill_core.rows import ExperimentRow
 
 TICK_SECONDS = 0.2
 _LOG_BYTES = 1_000_000

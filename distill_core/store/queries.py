@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, fu
 from distill_core.events import LatencyRow, State
 from distill_core.spec import ExperimentSpec
 from distill_core.store.schema import epochs, experiments, notes, runs, steps, workers
-from distill_core.store.views import (
+from distill_core.rows import (
     EpochRow,
     ExperimentRow,
     ExperimentView,

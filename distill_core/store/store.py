@@ -16,7 +16,7 @@ from distill_core.store import queries, records
 from distill_core.store.database import Database
 from distill_core.store.schema import experiments, runs, workers
 from distill_core.store.transitions import ALLOWED, FRESH
-from distill_core.store.views import EpochRow, ExperimentRow, ExperimentView, RunRow
+from distill_core.rows import EpochRow, ExperimentRow, ExperimentView, RunRow
 
 Outcome = Literal["succeeded", "failed", "cancelled"]
 

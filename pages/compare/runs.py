@@ -9,7 +9,7 @@ import streamlit as st
 
 from distill_core.charts.names import plain_name
 from distill_core.errors import NotFound
-from distill_core.store.views import ExperimentView, RunRow
+from distill_core.rows import ExperimentView, RunRow
 from pages.ui import places, results, tables, verdicts, words
 from pages.ui.session import lab
 from pages.ui.spec_diff import differences

@@ -8,7 +8,7 @@ from distill_core.charts.gains import gains
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.charts.style import plot_config
 from distill_core.errors import Conflict
-from distill_core.store.views import ExperimentView
+from distill_core.rows import ExperimentView
 from pages.ui import exporting, places, progress, results, tables, undo, verdicts, words
 from pages.ui.live.component import VIEWS, live_curves
 from pages.ui.session import lab

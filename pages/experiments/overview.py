@@ -7,7 +7,7 @@ import streamlit as st
 from distill_core.charts.names import markdown_name, plain_name
 from distill_core.errors import LabError
 from distill_core.events import State
-from distill_core.store.views import ExperimentRow
+from distill_core.rows import ExperimentRow
 from pages.ui import places, starting, undo, words
 from pages.ui.session import lab
 

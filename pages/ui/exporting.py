@@ -6,7 +6,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_text, plain_name
 from distill_core.errors import LabError
-from distill_core.store.views import ExperimentView, RunRow
+from distill_core.rows import ExperimentView, RunRow
 from pages.ui import words
 from pages.ui.session import lab
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from distill_core.charts.names import markdown_text, plain_name
-from distill_core.store.views import ExperimentRow, ExperimentView, StepRow
+from distill_core.rows import ExperimentRow, ExperimentView, StepRow
 from pages.ui import words
 
 COHORT = "cohort:"

@@ -12,7 +12,7 @@ from distill_core.charts.names import plain_name
 from distill_core.charts.per_class import per_class
 from distill_core.charts.style import Theme, plot_config
 from distill_core.charts.tradeoff import Cost, latency_conditions, tradeoff
-from distill_core.store.views import RunRow
+from distill_core.rows import RunRow
 from pages.ui import words
 
 COSTS: dict[Cost, str] = {

@@ -10,7 +10,7 @@ import streamlit as st
 
 from distill_core.charts.names import plain_name
 from distill_core.events import LatencyRow
-from distill_core.store.views import RunRow
+from distill_core.rows import RunRow
 from pages.ui import words
 
 Column = st.column_config

@@ -8,7 +8,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.evaluation.verdict import Verdict
-from distill_core.store.views import RunRow
+from distill_core.rows import RunRow
 
 HELP = (
     "Both networks have the same shape and were trained with the same budget, seeds, batches and initial weights; only the "

@@ -40,7 +40,7 @@ def test_opening_a_current_index_loads_neither_alembic_nor_torch(tmp_path: Path)
     code = (
         "import sys; from pathlib import Path; from distill_core.folders import Home;"
         "from distill_core.store.store import Store; Store(Home(Path(sys.argv[1]))).experiments();"
-        "sys.exit(' '.join(name for name in ('alembic', 'torch', 'streamlit') if name in sys.modules))"
+        "sys.exit(' '.join(name for name in ('alembic', 'torch', 'streamlit') if name in sys.modules) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.strip()) == (0, "")

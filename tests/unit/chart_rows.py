@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from distill_core.events import LatencyRow, Role
-from distill_core.store.views import EpochRow, RunRow
+from distill_core.rows import EpochRow, RunRow
 
 CLASSES = ("cat", "dog", "owl")
 

@@ -18,7 +18,7 @@ from distill_core.charts.style import Theme
 from distill_core.charts.terms import terms
 from distill_core.charts.tradeoff import latency_conditions, tradeoff
 from distill_core.evaluation.verdict import Verdict, paired_verdict
-from distill_core.store.views import RunRow
+from distill_core.rows import RunRow
 from tests.unit.chart_rows import CLASSES, digits_like, epochs, latency, run
 
 Chart = Callable[[list[RunRow], Theme], go.Figure]

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from distill_core.charts.names import display_name
 from distill_core.charts.variants import series_styles
 from distill_core.errors import LabError, NotFound
-from distill_core.store.views import RunRow
+from distill_core.rows import RunRow
 from pages.ui.session import lab
 
 log = logging.getLogger("distill_lab.routes")

@@ -1,4 +1,4 @@
-"""What the store answers: plain frozen rows, the vocabulary of pages, command line and charts."""
+"""Plain frozen rows: the vocabulary in which the store answers pages, charts and the command line."""
 
 from __future__ import annotations
 

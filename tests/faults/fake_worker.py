@@ -1,0 +1,73 @@
+"""A worker that trains nothing: it behaves as the name of its spec says. Run as a script by the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from distill_core.events import EventLog, WorkerEnded
+from distill_core.folders import ExperimentFolder, read_json
+from distill_core.processes import hold, write_stamp
+from tests.store_samples import declared, epoch, finished, worker_started
+
+
+def main(folder: ExperimentFolder) -> None:
+    behaviour = read_json(folder.spec)["name"]
+    if behaviour == "never-stamps":
+        time.sleep(60)
+    stops: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: stops.append(number))
+    lock = hold(folder.worker_lock)
+    assert lock is not None, "two workers in one folder"
+    log = EventLog(folder.events)
+    attempt = json.loads(folder.journal.read_text().splitlines()[-1])["attempt"]
+    write_stamp(folder.worker_stamp, attempt=attempt, events_offset=folder.events.stat().st_size)
+    log(worker_started(at=time.time(), pid=os.getpid()))
+    log(declared("r"))
+    log(epoch("r", attempt))
+
+    def wait_for_stop() -> None:
+        while not stops and not folder.stop_request.exists():
+            time.sleep(0.02)
+
+    def end(outcome: str, reason: str = "") -> None:
+        log(WorkerEnded(at=time.time(), outcome=outcome, reason=reason))
+        log.close()
+        sys.exit(0)
+
+    if behaviour == "fails":
+        end("failed", "The data are not there.")
+    if behaviour == "dies" or (behaviour == "dies-once" and attempt == 1):
+        with folder.events.open("ab") as file:
+            file.write(b'{"kind": "half a li')
+        os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "waits":
+        wait_for_stop()
+        log(finished("r", state="stopped"))
+        end("cancelled", "Stopped.")
+    if behaviour == "stubborn":
+        # A child of its own, as a data loader would be, that must not be left behind.
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+        (folder.path / "child.pid").write_text(str(child.pid))
+        while True:
+            with suppress(InterruptedError):
+                time.sleep(60)
+    if behaviour == "works-until-told":
+        while not (folder.path / "go-on").exists():
+            time.sleep(0.02)
+    log(finished("r"))
+    folder.run("r").path.mkdir(parents=True, exist_ok=True)
+    folder.run("r").result.write_text("{}")
+    end("succeeded")
+
+
+if __name__ == "__main__":
+    main(ExperimentFolder(Path(sys.argv[1])))
