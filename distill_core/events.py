@@ -51,6 +51,13 @@ class WorkerStarted(Event):
     versions: dict[str, str]
 
 
+class ThreadsChosen(Event):
+    """How many threads train, found by timing; WorkerStarted told only the most there may be."""
+
+    kind: Literal["threads"] = "threads"
+    threads: int
+
+
 class DataLoaded(Event):
     """The dataset as read; `notes` tell what was skipped."""
 
@@ -191,6 +198,7 @@ class WorkerEnded(Event):
 AnyEvent = Annotated[
     StateChanged
     | WorkerStarted
+    | ThreadsChosen
     | DataLoaded
     | StepChanged
     | RunDeclared

@@ -21,12 +21,12 @@ from distill_core.jobs.preview_client import PreviewClient
 from distill_core.jobs.starting import DispatcherStarter
 from distill_core.presets import Preset, load_presets
 from distill_core.results import finite, result_json, verdicts_of
+from distill_core.rows import EpochRow, ExperimentRow, ExperimentView, RunRow
 from distill_core.spec import ExperimentSpec, parse_spec
 from distill_core.store.database import DamagedIndex, set_aside
 from distill_core.store.records import new_experiment_id
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY, ENDED
-from distill_core.rows import EpochRow, ExperimentRow, ExperimentView, RunRow
 
 _LONGEST_LOG_BYTES = 256 * 1024
 

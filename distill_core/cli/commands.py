@@ -23,9 +23,9 @@ from distill_core.cli.terminal import (
 from distill_core.errors import Conflict, LabError, NotFound, Problem, SpecError, UnknownName
 from distill_core.folders import read_json
 from distill_core.presets import find_preset
+from distill_core.rows import ExperimentView
 from distill_core.services import Lab
 from distill_core.store.transitions import ACTIVE
-from distill_core.rows import ExperimentView
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,

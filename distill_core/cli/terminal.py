@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from distill_core.evaluation.verdict import Verdict
-from distill_core.store.transitions import ACTIVE
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
+from distill_core.store.transitions import ACTIVE
 
 _POLL_SECONDS = 0.3
 

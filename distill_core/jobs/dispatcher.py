@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -18,9 +19,9 @@ from distill_core.executors.executor import Executor
 from distill_core.folders import ExperimentFolder, Home, write_json
 from distill_core.jobs.devices import resolve_device
 from distill_core.processes import hold, read_stamp
-from distill_core.store.store import Store
-from distill_core.store.transitions import ACTIVE, BUSY
 from distill_core.rows import ExperimentRow
+from distill_core.store.store import Store
+from distill_core.store.transitions import ACTIVE
 
 TICK_SECONDS = 0.2
 _LOG_BYTES = 1_000_000
@@ -56,9 +57,8 @@ class Dispatcher:
                 taken.add(resolve_device(row.device))
         for row in rows:
             device = resolve_device(row.device)
-            if row.state == "queued" and device not in taken:
+            if row.state == "queued" and device not in taken and self._safely(row, self._begin):
                 taken.add(device)
-                self._safely(row, self._begin)
         return bool(rows)
 
     def _begin(self, row: ExperimentRow) -> None:
@@ -158,8 +158,8 @@ class Dispatcher:
         )
         log.info("%s: %s %s", row.experiment_id, to, reason)
 
-    def _safely(self, row: ExperimentRow, work: Callable[[ExperimentRow], None]) -> None:
-        """One experiment's trouble must not keep the others waiting; trouble that stays ends the experiment."""
+    def _safely(self, row: ExperimentRow, work: Callable[[ExperimentRow], None]) -> bool:
+        """One experiment's trouble must not keep the others waiting; trouble that stays ends it. False: trouble."""
         try:
             work(row)
         except Conflict as conflict:
@@ -169,23 +169,21 @@ class Dispatcher:
             number = self._troubles[row.experiment_id] = self._troubles.get(row.experiment_id, 0) + 1
             if number <= _MOST_TROUBLES:
                 log.exception("%s: trouble %d of %d", row.experiment_id, number, _MOST_TROUBLES)
-            if number >= _MOST_TROUBLES:
+            # A full disk is nobody's fault: the next ticks try again, and the worker goes on if it can.
+            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if number >= _MOST_TROUBLES and not full:
                 self._give_up(row, error)
-        else:
-            self._troubles.pop(row.experiment_id, None)
+            return False
+        self._troubles.pop(row.experiment_id, None)
+        return True
 
     def _give_up(self, row: ExperimentRow, error: Exception) -> None:
-        reason = f"Its folder cannot be worked with: {error}."
         try:
             self._executor.end(self._home.experiment(row.experiment_id), force=True)
-            if self._store.state(row.experiment_id) == "queued":
-                self._move(row, {"queued"}, "starting", attempt=row.attempt)
-            self._move(row, {*BUSY, "lost"}, "failed", reason=reason)
+            self._store.abandon(row.experiment_id, reason=f"Its folder cannot be worked with: {error}.", at=self._clock())
             self._troubles.pop(row.experiment_id, None)
         except Exception:
-            # A full disk takes no journal line either; the next ticks try again.
-            if self._troubles[row.experiment_id] % 100 == _MOST_TROUBLES:
-                log.exception("%s: cannot even be failed", row.experiment_id)
+            log.exception("%s: cannot even be failed", row.experiment_id)
 
 
 def run(home: Home, executor: Executor, *, idle_seconds: float = 30.0) -> None:

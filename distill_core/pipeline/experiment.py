@@ -23,6 +23,7 @@ from distill_core.events import (
     RunChanged,
     RunDeclared,
     StepChanged,
+    ThreadsChosen,
     WorkerEnded,
 )
 from distill_core.folders import ExperimentFolder, read_json, write_json
@@ -77,7 +78,7 @@ def run_experiment(
     checked = deep_check(spec, cache=cache)
     keeper = Keeper(checked, folder, emit=emit, clock=clock)
     _announce(checked, context)
-    _choose_threads(checked, folder, most=threads)
+    _choose_threads(checked, context, most=threads)
     if context.may_train:
         teacher = _teacher(checked, context, keeper)
         if teacher is None:
@@ -158,12 +159,16 @@ def _profile(checked: Checked, context: Context, run: PlannedRun) -> Profile:
     return context.profiles[key]
 
 
-def _choose_threads(checked: Checked, folder: ExperimentFolder, *, most: int) -> None:
+def _choose_threads(checked: Checked, context: Context, *, most: int) -> None:
     """Choose once; a resumed worker uses the same count, for the same rounding."""
-    if folder.calibration.exists():
-        torch.set_num_threads(int(read_json(folder.calibration)["threads"]))
-        return
-    write_json(folder.calibration, {"threads": choose_threads(checked, most=most), "most": most})
+    held = context.folder.calibration
+    if held.exists():
+        threads = int(read_json(held)["threads"])
+        torch.set_num_threads(threads)
+    else:
+        threads = choose_threads(checked, most=most)
+        write_json(held, {"threads": threads, "most": most})
+    context.emit(ThreadsChosen(at=context.clock(), threads=threads))
 
 
 def _surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Surroundings:

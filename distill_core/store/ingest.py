@@ -22,6 +22,7 @@ from distill_core.events import (
     RunFinished,
     StateChanged,
     StepChanged,
+    ThreadsChosen,
     WorkerEnded,
     WorkerStarted,
     parse_event,
@@ -123,6 +124,8 @@ class EventBatch:
                 )
             case WorkerStarted():
                 self._replace_worker(event, offset)
+            case ThreadsChosen():
+                self._update_worker(threads=event.threads)
             case WorkerEnded():
                 self._update_worker(ended_offset=offset, outcome=event.outcome, outcome_reason=event.reason)
             case StateChanged():

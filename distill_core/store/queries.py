@@ -8,8 +8,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, func, or_, select
 
 from distill_core.events import LatencyRow, State
-from distill_core.spec import ExperimentSpec
-from distill_core.store.schema import epochs, experiments, notes, runs, steps, workers
 from distill_core.rows import (
     EpochRow,
     ExperimentRow,
@@ -19,6 +17,8 @@ from distill_core.rows import (
     StepRow,
     WorkerRow,
 )
+from distill_core.spec import ExperimentSpec
+from distill_core.store.schema import epochs, experiments, notes, runs, steps, workers
 
 # A run of these states needs no further work.
 DONE = ("finished", "reused", "diverged")

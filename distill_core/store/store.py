@@ -11,12 +11,12 @@ from sqlalchemy import ColumnElement, select
 from distill_core.errors import Conflict, LabError
 from distill_core.events import State, StateChanged
 from distill_core.folders import ExperimentFolder, Home, write_json
+from distill_core.rows import EpochRow, ExperimentRow, ExperimentView, RunRow
 from distill_core.spec import ExperimentSpec, read_spec
 from distill_core.store import queries, records
 from distill_core.store.database import Database
 from distill_core.store.schema import experiments, runs, workers
-from distill_core.store.transitions import ALLOWED, FRESH
-from distill_core.rows import EpochRow, ExperimentRow, ExperimentView, RunRow
+from distill_core.store.transitions import ALLOWED, FRESH, moved
 
 Outcome = Literal["succeeded", "failed", "cancelled"]
 
@@ -76,6 +76,13 @@ class Store:
             records.journalled(folder, event)
             changes |= records.catch_up(connection, row | changes, folder)
             records.change(connection, experiment_id, changes)
+
+    def abandon(self, experiment_id: str, *, reason: str, at: float) -> None:
+        """Fail an experiment whose folder cannot take even a journal line; a reindex goes by the folder again."""
+        with self._database.write() as connection:
+            row = records.get(connection, experiment_id)
+            event = StateChanged(at=at, state="failed", reason=reason, attempt=row["attempt"])
+            records.change(connection, experiment_id, moved(row, event))
 
     def ingest(self, experiment_id: str) -> int:
         """Apply what the worker wrote since the last time, each event once; returns the number of new events."""

@@ -10,7 +10,7 @@ import streamlit as st
 from distill_core.charts.names import plain_name
 from distill_core.errors import NotFound
 from distill_core.rows import ExperimentView, RunRow
-from pages.ui import places, results, tables, verdicts, words
+from pages.ui import address, places, results, tables, verdicts, words
 from pages.ui.session import lab
 from pages.ui.spec_diff import differences
 
@@ -32,10 +32,13 @@ def pick() -> list[str]:
         st.info("There is nothing to compare yet. Run an experiment first.", icon=":material/science:")
         places.link(places.HOME, "To the experiments", icon=":material/arrow_forward:")
         return []
-    return st.multiselect(
-        "Experiments", list(names), key="ids", bind="query-params", format_func=lambda one: names[one], max_selections=8,
+    address.read("ids", allowed=list(names))
+    chosen = st.multiselect(
+        "Experiments", list(names), key="ids", format_func=lambda one: names[one], max_selections=8,
         placeholder="Choose one or more", help="Their runs are shown together; the address keeps your choice.",
     )
+    address.write("ids", chosen)
+    return chosen
 
 
 def narrow(runs: Sequence[RunRow]) -> list[RunRow]:
@@ -48,10 +51,13 @@ def narrow(runs: Sequence[RunRow]) -> list[RunRow]:
         f"{run.experiment_id}.{run.run_id}": f"{plain_name(run.name)}{f' · {plain_name(run.experiment_name, 28)}' if several else ''}"
         for run in variants.values() if run.role != "baseline"
     }
+    address.read("only", allowed=list(offered))
+    st.session_state["only"] = [one for one in st.session_state["only"] if one in offered]
     chosen = st.multiselect(
-        "Only these", list(offered), key="only", bind="query-params", format_func=lambda one: offered[one], placeholder="All variants",
+        "Only these", list(offered), key="only", format_func=lambda one: offered[one], placeholder="All variants",
         help="The student alone stays beside every distilled one, whatever you choose.",
     )
+    address.write("only", chosen)
     if not chosen:
         return list(runs)
     kept = {key for key, run in variants.items() if f"{run.experiment_id}.{run.run_id}" in chosen}

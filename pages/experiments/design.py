@@ -11,7 +11,7 @@ import streamlit as st
 from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.errors import LabError, Problem, SpecError
 from distill_core.spec import LONGEST_NAME, ExperimentSpec
-from pages.ui import places, spec_form, starting
+from pages.ui import address, spec_form, starting
 from pages.ui.fields import Fields
 from pages.ui.guard import tell
 from pages.ui.preview_panel import show_preview
@@ -19,13 +19,6 @@ from pages.ui.session import lab
 
 Json = dict[str, Any]
 DRAFT, ORIGIN, GENERATION, PENDING, READ = "draft", "draft-origin", "draft-generation", "draft-pending", "draft-read"
-
-
-def origin_of_page() -> tuple[str, str]:
-    """Where the address says the draft comes from."""
-    if source := st.query_params.get("from"):
-        return "experiment", source
-    return "preset", st.query_params.get("preset", starting.DEMO)
 
 
 def load(origin: tuple[str, str]) -> None:
@@ -71,22 +64,24 @@ def free_name(name: str, taken: set[str]) -> str:
     return found
 
 
-def choose_start() -> None:
-    """Which preset fills the form, or which experiment it repeats."""
-    kind, name = st.session_state[ORIGIN]
-    if kind == "experiment":
-        row = lab().experiment(name).row
+def choose_start() -> tuple[str, str]:
+    """Which experiment the form repeats, or which preset fills it; the address tells."""
+    if source := st.query_params.get("from"):
+        row = lab().experiment(source).row
         st.info(
             f"Same as **{markdown_name(row.name, 60)}**, but: change what you like. Whatever stays the same is reused, not trained again.",
             icon=":material/content_copy:",
         )
-        return
+        return "experiment", source
     presets = {preset.name: preset for preset in lab().presets()}
-    st.selectbox(
-        "Start from", list(presets), key="preset", bind="query-params", index=list(presets).index(starting.DEMO),
-        format_func=lambda one: presets[one].title, help="Fills the form; everything can be changed.",
+    address.read("preset", default=[starting.DEMO], allowed=list(presets), single=True)
+    name = st.selectbox(
+        "Start from", list(presets), key="preset", format_func=lambda one: presets[one].title,
+        help="Fills the form; everything can be changed.",
     )
-    st.caption(presets[name].summary if name in presets else "")
+    address.write("preset", [name], default=[starting.DEMO])
+    st.caption(presets[name].summary)
+    return "preset", name
 
 
 def form(fields: Fields, draft: Json) -> Json:
@@ -170,18 +165,21 @@ def start_panel(spec: ExperimentSpec | None, problems: list[Problem]) -> None:
             starting.launch(spec, purpose="form")
 
 
-def show() -> None:
-    origin = origin_of_page()
+def bring(origin: tuple[str, str]) -> None:
+    """Make sure the form holds what the page is about."""
     if st.session_state.get(ORIGIN) != origin or DRAFT not in st.session_state:
         load(origin)
     elif Fields(st.session_state[GENERATION]).key("name") not in st.session_state:
         # Back from another page, where Streamlit forgot the widgets: go on with what they said.
         replace(st.session_state.get(READ, st.session_state[DRAFT]))
+
+
+def show() -> None:
     st.title("New experiment", anchor=False)
-    fields = Fields(st.session_state[GENERATION])
     left, right = st.columns([5, 3], gap="medium")
     with left:
-        choose_start()
+        bring(choose_start())
+        fields = Fields(st.session_state[GENERATION])
         data = form(fields, st.session_state[DRAFT])
         if PENDING in st.session_state:
             apply_pending(data)

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from distill_core.charts.names import markdown_text, plain_name
+from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.errors import LabError
 from distill_core.plan import digest
 from distill_core.spec import ExperimentSpec
@@ -16,12 +16,16 @@ from pages.ui.guard import tell
 from pages.ui.session import lab
 
 SLOT = "preview-answer"
-Column = st.column_config
+HELP = (
+    "Networks are built, exported and timed untrained; a few real steps give the time estimate. Parameters: trainable weights. "
+    "Times smaller: the teacher's parameters divided by the network's. MACs: multiply-accumulate operations for one sample. "
+    "p50, p95: half and 95 of 100 batches were faster."
+)
 
 
 def show_preview(spec: ExperimentSpec | None) -> None:
     """The button and, for the present spec, its answer; typing never waits for it."""
-    st.markdown("**Before you start**", help="Networks are built, exported and timed untrained; a few real steps give the time estimate.")
+    st.markdown("**Before you start**", help=HELP)
     asked = st.button("Measure size, latency and time", key="preview", icon=":material/speed:", disabled=spec is None, width="stretch",
                       help="Takes some seconds in a helper process; nothing is trained.")
     if spec is None:
@@ -57,18 +61,9 @@ def _show(answer: dict[str, Any]) -> None:
             markdown_text(f"{words.plural(len(reused), 'run')} will be reused, not trained: {names}; from {', '.join(sources)}."),
             icon=":material/recycling:",
         )
-    st.dataframe(
-        pd.DataFrame([_row(network) for network in answer["networks"]]), key="preview-table", hide_index=True, width="stretch",
-        placeholder="–", alt="Size and latency of each network before training",
-        column_config={
-            "network": Column.TextColumn("Network", help="The teacher, and each distinct student network."),
-            "parameters": Column.NumberColumn("Parameters", format="localized", help="Trainable weights."),
-            "ratio": Column.NumberColumn("Smaller", format="%.1f×", help="The teacher's parameters divided by this network's."),
-            "macs": Column.NumberColumn("MACs", format="compact", help="Multiply-accumulate operations for one sample."),
-            "file": Column.TextColumn("File", help="Size of the exported ONNX file."),
-            "p50": Column.NumberColumn("p50 ms", format="%.3f", help=_conditions(answer)),
-            "p95": Column.NumberColumn("p95 ms", format="%.3f", help=_conditions(answer)),
-        },
+    st.table(
+        pd.DataFrame({_name(network): _column(network) for network in answer["networks"]}), border="horizontal",
+        alt="Size and latency of each network before training",
     )
     st.caption(markdown_text(_conditions(answer)))
     counts = answer["counts"]
@@ -77,12 +72,20 @@ def _show(answer: dict[str, Any]) -> None:
         st.caption(f":material/warning: {markdown_text(warning)}")
 
 
-def _row(network: dict[str, Any]) -> dict[str, Any]:
-    latency = (network["latency"] or [{}])[0]
+def _name(network: dict[str, Any]) -> str:
+    return "teacher" if network["role"] == "teacher" else markdown_name(network["name"])
+
+
+def _column(network: dict[str, Any]) -> dict[str, str]:
+    """One network's figures in words, one a row."""
+    latency = (network["latency"] or [None])[0]
     return {
-        "network": "teacher" if network["role"] == "teacher" else plain_name(network["name"]),
-        "parameters": network["parameters"], "ratio": network["compression_ratio"], "macs": network["macs"],
-        "file": words.size(network["onnx_size_bytes"]), "p50": latency.get("p50"), "p95": latency.get("p95"),
+        "Parameters": words.count(network["parameters"]),
+        "Times smaller": f"{network['compression_ratio']:.1f}×",
+        "MACs a sample": words.count(network["macs"]),
+        "ONNX file": words.size(network["onnx_size_bytes"]),
+        "Latency p50": words.milliseconds(latency["p50"] if latency else None),
+        "Latency p95": words.milliseconds(latency["p95"] if latency else None),
     }
 
 

@@ -46,10 +46,10 @@ def demo_button(*, key: str, primary: bool) -> None:
 def preset_cards() -> None:
     """Every preset as a card that opens in the form."""
     presets = lab().presets()
-    for start in range(0, len(presets), 2):
-        for column, preset in zip(st.columns(2), presets[start : start + 2], strict=False):
-            with column, st.container(border=True, height="stretch"):
-                st.markdown(f"**{preset.title}**")
-                st.caption(preset.summary)
-                note = "needs a folder of images" if preset.needs_path else "ready to run"
-                places.link(places.NEW, f"Open in the form · {note}", icon=":material/tune:", preset=preset.name)
+    grid = st.grid(2, min_column_width=300, border=True)
+    for preset in presets:
+        with grid.cell():
+            st.markdown(f"**{preset.title}**")
+            st.caption(preset.summary)
+            note = "needs a folder of images" if preset.needs_path else "ready to run"
+            places.link(places.NEW, f"Open in the form · {note}", icon=":material/tune:", preset=preset.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -17,9 +18,10 @@ from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder, Home, read_json, write_json
 from distill_core.jobs.dispatcher import Dispatcher
 from distill_core.processes import is_held, read_stamp
+from distill_core.rows import ExperimentView
+from distill_core.store import records
 from distill_core.store.store import Store
 from distill_core.store.transitions import ENDED
-from distill_core.store.views import ExperimentView
 from tests.store_samples import declared, finished, small_spec, write_events
 
 pytestmark = pytest.mark.faults
@@ -234,11 +236,27 @@ def test_damaged_folders_fail_and_the_others_go_on(bench: Bench) -> None:
     bench.folder(no_journal).journal.unlink()
     bench.folder(no_journal).journal.mkdir()
     bench.turn_until(lambda: bench.store.state(good) == "succeeded")
-    assert bench.store.state(no_spec) == "failed", "the worker could not even begin"
-    # Nothing can be written into this one, not even that it failed; it must only not be in the way.
-    assert bench.store.state(no_journal) == "queued"
-    bench.folder(no_journal).journal.rmdir()
-    assert bench.end_of(no_journal).row.state in ("failed", "succeeded")
+    assert bench.end_of(no_spec).row.state == "failed", "the worker cannot even begin"
+    # Nothing can be written into this one, not even that it failed.
+    row = bench.end_of(no_journal).row
+    assert row.state == "failed" and "Is a directory" in row.reason
+
+
+def test_a_full_disk_fails_nobody(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = bench.launch("works-until-told")
+    bench.turn_until(lambda: bench.store.state(name) == "running")
+    (bench.folder(name).path / "go-on").touch()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "journalled", full)
+        wait_for(lambda: bench.executor.status(bench.folder(name)) == "gone")
+        for _ in range(10):
+            bench.dispatcher.tick()
+        assert bench.store.state(name) == "running"
+    assert bench.end_of(name).row.state == "succeeded"
 
 
 def test_a_successor_takes_over_running_workers(

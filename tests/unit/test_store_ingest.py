@@ -155,7 +155,8 @@ def test_a_step_that_begins_again_is_timed_anew(store: Store) -> None:
 
 def test_latest_memory_and_reuse_are_shown(store: Store) -> None:
     write_events(
-        store.home, NAME, worker_started(), declared("r"), Resources(at=1, memory_bytes=5), Resources(at=2, memory_bytes=9),
+        store.home, NAME, worker_started(), declared("r"),
+        Resources(at=1, memory_bytes=5), Resources(at=2, memory_bytes=9),
         RunChanged(at=3, run_id="r", state="reused", reused_from="older"), Noted(at=4, text="hello", level="warning"),
     )
     store.ingest(NAME)
