@@ -89,7 +89,9 @@ class FakeWorker:
         )
         self.store.transition(self.experiment_id, expected=("starting",), to="running", at=self._tick())
         self.emit(
-            DataLoaded(at=self.at, class_names=CLASSES, shape=(1, 8, 8), train=1157, validation=116, test=TEST_EACH * 10)
+            DataLoaded(
+                at=self.at, class_names=CLASSES, shape=(1, 8, 8), train=1157, validation=116, test=TEST_EACH * 10,
+            )
         )
         for run in self.runs:
             teacher = run.role == "teacher"

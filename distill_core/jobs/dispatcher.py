@@ -178,9 +178,10 @@ class Dispatcher:
         return True
 
     def _give_up(self, row: ExperimentRow, error: Exception) -> None:
+        reason = f"Its folder cannot be worked with: {error}."
         try:
             self._executor.end(self._home.experiment(row.experiment_id), force=True)
-            self._store.abandon(row.experiment_id, reason=f"Its folder cannot be worked with: {error}.", at=self._clock())
+            self._store.abandon(row.experiment_id, reason=reason, at=self._clock())
             self._troubles.pop(row.experiment_id, None)
         except Exception:
             log.exception("%s: cannot even be failed", row.experiment_id)

@@ -27,7 +27,9 @@ def pick() -> list[str]:
             try:
                 names[wanted] = plain_name(lab().experiment(wanted).row.name, 48)
             except NotFound:
-                st.warning(f"There is no experiment {plain_name(wanted, 24)}; it is left out.", icon=":material/search_off:")
+                st.warning(
+                    f"There is no experiment {plain_name(wanted, 24)}; it is left out.", icon=":material/search_off:",
+                )
     if not names:
         st.info("There is nothing to compare yet. Run an experiment first.", icon=":material/science:")
         places.link(places.HOME, "To the experiments", icon=":material/arrow_forward:")
@@ -48,7 +50,9 @@ def narrow(runs: Sequence[RunRow]) -> list[RunRow]:
         variants.setdefault((run.experiment_id, run.role, run.name), run)
     several = len({run.experiment_id for run in runs}) > 1
     offered = {
-        f"{run.experiment_id}.{run.run_id}": f"{plain_name(run.name)}{f' · {plain_name(run.experiment_name, 28)}' if several else ''}"
+        f"{run.experiment_id}.{run.run_id}": " · ".join(
+            [plain_name(run.name), plain_name(run.experiment_name, 28)] if several else [plain_name(run.name)]
+        )
         for run in variants.values() if run.role != "baseline"
     }
     address.read("only", allowed=list(offered))
@@ -86,7 +90,9 @@ def show_differences(views: Sequence[ExperimentView]) -> None:
         return
     columns = {"setting": st.column_config.TextColumn("Setting", help="Path in the spec.", width="medium")}
     columns |= {
-        str(number): st.column_config.TextColumn(plain_name(view.row.name, 32), help=f"Experiment {view.row.experiment_id}", width="medium")
+        str(number): st.column_config.TextColumn(
+            plain_name(view.row.name, 32), help=f"Experiment {view.row.experiment_id}", width="medium",
+        )
         for number, view in enumerate(views)
     }
     st.dataframe(pd.DataFrame(rows), key="differences", hide_index=True, width="stretch", column_config=columns,
@@ -105,7 +111,8 @@ def show_all(views: Sequence[ExperimentView]) -> None:
     if tabs["Runs"].open:
         with tabs["Runs"]:
             tables.show_runs(runs, key="runs", with_experiment=len(views) > 1)
-            st.download_button("Download as CSV", data=lambda: csv_of(runs), file_name="runs.csv", mime="text/csv", key="csv",
+            st.download_button("Download as CSV", data=lambda: csv_of(runs), file_name="runs.csv", mime="text/csv",
+                key="csv",
                                icon=":material/download:", on_click="ignore", help="All columns, unrounded.")
     if tabs["Trade-off"].open:
         with tabs["Trade-off"]:
@@ -116,7 +123,10 @@ def show_all(views: Sequence[ExperimentView]) -> None:
                 if len(classes) == 1:
                     draw(runs, views[0].class_names, key="compare")
                 else:
-                    st.info("These experiments have different classes, so their classes cannot stand side by side.", icon=":material/info:")
+                    st.info(
+                        "These experiments have different classes, so their classes cannot stand side by side.",
+                        icon=":material/info:",
+                    )
     if tabs["Differences"].open:
         with tabs["Differences"]:
             show_differences(views)

@@ -69,7 +69,8 @@ def choose_start() -> tuple[str, str]:
     if source := st.query_params.get("from"):
         row = lab().experiment(source).row
         st.info(
-            f"Same as **{markdown_name(row.name, 60)}**, but: change what you like. Whatever stays the same is reused, not trained again.",
+            f"Same as **{markdown_name(row.name, 60)}**, but: change what you like. Whatever stays the same is "
+            "reused, not trained again.",
             icon=":material/content_copy:",
         )
         return "experiment", source
@@ -93,14 +94,21 @@ def form(fields: Fields, draft: Json) -> Json:
         st.subheader("Data", anchor=False)
         result["data"] = spec_form.data_section(fields, catalogue, draft["data"])
     with st.container(border=True):
-        st.subheader("Teacher", anchor=False, help="The network the students imitate; trained on all labels it may know.")
+        st.subheader(
+            "Teacher", anchor=False, help="The network the students imitate; trained on all labels it may know.",
+        )
         result["teacher"] = spec_form.teacher_section(fields, catalogue, draft["teacher"])
     with st.container(border=True):
-        st.subheader("Students", anchor=False, help="The same network trained alone on labels is always added, if none of these is it.")
+        st.subheader(
+            "Students", anchor=False,
+            help="The same network trained alone on labels is always added, if none of these is it.",
+        )
         result["students"] = students(fields, draft["students"])
         fields.slot("students")
     with st.container(border=True):
-        st.subheader("Students' budget", anchor=False, help="The same for every variant, so that only the targets differ.")
+        st.subheader(
+            "Students' budget", anchor=False, help="The same for every variant, so that only the targets differ.",
+        )
         result["student_training"] = spec_form.training_section(fields, "student_training", draft["student_training"])
         result["student_views"] = spec_form.views_section(fields, "student_views", draft["student_views"])
     with st.container(border=True):
@@ -114,14 +122,21 @@ def students(fields: Fields, drafts: list[Json]) -> list[Json]:
     result = []
     for number, student in enumerate(drafts):
         # Keyed by place and generation: a fold must not close while its name is typed.
-        with st.expander(spec_form.headline(student, lab().catalogue()), expanded=len(drafts) < 3, icon=":material/school:", key=fields.key(f"fold-{number}")):
+        with st.expander(
+            spec_form.headline(student, lab().catalogue()), expanded=len(drafts) < 3, icon=":material/school:",
+            key=fields.key(f"fold-{number}"),
+        ):
             result.append(spec_form.student_section(fields, lab().catalogue(), student, number))
             with st.container(horizontal=True):
-                st.button("Duplicate", key=fields.key(f"twin-{number}"), icon=":material/content_copy:", on_click=pend, args=("duplicate", number),
+                st.button("Duplicate", key=fields.key(f"twin-{number}"), icon=":material/content_copy:", on_click=pend,
+                    args=("duplicate", number),
                           help="A second variant to change one thing in.")
-                st.button("Remove", key=fields.key(f"remove-{number}"), icon=":material/delete:", type="tertiary", on_click=pend,
-                          args=("remove", number), disabled=len(drafts) == 1, help="Takes this variant out of the form.")
-    st.button("Add a student", key=fields.key("add"), icon=":material/add:", on_click=pend, args=("duplicate", len(drafts) - 1),
+                st.button("Remove", key=fields.key(f"remove-{number}"), icon=":material/delete:", type="tertiary",
+                    on_click=pend,
+                          args=("remove", number), disabled=len(drafts) == 1,
+                          help="Takes this variant out of the form.")
+    st.button("Add a student", key=fields.key("add"), icon=":material/add:", on_click=pend,
+        args=("duplicate", len(drafts) - 1),
               help="A copy of the last one, to change.")
     return result
 
@@ -130,10 +145,14 @@ def as_json(data: Json) -> None:
     """The same spec as text, both ways."""
     with st.expander("Edit as JSON", icon=":material/data_object:"):
         text = st.text_area(
-            "Spec", value=json.dumps(data, indent=1), height=360, key=f"json-{st.session_state[GENERATION]}-{hash(json.dumps(data))}",
+            "Spec", value=json.dumps(data, indent=1), height=360,
+            key=f"json-{st.session_state[GENERATION]}-{hash(json.dumps(data))}",
             help="The file that `python -m distill_core run SPEC.json` reads.", label_visibility="collapsed",
         )
-        if st.button("Apply to the form", key="apply-json", icon=":material/upload:", help="Checks the text and fills the form with it."):
+        if st.button(
+            "Apply to the form", key="apply-json", icon=":material/upload:",
+            help="Checks the text and fills the form with it.",
+        ):
             try:
                 replace(lab().check(json.loads(text or "")).to_json())
             except ValueError as error:
@@ -160,7 +179,8 @@ def start_panel(spec: ExperimentSpec | None, problems: list[Problem]) -> None:
         if problems:
             lines = "\n".join(f"- {markdown_text(str(problem))}" for problem in problems)
             st.error(lines, icon=":material/error:", title=f"{len(problems)} field{'s' * (len(problems) > 1)} to mend")
-        if st.button("Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch", disabled=spec is None,
+        if st.button("Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch",
+            disabled=spec is None,
                      help="Runs in the background; closing this tab does not stop it.") and spec is not None:
             starting.launch(spec, purpose="form")
 

@@ -35,7 +35,10 @@ def header(view: ExperimentView) -> None:
     with st.container(horizontal=True, gap="small"):
         if row.state in ("queued", "starting", "running", "lost"):
             st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=act, args=("stop", row.experiment_id),
-                      help="Saves a checkpoint, tests what is trained and keeps it usable. Resume continues exactly there.")
+                      help=(
+                          "Saves a checkpoint, tests what is trained and keeps it usable. Resume continues exactly "
+                          "there."
+                      ))
         if row.state == "stopping":
             st.button("Stopping …", icon=":material/stop_circle:", key="stopping", disabled=True,
                       help="The worker saves a checkpoint and tests what it has.")
@@ -45,10 +48,13 @@ def header(view: ExperimentView) -> None:
         if st.button("Same as … but", icon=":material/content_copy:", key="same",
                      help="Opens this experiment's settings to change some. What stays the same is not trained again."):
             places.go(places.NEW, **{"from": row.experiment_id})
-        if st.button("Compare", icon=":material/compare_arrows:", key="compare", help="Side by side with other experiments."):
+        if st.button(
+            "Compare", icon=":material/compare_arrows:", key="compare", help="Side by side with other experiments.",
+        ):
             places.go(places.COMPARE, ids=row.experiment_id)
         if row.state not in words.ACTIVE and st.button(
-            "Delete", icon=":material/delete:", key="delete", type="tertiary", help="Takes it off the list; it can be undone."
+            "Delete", icon=":material/delete:", key="delete", type="tertiary",
+            help="Takes it off the list; it can be undone."
         ):
             undo.delete(row.experiment_id, row.name)
             places.go(places.HOME)
@@ -67,7 +73,8 @@ def about(view: ExperimentView) -> None:
     if reused:
         sources = sorted({run.reused_from for run in reused})
         trained = list(dict.fromkeys(run.name for run in view.runs if not run.reused_from))
-        only = f"only {', '.join(plain_name(name) for name in trained)} {'is' if len(trained) == 1 else 'are'} trained" if trained else "nothing had to be trained"
+        names = ", ".join(f"“{plain_name(name)}”" for name in trained)
+        only = f"only {names} had to be trained" if trained else "nothing had to be trained"
         st.info(
             markdown_text(f"{len(reused)} of {len(view.runs)} runs are reused from {', '.join(sources)}; {only}."),
             icon=":material/recycling:",

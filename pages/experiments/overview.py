@@ -26,8 +26,10 @@ def welcome() -> None:
         st.title("Can a small network learn more from a large one than from labels alone?", anchor=False)
         st.markdown(
             "- A **teacher** learns 1,157 real handwritten digits; a student 14 times smaller sees only 100 of them.\n"
-            "- The same student is trained **alone** and **distilled**, with the same images, steps and seeds, live before your eyes.\n"
-            "- You read a **verdict** with its interval, which may well be *did not help*, and ship the student as ONNX."
+            "- The same student is trained **alone** and **distilled**, with the same images, steps and seeds, "
+            "live before your eyes.\n"
+            "- You read a **verdict** with its interval, which may well be *did not help*, and ship the student "
+            "as ONNX."
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             starting.demo_button(key="demo", primary=True)
@@ -39,10 +41,14 @@ def welcome() -> None:
 def line(row: ExperimentRow) -> None:
     """One experiment: its name, its state, what was tried."""
     word, icon, colour = words.STATES[row.state]
-    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"row-{row.experiment_id}"):
+    with st.container(
+        border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"row-{row.experiment_id}",
+    ):
         with st.container(gap="xxsmall", width="stretch"):
             places.link(places.EXPERIMENT, f"**{markdown_name(row.name, 60)}**", icon="", id=row.experiment_id)
-            students = ", ".join(plain_name(name, 24) for name in row.students[:4]) + (" …" if len(row.students) > 4 else "")
+            students = ", ".join(plain_name(name, 24) for name in row.students[:4]) + (
+                " …" if len(row.students) > 4 else ""
+            )
             done = f"{row.runs_done} of {row.runs_total} runs" if row.runs_total else words.plural(row.seeds, "seed")
             reused = f", {row.runs_reused} reused" if row.runs_reused else ""
             st.caption(
@@ -76,7 +82,9 @@ def listing(search: str, states: tuple[State, ...]) -> None:
     slot = st.empty()
     number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     with slot.container(gap="xsmall"):
-        for row in lab().experiments(search=search, states=states, limit=ON_ONE_PAGE, offset=(number - 1) * ON_ONE_PAGE):
+        for row in lab().experiments(
+            search=search, states=states, limit=ON_ONE_PAGE, offset=(number - 1) * ON_ONE_PAGE,
+        ):
             line(row)
 
 
@@ -95,7 +103,10 @@ def show() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title("Experiments", anchor=False, width="stretch")
-        if st.button("New experiment", key="new", icon=":material/add:", type="primary", help="Design one from a preset or from scratch."):
+        if st.button(
+            "New experiment", key="new", icon=":material/add:", type="primary",
+            help="Design one from a preset or from scratch.",
+        ):
             places.go(places.NEW)
         starting.demo_button(key="demo", primary=False)
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -26,9 +26,15 @@ def devices(report: dict[str, Any]) -> None:
 
 def warnings(report: dict[str, Any]) -> None:
     if not report["home_writable"]:
-        st.error("The home folder cannot be written. Change its permissions or set DISTILL_HOME to another folder.", icon=":material/error:")
+        st.error(
+            "The home folder cannot be written. Change its permissions or set DISTILL_HOME to another folder.",
+            icon=":material/error:",
+        )
     if report["disk"]["free_bytes"] < SCARCE_BYTES:
-        st.warning(f"Only {words.size(report['disk']['free_bytes'])} of disk are free. Free some before a large experiment.", icon=":material/warning:")
+        st.warning(
+            f"Only {words.size(report['disk']['free_bytes'])} of disk are free. Free some before a large experiment.",
+            icon=":material/warning:",
+        )
 
 
 def show() -> None:
@@ -37,7 +43,8 @@ def show() -> None:
     st.caption(markdown_text(report["machine"]))
     warnings(report)
     with st.container(horizontal=True, gap="medium"):
-        st.metric("Usable cores", report["threads"]["usable_cores"], width="content", help="Cores this process may use, container limits included.")
+        st.metric("Usable cores", report["threads"]["usable_cores"], width="content",
+            help="Cores this process may use, container limits included.")
         st.metric("Threads a worker", f"at most {report['threads']['most_per_worker']}", width="content",
                   help="An experiment times its first steps and uses as many threads as are fastest, up to this.")
         st.metric("Free memory", words.size(report["memory"]["available_bytes"]), width="content",
@@ -48,7 +55,7 @@ def show() -> None:
                   help="The background process that starts workers. It starts when needed and leaves when idle.")
     devices(report)
     st.subheader("Versions", anchor=False)
-    versions = [{"package": name, "version": version or "not installed"} for name, version in report["versions"].items()]
+    versions = [{"package": name, "version": found or "not installed"} for name, found in report["versions"].items()]
     st.dataframe(
         pd.DataFrame(versions), key="versions", hide_index=True, width="content", alt="Installed versions",
         column_config={
@@ -56,9 +63,13 @@ def show() -> None:
             "version": st.column_config.TextColumn("Version", help="Its version in this environment."),
         },
     )
-    st.subheader("Home folder", anchor=False, help="Everything the lab keeps lies here. The database is an index that reindexing rebuilds from the folders.")
+    st.subheader("Home folder", anchor=False,
+        help="Everything the lab keeps lies here; the database is only an index of it.")
     st.code(report["home"], language=None)
-    if st.button("Rebuild the index from the folders", key="reindex", icon=":material/refresh:", help="Harmless; takes a moment for many experiments."):
+    if st.button(
+        "Rebuild the index from the folders", key="reindex", icon=":material/refresh:",
+        help="Harmless; takes a moment for many experiments.",
+    ):
         with st.spinner("Reading every experiment's folder …", show_time=True):
             number, problems = lab().reindex()
         st.success(f"{words.plural(number, 'experiment')} indexed.", icon=":material/check_circle:")

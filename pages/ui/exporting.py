@@ -10,7 +10,10 @@ from distill_core.rows import ExperimentView, RunRow
 from pages.ui import words
 from pages.ui.session import lab
 
-CONTENTS = "model.onnx (raw pixels 0 to 1 in), labels, test samples with expected answers, a model card, the spec and ten lines of Python."
+CONTENTS = (
+    "model.onnx (raw pixels 0 to 1 in), labels, test samples with expected answers, a model card, the spec and ten lines "
+    "of Python."
+)
 
 
 def show_export(view: ExperimentView) -> None:
@@ -21,13 +24,15 @@ def show_export(view: ExperimentView) -> None:
     st.subheader("Ship a run", anchor=False, help=f"A bundle holds {CONTENTS}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = st.selectbox(
-            "Run", range(len(runs)), index=_best(runs), key="export-run", width=360, format_func=lambda i: _label(runs[i]),
+            "Run", range(len(runs)), index=_best(runs), key="export-run", width=360,
+            format_func=lambda i: _label(runs[i]),
             help="Exported runs download at once; others are exported and checked first.",
         )
         run = runs[number]
         if run.onnx_path:
             st.download_button(
-                "Download bundle", data=lambda: lab().bundle_zip(view.row.experiment_id, run.run_id), key=f"bundle-{run.run_id}",
+                "Download bundle", data=lambda: lab().bundle_zip(view.row.experiment_id, run.run_id),
+                key=f"bundle-{run.run_id}",
                 file_name=f"{run.run_id}.zip", mime="application/zip", type="primary", icon=":material/download:",
                 on_click="ignore", help=CONTENTS,
             )

@@ -55,7 +55,8 @@ class Fields:
         """The widget that fits the schema, showing `value`; None for an optional field that is not set."""
         name = label or path.rsplit(".", 1)[-1].replace("_", " ").capitalize()
         inner, optional = _without_null(schema)
-        help_text = " ".join(part for part in (schema.get("description") or inner.get("description"), _bounds(inner)) if part) or None
+        parts = (schema.get("description") or inner.get("description"), _bounds(inner))
+        help_text = " ".join(part for part in parts if part) or None
         if optional:
             given = st.checkbox(name, value=value is not None, key=self.key(f"{path}?", variant), help=help_text)
             if not given:
@@ -65,13 +66,15 @@ class Fields:
             name, help_text = f"{name}: value", None
             value = _start_of(inner) if value is None else value
         drawn = self._widget(
-            self.key(path, variant), inner, value, name=name, help_text=help_text, title_of=title_of or {}, hidden=optional
+            self.key(path, variant), inner, value, name=name, help_text=help_text, title_of=title_of or {},
+            hidden=optional
         )
         self.slot(path)
         return drawn
 
     def _widget(
-        self, key: str, schema: Schema, value: Any, *, name: str, help_text: str | None, title_of: Mapping[Any, str], hidden: bool
+        self, key: str, schema: Schema, value: Any, *, name: str, help_text: str | None, title_of: Mapping[Any, str],
+        hidden: bool,
     ) -> Any:
         kind = schema.get("type")
         shown: Literal["visible", "collapsed"] = "collapsed" if hidden else "visible"
@@ -88,14 +91,19 @@ class Fields:
             return st.number_input(name, value=int(value or 0), step=1, key=key, help=help_text, label_visibility=shown)
         if kind == "number":
             number = float(value or 0.0)
-            return st.number_input(name, value=number, step=_step(number), format="%.6g", key=key, help=help_text, label_visibility=shown)
+            return st.number_input(
+                name, value=number, step=_step(number), format="%.6g", key=key, help=help_text, label_visibility=shown,
+            )
         if kind == "array":
             text = st.text_input(
-                name, value=", ".join(str(item) for item in value or ()), key=key, help=f"{help_text or ''} Separate by commas.".strip(),
+                name, value=", ".join(str(item) for item in value or ()), key=key,
+                help=f"{help_text or ''} Separate by commas.".strip(),
                 label_visibility=shown, max_chars=LONGEST_TEXT,
             )
             return [_typed(part.strip(), schema.get("items", {})) for part in (text or "").split(",") if part.strip()]
-        return st.text_input(name, value=str(value or ""), key=key, help=help_text, label_visibility=shown, max_chars=LONGEST_TEXT)
+        return st.text_input(
+            name, value=str(value or ""), key=key, help=help_text, label_visibility=shown, max_chars=LONGEST_TEXT,
+        )
 
     def params(self, path: str, schema: Schema, values: Mapping[str, Any], *, entry: str) -> dict[str, Any]:
         """All fields of an entry's Params, side by side as far as they fit."""
@@ -135,7 +143,10 @@ def _start_of(schema: Schema) -> Any:
 
 
 def _bounds(schema: Schema) -> str:
-    words = {"minimum": "at least {}", "exclusiveMinimum": "above {}", "maximum": "at most {}", "exclusiveMaximum": "below {}"}
+    words = {
+        "minimum": "at least {}", "exclusiveMinimum": "above {}", "maximum": "at most {}",
+        "exclusiveMaximum": "below {}",
+    }
     found = [text.format(f"{schema[name]:,}") for name, text in words.items() if name in schema]
     return f"Allowed: {' and '.join(found)}." if found else ""
 

@@ -24,7 +24,8 @@ def tell_failure(error: Exception) -> bool:
     error_id = secrets.token_hex(4)
     log.error("error %s", error_id, exc_info=error)
     st.error(
-        f"This page could not be shown. Reload it; if that does not help, look for error **{error_id}** in the server's log.",
+        f"This page could not be shown. Reload it; if that does not help, look for error **{error_id}** in the "
+        "server's log.",
         icon=":material/error:",
     )
     return True

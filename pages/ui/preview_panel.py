@@ -17,8 +17,10 @@ from pages.ui.session import lab
 
 SLOT = "preview-answer"
 HELP = (
-    "Networks are built, exported and timed untrained; a few real steps give the time estimate. Parameters: trainable weights. "
-    "Times smaller: the teacher's parameters divided by the network's. MACs: multiply-accumulate operations for one sample. "
+    "Networks are built, exported and timed untrained; a few real steps give the time estimate. Parameters: "
+    "trainable weights. "
+    "Times smaller: the teacher's parameters divided by the network's. MACs: multiply-accumulate operations for "
+    "one sample. "
     "p50, p95: half and 95 of 100 batches were faster."
 )
 
@@ -26,7 +28,8 @@ HELP = (
 def show_preview(spec: ExperimentSpec | None) -> None:
     """The button and, for the present spec, its answer; typing never waits for it."""
     st.markdown("**Before you start**", help=HELP)
-    asked = st.button("Measure size, latency and time", key="preview", icon=":material/speed:", disabled=spec is None, width="stretch",
+    asked = st.button("Measure size, latency and time", key="preview", icon=":material/speed:", disabled=spec is None,
+        width="stretch",
                       help="Takes some seconds in a helper process; nothing is trained.")
     if spec is None:
         st.caption("Mend the marked fields first.")
@@ -53,12 +56,16 @@ def _show(answer: dict[str, Any]) -> None:
     reused = answer["reused"]
     total = answer["estimate_seconds"]["total"]
     reused_note = "; reused runs take none of it" if reused else ""
-    st.metric("Estimated time", words.duration(total), help=f"From a few real training steps on this machine{reused_note}.")
+    st.metric(
+        "Estimated time", words.duration(total), help=f"From a few real training steps on this machine{reused_note}.",
+    )
     if reused:
         sources = sorted({run["experiment_id"] for run in reused})
         names = ", ".join(dict.fromkeys(plain_name(run["name"]) for run in reused))
         st.info(
-            markdown_text(f"{words.plural(len(reused), 'run')} will be reused, not trained: {names}; from {', '.join(sources)}."),
+            markdown_text(
+                f"{words.plural(len(reused), 'run')} will be reused, not trained: {names}; from {', '.join(sources)}."
+            ),
             icon=":material/recycling:",
         )
     st.table(
@@ -67,7 +74,8 @@ def _show(answer: dict[str, Any]) -> None:
     )
     st.caption(markdown_text(_conditions(answer)))
     counts = answer["counts"]
-    st.caption(markdown_text(" · ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in counts.items() if isinstance(number, int))))
+    samples = [f"{name.replace('_', ' ')} {number:,}" for name, number in counts.items()]
+    st.caption(markdown_text(f"Samples: {', '.join(samples)}."))
     for warning in answer["warnings"]:
         st.caption(f":material/warning: {markdown_text(warning)}")
 
@@ -94,7 +102,8 @@ def _conditions(answer: dict[str, Any]) -> str:
         if network["latency"]:
             row = network["latency"][0]
             return (
-                f"ONNX latency of the untrained networks: batch {row['batch']}, {words.threads(row['threads'])}, {row['provider']}, "
+                f"ONNX latency of the untrained networks: batch {row['batch']}, {words.threads(row['threads'])}, "
+                f"{row['provider']}, "
                 f"{row['machine']}."
             )
     return f"No latency: {answer['networks'][0]['latency_reason'] or 'it was not measured'}."

@@ -14,8 +14,10 @@ from pages.ui import words
 
 COHORT = "cohort:"
 HELP = (
-    "The teacher is trained first, or reused. Then all rivals of a seed train in one pass: same initial weights, same batches, "
-    "same views. Exported files are compared with torch on the whole test set; latency is measured last, when nothing else runs."
+    "The teacher is trained first, or reused. Then all rivals of a seed train in one pass: same initial weights, "
+    "same batches, "
+    "same views. Exported files are compared with torch on the whole test set; latency is measured last, when "
+    "nothing else runs."
 )
 
 
@@ -69,7 +71,9 @@ def overall(steps: Sequence[StepRow]) -> float:
 def show_steps(view: ExperimentView) -> None:
     """The steps, one line each; only the one under way has a bar."""
     if not view.steps:
-        st.caption("The worker is starting. Its steps appear here." if view.row.state in words.ACTIVE else "No step was begun.")
+        st.caption(
+            "The worker is starting. Its steps appear here." if view.row.state in words.ACTIVE else "No step was begun."
+        )
         return
     now = time.time()
     for step in view.steps:
@@ -96,7 +100,10 @@ def show_numbers(view: ExperimentView) -> None:
         if view.row.state in ("running", "stopping", "starting"):
             left = words.duration(progress.remaining_seconds) if progress.remaining_seconds is not None else "measuring"
             st.metric("Time left", left, width="content",
-                      help="From how long this experiment's cohorts take, without export and latency; known once one is under way.")
+                      help=(
+                          "From how long this experiment's cohorts take, without export and latency; known once one "
+                          "is under way."
+                      ))
         st.metric("Runs done", f"{view.row.runs_done} of {view.row.runs_total}", width="content",
                   help="Runs that need no further work, reused ones included.")
     if view.worker:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import streamlit as st
 
@@ -29,10 +28,11 @@ def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
     """Accuracy against a cost of choice; the choice is in the address."""
     conditions = latency_conditions(runs)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        cost = cast(Cost, st.segmented_control(
-            "Cost", list(COSTS), format_func=lambda name: COSTS[name], default="latency" if conditions else "parameters",
+        cost = st.segmented_control(
+            "Cost", list(COSTS), format_func=lambda name: COSTS[name],
+            default="latency" if conditions else "parameters",
             required=True, key="cost", bind="query-params", help="What the horizontal axis shows.",
-        ))
+        )
         batch, threads = conditions[0] if conditions else (1, 1)
         if cost == "latency" and len(conditions) > 1:
             chosen = st.selectbox(
@@ -78,6 +78,7 @@ def show_confusion(runs: Sequence[RunRow], class_names: Sequence[str], *, key: s
         )
     matrix = total_confusion(run for run in mine if seed is None or run.seed == seed)
     st.plotly_chart(
-        confusion(matrix, class_names, theme=theme()), theme=None, key=f"{key}-confusion", config=plot_config("confusion"),
+        confusion(matrix, class_names, theme=theme()), theme=None, key=f"{key}-confusion",
+        config=plot_config("confusion"),
         alt="Confusion matrix: true class by predicted class",
     )

@@ -19,7 +19,8 @@ AUGMENTATIONS: dict[str, tuple[str, type[Frozen]]] = {
     "affine": ("Small rotations, scalings, shears, shifts", Affine), "crop-flip": ("Crop and flip (CIFAR)", CropFlip),
 }
 TRAINING_LABELS = {
-    "epochs": "Epochs", "steps_per_epoch": "Steps an epoch", "batch_size": "Batch size", "schedule": "Learning-rate schedule",
+    "epochs": "Epochs", "steps_per_epoch": "Steps an epoch", "batch_size": "Batch size",
+    "schedule": "Learning-rate schedule",
     "warmup_fraction": "Warm-up share", "patience": "Patience", "monitor": "Best epoch by",
 }
 TRAINING_HELP = {
@@ -33,7 +34,9 @@ TRAINING_HELP = {
 
 FIXED_VIEWS: Json = {
     "anyOf": [{"type": "integer", "minimum": 1, "maximum": 256, "default": 16}, {"type": "null"}],
-    "description": "So many views of each image are made once, and the teacher answers each once. Off: a new alteration at every step.",
+    "description": (
+        "So many views of each image are made once, and the teacher answers each once. Off: a new alteration at every step."
+    ),
 }
 
 
@@ -46,7 +49,10 @@ def choice(fields: Fields, path: str, registry: Registry[Any], value: Json, *, l
     """An entry by its title, its summary and its parameters."""
     names, key = registry.names, fields.key(f"{path}.name")
     index = names.index(value["name"]) if value["name"] in names else 0
-    name = st.selectbox(label, names, index=index, key=key, format_func=lambda one: registry[one].title, help="What the catalogue offers.")
+    name = st.selectbox(
+        label, names, index=index, key=key, format_func=lambda one: registry[one].title,
+        help="What the catalogue offers.",
+    )
     fields.slot(f"{path}.name")
     entry = registry[name]
     st.caption(entry.summary)
@@ -58,29 +64,41 @@ def choice(fields: Fields, path: str, registry: Registry[Any], value: Json, *, l
 
 def data_section(fields: Fields, catalogue: Catalogue, data: Json) -> Json:
     """The dataset, and which samples each rival may learn from."""
-    result = dict(data) | {"dataset": choice(fields, "data.dataset", catalogue.datasets, data["dataset"], label="Dataset")}
+    result = dict(data) | {
+        "dataset": choice(fields, "data.dataset", catalogue.datasets, data["dataset"], label="Dataset")
+    }
     grid = st.grid("auto", min_column_width=NARROW_PX)
     with grid.cell():
         result["teacher_labels"] = fields.draw(
-            "data.teacher_labels", _schema(Data, "teacher_labels"), data.get("teacher_labels"), label="Teacher's labels", unset="all there are")
+            "data.teacher_labels", _schema(Data, "teacher_labels"), data.get("teacher_labels"),
+            label="Teacher's labels", unset="all there are")
     with grid.cell():
         result["student_labels"] = fields.draw(
-            "data.student_labels", _schema(Data, "student_labels"), data.get("student_labels"), label="Students' labels", unset="the same as the teacher")
+            "data.student_labels", _schema(Data, "student_labels"), data.get("student_labels"),
+            label="Students' labels", unset="the same as the teacher")
     with grid.cell():
         result["withheld_classes"] = fields.draw(
-            "data.withheld_classes", _schema(Data, "withheld_classes"), data.get("withheld_classes"), label="Withheld classes")
+            "data.withheld_classes", _schema(Data, "withheld_classes"), data.get("withheld_classes"),
+            label="Withheld classes")
     with grid.cell():
         result["validation_fraction"] = fields.draw(
-            "data.validation_fraction", _schema(Data, "validation_fraction", "Share of the training samples that choose the best epoch."),
+            "data.validation_fraction", _schema(
+                Data, "validation_fraction", "Share of the training samples that choose the best epoch.",
+            ),
             data.get("validation_fraction"), label="Validation share")
     with grid.cell():
         result["split_seed"] = fields.draw(
-            "data.split_seed", _schema(Data, "split_seed", "Which samples are for validation and which keep their labels."),
+            "data.split_seed", _schema(
+                Data, "split_seed", "Which samples are for validation and which keep their labels.",
+            ),
             data.get("split_seed"), label="Seed of the split")
     return result
 
 
-def tagged(fields: Fields, path: str, options: Mapping[str, tuple[str, type[Frozen]]], value: Json | None, *, label: str, none: str = "", help_text: str) -> Json | None:
+def tagged(
+    fields: Fields, path: str, options: Mapping[str, tuple[str, type[Frozen]]], value: Json | None, *, label: str,
+    help_text: str, none: str = "",
+) -> Json | None:
     """One of several kinds of settings, such as an optimizer, with its fields."""
     kinds: list[str] = ([""] if none else []) + list(options)
     now = value["kind"] if value else ""
@@ -107,46 +125,66 @@ def training_section(fields: Fields, path: str, training: Json) -> Json:
         with grid.cell():
             unset = "one pass over the labels" if name == "steps_per_epoch" else "no early stop"
             result[name] = fields.draw(
-                f"{path}.{name}", _schema(Training, name, TRAINING_HELP.get(name, "")), training.get(name), label=label, unset=unset,
+                f"{path}.{name}", _schema(Training, name, TRAINING_HELP.get(name, "")), training.get(name), label=label,
+                unset=unset,
                 title_of={"accuracy": "accuracy", "nll": "NLL"})
-    result["optimizer"] = tagged(fields, f"{path}.optimizer", OPTIMIZERS, training["optimizer"], label="Optimizer", help_text="How weights follow gradients.")
+    result["optimizer"] = tagged(
+        fields, f"{path}.optimizer", OPTIMIZERS, training["optimizer"], label="Optimizer",
+        help_text="How weights follow gradients.",
+    )
     return result
 
 
 def views_section(fields: Fields, path: str, views: Json) -> Json:
     """How images are altered before a network sees them."""
     augmentation = tagged(
-        fields, f"{path}.augmentation", AUGMENTATIONS, views.get("augmentation"), label="Alterations", none="None: the images as they are",
+        fields, f"{path}.augmentation", AUGMENTATIONS, views.get("augmentation"), label="Alterations",
+        none="None: the images as they are",
         help_text="Altered copies make few images go further; teacher and students may differ.")
     fixed: int | None = 1
     if augmentation is not None:
         with st.grid("auto", min_column_width=NARROW_PX).cell():
-            fixed = fields.draw(f"{path}.fixed_views", FIXED_VIEWS, views.get("fixed_views"), label="Fixed views", unset="new at every step")
+            fixed = fields.draw(
+                f"{path}.fixed_views", FIXED_VIEWS, views.get("fixed_views"), label="Fixed views",
+                unset="new at every step",
+            )
     fields.slot(path)
     return {"augmentation": augmentation, "fixed_views": fixed}
 
 
 def teacher_section(fields: Fields, catalogue: Catalogue, teacher: Json) -> Json:
     """The teacher's network, with its budget folded away."""
-    result = dict(teacher) | {"architecture": choice(fields, "teacher.architecture", catalogue.architectures, teacher["architecture"], label="Teacher's network")}
+    result = dict(teacher) | {
+        "architecture": choice(
+            fields, "teacher.architecture", catalogue.architectures, teacher["architecture"], label="Teacher's network",
+        )
+    }
     with st.expander("Teacher's budget, alterations and seed", icon=":material/tune:", key=fields.key("teacher-more")):
         result["training"] = training_section(fields, "teacher.training", teacher["training"])
         result["views"] = views_section(fields, "teacher.views", teacher["views"])
-        result["seed"] = fields.draw("teacher.seed", _schema(Teacher, "seed", "Fixes the teacher's initial weights and batches."), teacher["seed"], label="Teacher's seed")
+        result["seed"] = fields.draw(
+            "teacher.seed", _schema(Teacher, "seed", "Fixes the teacher's initial weights and batches."),
+            teacher["seed"], label="Teacher's seed",
+        )
     return result
 
 
 def student_section(fields: Fields, catalogue: Catalogue, student: Json, number: int) -> Json:
     """One variant: its network, and what it learns from."""
     path, result = f"students.{number}", dict(student)
-    result["name"] = st.text_input("Name", value=student["name"], key=fields.key(f"{path}.name"), help="Shown in charts and tables.")
+    result["name"] = st.text_input(
+        "Name", value=student["name"], key=fields.key(f"{path}.name"), help="Shown in charts and tables.",
+    )
     fields.slot(f"{path}.name")
-    result["architecture"] = choice(fields, f"{path}.architecture", catalogue.architectures, student["architecture"], label="Network")
+    result["architecture"] = choice(
+        fields, f"{path}.architecture", catalogue.architectures, student["architecture"], label="Network",
+    )
     result["terms"] = terms_section(fields, catalogue, student["terms"], path)
     transfer = {"labelled": "images that have labels", "all": "all images, labelled or not"}
     options = list(transfer)
     result["transfer"] = st.selectbox(
-        "Sees", options, index=options.index(student["transfer"]), key=fields.key(f"{path}.transfer"), format_func=lambda one: transfer[one],
+        "Sees", options, index=options.index(student["transfer"]), key=fields.key(f"{path}.transfer"),
+        format_func=lambda one: transfer[one],
         help="Images without labels can only be learned from the teacher.")
     fields.slot(f"{path}.transfer")
     fields.slot(path)
@@ -164,24 +202,35 @@ def terms_section(fields: Fields, catalogue: Catalogue, terms: list[Json], path:
     for title, group, entries in groups:
         names = [entry.name for entry in entries]
         chosen = st.pills(
-            title, names, selection_mode="multi", default=[name for name in names if name in held], key=fields.key(f"{path}.{group}"),
-            format_func=lambda one: catalogue.losses[one].title, help="Choose what counts; several add up by their weights.")
+            title, names, selection_mode="multi", default=[name for name in names if name in held],
+            key=fields.key(f"{path}.{group}"),
+            format_func=lambda one: catalogue.losses[one].title,
+            help="Choose what counts; several add up by their weights.")
         for name in chosen:
             entry = catalogue.losses[name]
             _, term = held.get(name, (0, {"loss": {"name": name, "params": {}}, "weight": 1.0}))
             # The place in the spec to be built, where the check will name errors.
             at = f"{path}.terms.{len(result)}"
-            properties = {"weight": {"type": "number", "minimum": 0, "description": f"{entry.summary} Its weight in the sum; 0 leaves it out."}}
+            properties = {
+                "weight": {
+                    "type": "number", "minimum": 0,
+                    "description": f"{entry.summary} Its weight in the sum; 0 leaves it out.",
+                }
+            }
             schema = entry.params.model_json_schema()
             values = {"weight": term["weight"], **term["loss"]["params"]}
             grid = st.grid("auto", min_column_width=NARROW_PX)
             with grid.cell():
-                weight = fields.draw(f"{at}.weight", properties["weight"], values["weight"], label=f"Weight: {entry.title}", variant=name)
+                weight = fields.draw(
+                    f"{at}.weight", properties["weight"], values["weight"], label=f"Weight: {entry.title}",
+                    variant=name,
+                )
             params: Json = {}
             for field, field_schema in schema.get("properties", {}).items():
                 with grid.cell():
                     params[field] = fields.draw(
-                        f"{at}.loss.params.{field}", field_schema, values.get(field, field_schema.get("default")), variant=name)
+                        f"{at}.loss.params.{field}", field_schema, values.get(field, field_schema.get("default")),
+                        variant=name)
             result.append({"loss": {"name": name, "params": params}, "weight": weight})
     fields.slot(f"{path}.terms")
     return result
@@ -193,14 +242,18 @@ def run_section(fields: Fields, spec: Json, devices: list[Json]) -> Json:
     with grid.cell():
         text = st.text_input(
             "Seeds", value=write_numbers(spec["seeds"]), key=fields.key("seeds"),
-            help="One run of every variant a seed, such as 0-4 or 0, 1, 7. Five or more make a verdict; one cannot tell.")
+            help=(
+                "One run of every variant a seed, such as 0-4 or 0, 1, 7. Five or more make a verdict; one cannot "
+                "tell."
+            ))
         fields.slot("seeds")
     with grid.cell():
         names = ["auto", *(device["name"] for device in devices)]
         names += [spec["device"]] if spec["device"] not in names else []
         titles = {device["name"]: plain_name(f"{device['name']}: {device['title']}", 60) for device in devices}
         device = st.selectbox(
-            "Device", names, index=names.index(spec["device"]), key=fields.key("device"), help="auto takes the GPU if there is one.",
+            "Device", names, index=names.index(spec["device"]), key=fields.key("device"),
+            help="auto takes the GPU if there is one.",
             format_func=lambda one: titles.get(one, "auto" if one == "auto" else f"{one} (not on this machine)"))
         fields.slot("device")
     latency = dict(spec["latency"])
@@ -211,13 +264,17 @@ def run_section(fields: Fields, spec: Json, devices: list[Json]) -> Json:
             ("warmup", "Warm-up batches", "Not timed."), ("repeats", "Timed batches", "Enough for a stable median."),
         ):
             with cells.cell():
-                latency[name] = fields.draw(f"latency.{name}", _schema(Latency, name, help_text), spec["latency"][name], label=label)
+                latency[name] = fields.draw(
+                    f"latency.{name}", _schema(Latency, name, help_text), spec["latency"][name], label=label,
+                )
     return {"seeds": parse_numbers(text or ""), "device": device, "latency": latency}
 
 
 def title_section(fields: Fields, spec: Json) -> Json:
     """The experiment's name and what it shows."""
-    name = st.text_input("Name of the experiment", value=spec["name"], key=fields.key("name"), help="Shown in the list and on its page.")
+    name = st.text_input(
+        "Name of the experiment", value=spec["name"], key=fields.key("name"), help="Shown in the list and on its page.",
+    )
     fields.slot("name")
     shows = st.text_area(
         "What it shows", value=spec["shows"], key=fields.key("shows"), height=100,

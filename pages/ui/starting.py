@@ -38,7 +38,10 @@ def demo_button(*, key: str, primary: bool) -> None:
     """The one click to a real distillation."""
     if st.button(
         "Run the digits demo", key=key, icon=":material/play_arrow:", type="primary" if primary else "secondary",
-        help="Trains a teacher, the student alone and the distilled student on real handwriting; about a minute on a CPU.",
+        help=(
+            "Trains a teacher, the student alone and the distilled student on real handwriting; about a minute on a "
+            "CPU."
+        ),
     ):
         launch(demo().spec, purpose=f"demo-{key}")
 

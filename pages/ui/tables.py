@@ -58,21 +58,49 @@ def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
             "teacher: the network that is imitated. alone: the student's network trained without the teacher. "
             "distilled: trained with the teacher.")),
         "name": Column.TextColumn("Name", help="Name of the variant.", width="medium"),
-        "seed": Column.NumberColumn("Seed", help="Fixes initial weights, batches and views; same seed, same start.", format="%d"),
+        "seed": Column.NumberColumn(
+            "Seed", help="Fixes initial weights, batches and views; same seed, same start.", format="%d",
+        ),
         "state": Column.TextColumn("State", help="Reused: trained in an earlier experiment under the same conditions."),
-        "accuracy": Column.NumberColumn("Accuracy %", format="%.1f", help="Share of test samples classified rightly, with the best epoch by validation."),
-        "nll": Column.NumberColumn("NLL", format="%.3f", help="Negative log-likelihood on the test set in nats; lower is better. It punishes confident errors."),
-        "ece": Column.NumberColumn("ECE %", format="%.1f", help="Expected calibration error: how far confidence is from accuracy; lower is better."),
-        "agreement": Column.NumberColumn("Agrees %", format="%.1f", help="Share of test samples on which the run and the teacher choose the same class."),
+        "accuracy": Column.NumberColumn(
+            "Accuracy %", format="%.1f",
+            help="Share of test samples classified rightly, with the best epoch by validation.",
+        ),
+        "nll": Column.NumberColumn(
+            "NLL", format="%.3f",
+            help="Negative log-likelihood on the test set in nats; lower is better. It punishes confident errors.",
+        ),
+        "ece": Column.NumberColumn(
+            "ECE %", format="%.1f",
+            help="Expected calibration error: how far confidence is from accuracy; lower is better.",
+        ),
+        "agreement": Column.NumberColumn(
+            "Agrees %", format="%.1f",
+            help="Share of test samples on which the run and the teacher choose the same class.",
+        ),
         "p50": Column.NumberColumn("p50 ms", format="%.3f", help=f"Median ONNX latency of one batch; {conditions}."),
-        "p95": Column.NumberColumn("p95 ms", format="%.3f", help=f"95 of 100 batches were faster than this; {conditions}."),
+        "p95": Column.NumberColumn(
+            "p95 ms", format="%.3f", help=f"95 of 100 batches were faster than this; {conditions}.",
+        ),
         "parameters": Column.NumberColumn("Parameters", format="localized", help="Trainable weights."),
         "macs": Column.NumberColumn("MACs", format="compact", help="Multiply-accumulate operations for one sample."),
-        "file_bytes": Column.NumberColumn("File kB", format="%.1f", help="Size of the ONNX file, or of the weights until it is exported; 1 kB is 1,000 bytes."),
-        "best_epoch": Column.NumberColumn("Best epoch", format="%d", help="The epoch whose weights are kept, chosen on validation data."),
-        "stop_rule": Column.TextColumn("Stop rule", help="Why training ended and which epoch was restored.", width="large"),
-        "seconds": Column.NumberColumn("Seconds", format="%.1f", help="Time spent on training this run; runs of one seed train together and share it."),
-        "reused_from": Column.TextColumn("Reused from", help="The experiment that trained this run; empty if it was trained here."),
+        "file_bytes": Column.NumberColumn(
+            "File kB", format="%.1f",
+            help="Size of the ONNX file, or of the weights until it is exported; 1 kB is 1,000 bytes.",
+        ),
+        "best_epoch": Column.NumberColumn(
+            "Best epoch", format="%d", help="The epoch whose weights are kept, chosen on validation data.",
+        ),
+        "stop_rule": Column.TextColumn(
+            "Stop rule", help="Why training ended and which epoch was restored.", width="large",
+        ),
+        "seconds": Column.NumberColumn(
+            "Seconds", format="%.1f",
+            help="Time spent on training this run; runs of one seed train together and share it.",
+        ),
+        "reused_from": Column.TextColumn(
+            "Reused from", help="The experiment that trained this run; empty if it was trained here.",
+        ),
     }
 
 
@@ -96,19 +124,28 @@ def show_latency(runs: Iterable[RunRow], *, key: str) -> None:
     """Every measurement of every exported run, its parity first."""
     exported = [run for run in runs if run.onnx_path and run.max_abs_diff is not None]
     if not exported:
-        st.info("No run is exported yet. The teacher and one run of each variant are exported at the end.", icon=":material/hourglass:")
+        st.info(
+            "No run is exported yet. The teacher and one run of each variant are exported at the end.",
+            icon=":material/hourglass:",
+        )
         return
-    st.markdown("**ONNX against torch**", help="The exported file answers the whole test set; its answers are compared with torch's.")
+    st.markdown(
+        "**ONNX against torch**",
+        help="The exported file answers the whole test set; its answers are compared with torch's.",
+    )
     st.dataframe(
         pd.DataFrame([
-            {"run": plain_name(run.label), "max_abs_diff": run.max_abs_diff, "same": f"{run.same_class:,} of {run.test_total:,}",
+            {"run": plain_name(run.label), "max_abs_diff": run.max_abs_diff,
+                "same": f"{run.same_class:,} of {run.test_total:,}",
              "file": words.size(run.onnx_size_bytes)}
             for run in exported
         ]),
         key=f"{key}-parity", hide_index=True, width="stretch",
         column_config={
             "run": Column.TextColumn("Run", help="The exported run.", width="medium"),
-            "max_abs_diff": Column.NumberColumn("Largest difference", format="%.1e", help="Largest absolute difference of any logit."),
+            "max_abs_diff": Column.NumberColumn(
+                "Largest difference", format="%.1e", help="Largest absolute difference of any logit.",
+            ),
             "same": Column.TextColumn("Same class", help="Test samples for which both choose the same class."),
             "file": Column.TextColumn("File size", help="Size of the ONNX file."),
         },
@@ -116,13 +153,19 @@ def show_latency(runs: Iterable[RunRow], *, key: str) -> None:
     )
     measured = [run for run in exported if run.latency]
     if not measured:
-        st.info("Latency is measured after the exports, when no training runs on this device.", icon=":material/hourglass:")
+        st.info(
+            "Latency is measured after the exports, when no training runs on this device.", icon=":material/hourglass:",
+        )
         return
     names = {run.run_id: plain_name(run.label) for run in exported}
-    st.markdown("**Latency of one batch**", help="A separate ONNX Runtime session, after a warm-up, while no training of ours runs on this device.")
+    st.markdown(
+        "**Latency of one batch**",
+        help="A separate ONNX Runtime session, after a warm-up, while no training of ours runs on this device.",
+    )
     st.dataframe(
         pd.DataFrame([
-            {"run": names[run.run_id], "batch": row.batch, "threads": row.threads, "p50": row.p50, "p95": row.p95, "p99": row.p99,
+            {"run": names[run.run_id], "batch": row.batch, "threads": row.threads, "p50": row.p50, "p95": row.p95,
+                "p99": row.p99,
              "provider": row.provider, "repeats": row.repeats, "machine": row.machine,
              "shared": names.get(run.latency_shared_from, "another run") if run.latency_shared_from else ""}
             for run in measured for row in run.latency
@@ -138,7 +181,9 @@ def show_latency(runs: Iterable[RunRow], *, key: str) -> None:
             "provider": Column.TextColumn("Provider", help="ONNX Runtime's execution provider."),
             "repeats": Column.NumberColumn("Repeats", help="Timed batches after the warm-up."),
             "machine": Column.TextColumn("Machine", help="Where this was measured.", width="medium"),
-            "shared": Column.TextColumn("Measured on", help="Runs with the same graph are measured once and share the figures.", width="medium"),
+            "shared": Column.TextColumn(
+                "Measured on", help="Runs with the same graph are measured once and share the figures.", width="medium",
+            ),
         },
         alt="Latency of each exported run by batch and threads",
     )

@@ -32,5 +32,7 @@ def show_bar() -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/delete: {markdown_name(deleted[1], 60)} was deleted.", width="stretch")
-        st.button("Undo", icon=":material/undo:", key="undo-delete", on_click=_restore, help="Puts it back on the list.")
+        st.button(
+            "Undo", icon=":material/undo:", key="undo-delete", on_click=_restore, help="Puts it back on the list.",
+        )
         st.button("Dismiss", key="forget-delete", type="tertiary", on_click=_forget, help="Hides this bar.")

@@ -11,11 +11,13 @@ from distill_core.evaluation.verdict import Verdict
 from distill_core.rows import RunRow
 
 HELP = (
-    "Both networks have the same shape and were trained with the same budget, seeds, batches and initial weights; only the "
+    "Both networks have the same shape and were trained with the same budget, seeds, batches and initial "
+    "weights; only the "
     "targets differ. The interval is a 95% t interval over the paired differences of the seeds."
 )
 CONTROL_HELP = (
-    "A student that learns from changed labels but from no teacher. If it gains as much as the distilled one, the gain does not "
+    "A student that learns from changed labels but from no teacher. If it gains as much as the distilled one, "
+    "the gain does not "
     "come from the teacher."
 )
 
@@ -41,4 +43,6 @@ def show_verdicts(found: Iterable[Verdict], runs: Iterable[RunRow]) -> None:
             show_verdict(verdict)
     controls = [verdict for verdict in every if verdict.student not in distilled]
     for verdict in controls:
-        st.caption(f":material/science: Control without a teacher: {markdown_text(verdict.sentence())}", help=CONTROL_HELP)
+        st.caption(
+            f":material/science: Control without a teacher: {markdown_text(verdict.sentence())}", help=CONTROL_HELP,
+        )
