@@ -85,7 +85,7 @@ class Lab:
     def preview(self, spec: ExperimentSpec) -> dict[str, Any]:
         """What only data and torch can tell before a launch; takes seconds. Raises SpecError, HelperUnavailable, ...
 
-        The keys are those of preview_answers.Answers.profile, and `reused`: a list of ReusedRun as dicts.
+        The keys are those of preview_answers.PreviewAnswers.profile, and `reused`: a list of ReusedRun as dicts.
         """
         known, busy = self.store.reusable_runs(), bool(self.store.in_states(BUSY))
         request = {"spec": spec.to_json(), "busy": busy, "reused": sorted(known)}

@@ -40,9 +40,9 @@ ALONE_LEVEL = 0.928
 STEPS = (("export", "ONNX export and parity"), ("latency", "ONNX latency"))
 
 
-def preset_spec(name: str = "digits", *, seeds: int = 5, **changes: object) -> ExperimentSpec:
+def preset_spec(preset: str = "digits", /, *, seeds: int = 5, **changes: object) -> ExperimentSpec:
     """A preset's spec with fewer seeds and other top-level fields replaced."""
-    data = find_preset(name).spec.to_json() | {"seeds": list(range(seeds))} | changes
+    data = find_preset(preset).spec.to_json() | {"seeds": list(range(seeds))} | changes
     return parse_spec(data)
 
 

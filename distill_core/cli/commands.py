@@ -34,6 +34,7 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 ExperimentId = Annotated[str, typer.Argument(metavar="ID", help="Experiment id, or the beginning of one.")]
 DEMO = "digits"
+DATASET_PATH = "data.dataset.params.path"
 BAD_INPUT, INTERRUPTED = 2, 130
 
 
@@ -50,6 +51,9 @@ def run(
     """Launch an experiment and wait for its result. Exits with 0 only when it succeeded."""
     lab = Lab()
     data = with_settings(_spec_data(spec, preset), settings or [])
+    if preset and find_preset(preset).needs_path and not any(s.startswith("data") for s in settings or []):
+        remedy = f"Preset {preset} needs your folder: --set {DATASET_PATH}=FOLDER."
+        raise SpecError([Problem(DATASET_PATH, None, "a folder of images", remedy)])
     checked = lab.check(with_absolute_path(data, folder=Path.cwd()))
     experiment_id = lab.launch(checked)
     if detach:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import urllib.request
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from distill_core.errors import Conflict
 
@@ -53,6 +55,11 @@ def serve(port: int, path: str, *, open_browser: bool, on_ready: Callable[[str],
             if open_browser:
                 webbrowser.open(address + path)
 
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    # Whoever ends this process with a signal means the server too.
+    signal.signal(signal.SIGTERM, leave)
     threading.Thread(target=announce, name="announce", daemon=True).start()
     try:
         return server.wait()

@@ -64,6 +64,8 @@ def print_experiment(view: ExperimentView, verdicts: Sequence[Verdict]) -> None:
         print(f"{row.runs_reused} of {row.runs_total} runs were taken over from earlier experiments.")
     for note in view.notes:
         print(f"{note.level}: {note.text}")
+    if not view.runs:
+        return
     columns = ("run", "role", "name", "seed", "state", "accuracy", "NLL", "ECE", "parameters", "p50 ms", "p95 ms")
     print_table("Runs", columns, (_run_cells(run) for run in view.runs))
 

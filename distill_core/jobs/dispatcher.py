@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
@@ -42,6 +43,8 @@ class Dispatcher:
         self._home, self._store, self._executor = home, store, executor
         self._clock, self._monotonic = clock, monotonic
         self._grace_seconds, self._stamp_seconds, self._most_attempts = grace_seconds, stamp_seconds, most_attempts
+        # Asking the driver at every tick would cost more than all the rest; devices do not come and go.
+        self._device_of = cache(resolve_device)
         # Since when, by the monotonic clock, an experiment waits for something of its worker.
         self._since: dict[tuple[str, str], float] = {}
         self._troubles: dict[str, int] = {}
@@ -54,9 +57,9 @@ class Dispatcher:
             if row.state != "queued":
                 self._safely(row, self._follow)
                 # Taken for the rest of this tick, even if it has just ended: its worker may still be leaving.
-                taken.add(resolve_device(row.device))
+                taken.add(self._device_of(row.device))
         for row in rows:
-            device = resolve_device(row.device)
+            device = self._device_of(row.device)
             if row.state == "queued" and device not in taken and self._safely(row, self._begin):
                 taken.add(device)
         return bool(rows)

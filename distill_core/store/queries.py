@@ -17,7 +17,7 @@ from distill_core.rows import (
     StepRow,
     WorkerRow,
 )
-from distill_core.spec import ExperimentSpec
+from distill_core.spec import parse_spec
 from distill_core.store.schema import epochs, experiments, notes, runs, steps, workers
 
 # A run of these states needs no further work.
@@ -72,7 +72,7 @@ def experiment_view(connection: Connection, experiment_id: str) -> ExperimentVie
     worker = connection.execute(select(workers).where(workers.c.experiment_id == of_this)).mappings().one_or_none()
     return ExperimentView(
         row=_with_counts(connection, [found])[0],
-        spec=ExperimentSpec.model_validate(found["spec"]),
+        spec=parse_spec(found["spec"]),
         steps=tuple(
             StepRow(**_without(row, "number", "experiment_id"))
             for row in connection.execute(

@@ -175,7 +175,7 @@ class Store:
         return state
 
     def experiment(self, experiment_id: str) -> ExperimentView:
-        """Raises NotFound."""
+        """Raises NotFound, or SpecError if another version of the lab wrote a spec that this one cannot read."""
         with self._database.read() as connection:
             view = queries.experiment_view(connection, experiment_id)
         if view is None:

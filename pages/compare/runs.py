@@ -101,11 +101,9 @@ def show_differences(views: Sequence[ExperimentView]) -> None:
 
 def show_all(views: Sequence[ExperimentView]) -> None:
     runs = narrow([run for view in views for run in view.runs])
-    for view in views:
-        found = [verdict for verdict in lab().verdicts(view.row.experiment_id) if verdict.metric == "accuracy"]
-        if found:
-            st.caption(plain_name(view.row.name, 80))
-            verdicts.show_verdict(max(found, key=lambda verdict: verdict.delta_mean))
+    verdicts.show_lines(
+        [(view.row.name, lab().verdicts(view.row.experiment_id)) for view in views], shown={run.name for run in runs}
+    )
     tabs = dict(zip(TABS, st.tabs(list(TABS), key="tab", bind="query-params", on_change="rerun"), strict=True))
     classes = {view.class_names for view in views}
     if tabs["Runs"].open:

@@ -34,7 +34,8 @@ def load(origin: tuple[str, str]) -> None:
 
 
 def replace(draft: Json) -> None:
-    st.session_state[DRAFT] = draft
+    """Fill the form anew; what its widgets said before is over."""
+    st.session_state[DRAFT] = st.session_state[READ] = draft
     st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
 
 

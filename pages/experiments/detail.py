@@ -206,11 +206,16 @@ def figures(view: ExperimentView) -> None:
 
 def show(experiment_id: str) -> None:
     view = lab().experiment(experiment_id)
-    header(view)
-    about(view)
+    # Always the same containers: were the curves to change their place, they would be mounted anew and lose their zoom.
+    top, told, verdict = st.container(), st.container(), st.container()
+    with top:
+        header(view)
+    with told:
+        about(view)
     active = view.row.state in words.ACTIVE
     if is_judged(view):
-        judged(view)
+        with verdict:
+            judged(view)
     left, right = st.columns([2, 1], gap="medium")
     with left:
         st.subheader("Curves", anchor=False)

@@ -11,8 +11,8 @@ from pages.ui import words
 from pages.ui.session import lab
 
 CONTENTS = (
-    "model.onnx (raw pixels 0 to 1 in), labels, test samples with expected answers, a model card, the spec and ten lines "
-    "of Python."
+    "model.onnx (raw pixels 0 to 1 in), labels, test samples with expected answers, a model card, the spec and ten "
+    "lines of Python."
 )
 
 

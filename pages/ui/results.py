@@ -28,7 +28,7 @@ def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
     """Accuracy against a cost of choice; the choice is in the address."""
     conditions = latency_conditions(runs)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        cost = st.segmented_control(
+        cost: Cost = st.segmented_control(
             "Cost", list(COSTS), format_func=lambda name: COSTS[name],
             default="latency" if conditions else "parameters",
             required=True, key="cost", bind="query-params", help="What the horizontal axis shows.",

@@ -35,7 +35,8 @@ TRAINING_HELP = {
 FIXED_VIEWS: Json = {
     "anyOf": [{"type": "integer", "minimum": 1, "maximum": 256, "default": 16}, {"type": "null"}],
     "description": (
-        "So many views of each image are made once, and the teacher answers each once. Off: a new alteration at every step."
+        "So many views of each image are made once, and the teacher answers each once. Off: a new alteration at every "
+        "step."
     ),
 }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text
-from distill_core.evaluation.verdict import Verdict
+from distill_core.evaluation.verdict import Judgement, Verdict
 from distill_core.rows import RunRow
 
 HELP = (
@@ -15,6 +15,11 @@ HELP = (
     "weights; only the "
     "targets differ. The interval is a 95% t interval over the paired differences of the seeds."
 )
+BADGES: dict[Judgement, str] = {
+    "helped": ":green-badge[:material/trending_up: helped]",
+    "did not help": ":red-badge[:material/trending_flat: did not help]",
+    "inconclusive": ":orange-badge[:material/help: inconclusive]",
+}
 CONTROL_HELP = (
     "A student that learns from changed labels but from no teacher. If it gains as much as the distilled one, "
     "the gain does not "
@@ -46,3 +51,16 @@ def show_verdicts(found: Iterable[Verdict], runs: Iterable[RunRow]) -> None:
         st.caption(
             f":material/science: Control without a teacher: {markdown_text(verdict.sentence())}", help=CONTROL_HELP,
         )
+
+
+def show_lines(found: Iterable[tuple[str, Sequence[Verdict]]], *, shown: Collection[str]) -> None:
+    """One line a verdict, by experiment, for the variants shown; a badge says which way it went."""
+    for experiment, verdicts in found:
+        lines = [
+            f"{BADGES[verdict.verdict]} {markdown_text(verdict.sentence())}"
+            for verdict in sorted(verdicts, key=lambda verdict: -verdict.delta_mean)
+            if verdict.student in shown
+        ]
+        if lines:
+            st.markdown(f"**{markdown_name(experiment, 60)}**", help=HELP)
+            st.markdown("  \n".join(lines))

@@ -197,7 +197,7 @@ def test_another_device_does_not_wait(bench: Bench) -> None:
     on_cpu = bench.launch("works-until-told")
     on_gpu = bench.store.create(small_spec("succeeds", device="cuda:0"), experiment_id="gpu", created_at=time.time())
     bench.turn_until(lambda: bench.store.state(on_gpu) == "succeeded")
-    assert bench.store.state(on_cpu) == "running"
+    assert bench.store.state(on_cpu) in ("starting", "running")
 
 
 def test_finished_runs_of_others_are_offered_for_reuse(bench: Bench) -> None:

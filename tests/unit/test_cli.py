@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ from tests.store_samples import small_spec, whole_story, write_events
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, with_catalogue: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setenv("DISTILL_HOME", str(tmp_path / "home"))
-    return Home(tmp_path / "home")
+    return with_catalogue(Home(tmp_path / "home"))
 
 
 @pytest.fixture
@@ -49,6 +50,8 @@ def store(home: Home) -> Store:
         (["run", "--preset", "digits", "--set", "name.first=x"], ["a path into objects and lists"]),
         (["run", "--preset", "digits", "--set", "students.0.terms.0.weight=NaN"], ["weight is nan", "finite number"]),
         (["run", "--preset", "digits", "--set", "x=1", "--set", "a.9=2"], ["x is 1; allowed: only known", "a is "]),
+        (["run", "--preset", "cifar10"], ["needs your folder: --set data.dataset.params.path=FOLDER"]),
+        (["run", "--preset", "cifar10", "--set", "data=3"], ["data is 3"]),
         (["show", "nobody"], ["no experiment whose id begins with 'nobody'"]),
         (["export", "nothing", "--out", "x"], ["no run whose id begins with 'nothing'"]),
     ],
@@ -68,7 +71,8 @@ def test_every_problem_has_its_line(home: Home, tmp_path: Path, capsys: pytest.C
     spec = tmp_path / "spec.json"
     spec.write_text(json.dumps(small_spec().to_json() | {"version": 7}))
     assert main(["run", str(spec)]) == 2
-    assert capsys.readouterr().err.splitlines() == ["version is 7; allowed: up to 1. Update Distill Lab to open this newer spec."]
+    sentence = "version is 7; allowed: up to 1. Update Distill Lab to open this newer spec."
+    assert capsys.readouterr().err.splitlines() == [sentence]
     spec.write_text("{")
     assert main(["run", str(spec)]) == 2
     assert "valid JSON" in capsys.readouterr().err
@@ -91,12 +95,13 @@ def test_list_and_show(store: Store, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_an_ambiguous_beginning_is_refused(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "ab"]) == 2
-    assert "abd2, abc1" in capsys.readouterr().err
+    assert "abc1, abd2" in capsys.readouterr().err
 
 
 def test_what_the_state_forbids_is_one_sentence(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cancel", "abc1"]) == 1
-    assert capsys.readouterr().err.strip() == "Experiment abc1 is cancelled; only one that waits or runs can be stopped."
+    sentence = "Experiment abc1 is cancelled; only one that waits or runs can be stopped."
+    assert capsys.readouterr().err.strip() == sentence
 
 
 def test_reindex_tells_what_it_could_not_read(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

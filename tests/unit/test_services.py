@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from distill_core.catalog import Catalogue
 from distill_core.errors import Conflict, NotFound, SpecError
 from distill_core.events import OnnxExported
 from distill_core.folders import Home, read_json, write_json
-from distill_core.jobs.catalogue import code_version, load_catalogue
 from distill_core.services import Lab
 from distill_core.spec import ExperimentSpec
 from distill_core.store.records import new_experiment_id
@@ -30,19 +30,9 @@ class NoDispatcher:
         self.asked += 1
 
 
-@pytest.fixture(scope="session")
-def described(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The catalogue as JSON, described once by a real child process."""
-    home = Home(tmp_path_factory.mktemp("described"))
-    load_catalogue(home)
-    return home.catalogue(code_version())
-
-
 @pytest.fixture
-def lab(tmp_path: Path, described: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    lab = Lab(Home(tmp_path / "home"), clock=lambda: 1000.0)
-    lab.home.catalogue(code_version()).parent.mkdir(parents=True)
-    lab.home.catalogue(code_version()).write_bytes(described.read_bytes())
+def lab(tmp_path: Path, with_catalogue: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch) -> Lab:
+    lab = Lab(with_catalogue(Home(tmp_path / "home")), clock=lambda: 1000.0)
     monkeypatch.setattr(lab, "_starter", NoDispatcher())
     return lab
 
@@ -192,7 +182,8 @@ def test_the_result_is_the_documented_json(lab: Lab) -> None:
         "agreement", "onnx", "latency_ms",
     }
     assert runs["t"]["onnx"]["path"] == str(lab.home.experiment(name).path / "runs/t/model.onnx")
-    assert runs["t"]["latency_ms"] == [{"batch": 1, "threads": 1, "provider": "CPU", "p50": 0.1, "p95": 0.2, "p99": 0.3}]
+    (latency,) = runs["t"]["latency_ms"]
+    assert latency == {"batch": 1, "threads": 1, "provider": "CPU", "p50": 0.1, "p95": 0.2, "p99": 0.3}
     assert runs["d1"]["onnx"] is None and runs["d1"]["latency_ms"] is None
     assert runs["a0"]["accuracy"] is None and runs["d0"]["onnx"]["max_abs_diff"] is None
 
@@ -212,7 +203,9 @@ def test_live_points_are_plain_json_and_come_once(lab: Lab) -> None:
     lab.store.ingest(name)
     live = json.loads(json.dumps(lab.live(name, 0), allow_nan=False))
     assert live["state"] == "queued"
-    assert live["points"] == [["r", 1, None, 0.9, 0.3, {"kd": None}, False], ["r", 2, 0.5, 0.9, 0.3, {"kd": 0.25}, True]]
+    assert live["points"] == [
+        ["r", 1, None, 0.9, 0.3, {"kd": None}, False], ["r", 2, 0.5, 0.9, 0.3, {"kd": 0.25}, True]
+    ]
     again = lab.live(name, live["cursor"])
     assert again["points"] == [] and again["cursor"] == live["cursor"]
     assert asked(lab) >= 3, "who looks at an active experiment keeps its dispatcher going"

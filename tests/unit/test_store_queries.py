@@ -55,6 +55,14 @@ def test_a_thousand_experiments_take_two_queries(store: Store) -> None:
     assert len(store.experiments(search="DISTILLED digits small-cnn", limit=2000)) == 1000
 
 
+def test_names_of_every_script_are_found(store: Store) -> None:
+    students = small_spec().to_json()["students"]
+    students[1]["name"] = "élève 学生"
+    store.create(small_spec("Ziffern für alle", students=students), experiment_id="one", created_at=1.0)
+    for words in ("für", "élève", "学生"):
+        assert len(store.experiments(search=words)) == 1
+
+
 def test_one_view_takes_a_fixed_number_of_queries(store: Store) -> None:
     store.create(small_spec(), experiment_id="one", created_at=1.0)
     write_events(store.home, "one", *whole_story())

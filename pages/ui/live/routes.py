@@ -69,6 +69,10 @@ class RecentAnswers:
         self._lock = threading.Lock()
         self._held: dict[Any, tuple[float, bytes]] = {}
 
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._held)
+
     def get(self, key: Any, *, now: float) -> bytes | None:
         with self._lock:
             at, answer = self._held.get(key, (float("-inf"), b""))
@@ -97,9 +101,7 @@ def live(request: Request) -> Response:
     answer = _recent.get(key, now=now)
     if answer is None:
         try:
-            content = dict(lab().live(experiment_id, int(since)))
-            if with_runs:
-                content["runs"] = _runs(lab().runs([experiment_id]))
+            answer = _points(experiment_id, int(since), with_runs)
         except NotFound as error:
             return _refusal(404, error.sentence)
         except LabError as error:
@@ -108,9 +110,15 @@ def live(request: Request) -> Response:
             error_id = secrets.token_hex(4)
             log.exception("error %s", error_id)
             return _refusal(500, "The points could not be read; see the server's log.", error_id=error_id)
-        answer = encode(content)
         _recent.put(key, answer, now=now)
     return Response(answer, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _points(experiment_id: str, since: int, with_runs: bool) -> bytes:
+    content = dict(lab().live(experiment_id, since))
+    if with_runs:
+        content["runs"] = _runs(lab().runs([experiment_id]))
+    return encode(content)
 
 
 def _runs(rows: Sequence[RunRow]) -> list[dict[str, Any]]:

@@ -1,0 +1,192 @@
+"""The journeys of a user through the real server: demo, stop and resume, reload, compare, deep links."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import time
+import zipfile
+from pathlib import Path
+from statistics import median
+
+import pytest
+from playwright.sync_api import Page, Response, expect
+
+from distill_core.events import EpochEnded, read_events
+from distill_core.services import Lab
+from distill_core.spec import ExperimentSpec, parse_spec
+from tests.conftest import tiny_spec_data
+from tests.e2e import chart
+from tests.e2e.conftest import OpenTab, Server, running_server
+from tests.fixtures import build_finished_experiment, preset_spec
+
+pytestmark = pytest.mark.e2e
+IN_TIME_MS = 240_000
+
+
+def slow_spec() -> ExperimentSpec:
+    """Trains for some ten seconds, so that there is a middle to stop or reload in."""
+    data = tiny_spec_data()
+    data["student_training"] |= {"epochs": 60, "steps_per_epoch": 40}
+    return parse_spec(data | {"name": "slow enough to stop"})
+
+
+def identity_of(page: Page) -> str:
+    found = re.search(r"id=([a-z0-9-]+)", page.url)
+    assert found
+    return found[1]
+
+
+def state(page: Page, word: str) -> None:
+    """Waits for the badge beside the title; its text begins with its icon's name."""
+    badge = page.get_by_test_id("stMain").get_by_text(re.compile(rf"{word}$")).first
+    expect(badge).to_be_visible(timeout=IN_TIME_MS)
+
+
+def test_the_demo_runs_live_to_its_verdict_and_ships(server: Server, open_tab: OpenTab) -> None:
+    page = open_tab(server.url)
+    seen: list[tuple[float, str, int]] = []
+
+    def note(response: Response) -> None:
+        if "/lab/live/" in response.url and response.ok:
+            seen.extend((time.time(), point[0], point[1]) for point in response.json()["points"])
+
+    page.on("response", note)
+    page.get_by_role("button", name="Run the digits demo").click()
+    page.wait_for_url("**/experiment?id=*")
+    identity = identity_of(page)
+    chart.wait_for_curves(page)
+    page.wait_for_function("() => document.querySelector('.lab-plot')._fullData.length > 6", timeout=IN_TIME_MS)
+    chart.zoom(page, 3, 17)
+    chart.click_legend(page, "alone, label smoothing")
+    page.wait_for_function(
+        "() => document.querySelector('.lab-plot')._fullData.find(t => t.name === 'alone, label "
+        "smoothing').visible === 'legendonly'"
+    )
+    page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollTo(0, 240)")
+    before, scrolled = chart.points(page), page.evaluate(
+        "() => document.querySelector('[data-testid=stMain]').scrollTop"
+    )
+    page.wait_for_function(
+        "n => document.querySelector('.lab-plot').data.filter(t => !/^(best|mean)/.test(t.uid))"
+        ".reduce((sum, t) => sum + t.x.length, 0) > n + 20",
+        arg=before, timeout=IN_TIME_MS,
+    )
+    assert chart.x_range(page) == [3, 17]
+    assert chart.visible(page, "alone, label smoothing") == ["legendonly"]
+    assert page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollTop") == scrolled
+
+    expect(page.get_by_text("distilled T=8: distillation helped")).to_be_visible(timeout=IN_TIME_MS)
+    expect(page.get_by_text(re.compile(r"alone 9\d\.\d%: \+\d\.\d points \(95% CI")).first).to_be_visible()
+    state(page, "succeeded")
+    assert chart.points(page) == 50 + 20 * 40
+
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="Download bundle").click()
+    archive = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes()))
+    assert {Path(name).name for name in archive.namelist()} >= {
+        "model.onnx", "labels.json", "test_samples.npz", "model_card.md", "spec.json"
+    }
+    assert_points_were_quick(server, identity, seen)
+
+
+def assert_points_were_quick(server: Server, identity: str, seen: list[tuple[float, str, int]]) -> None:
+    """From the worker's commit of an epoch to the browser, by the worker's own clock."""
+    events = read_events(server.home.experiment(identity).events)
+    written = {(event.run_id, event.epoch): event.at for event, _ in events if isinstance(event, EpochEnded)}
+    delays = [at - written[run, epoch] for at, run, epoch in seen if (run, epoch) in written]
+    assert len(delays) > 500
+    assert median(delays) < 1.0, f"median {median(delays):.2f} s"
+
+
+def test_stop_keeps_a_usable_model_and_resume_goes_on(server: Server, open_tab: OpenTab) -> None:
+    identity = Lab(server.home).launch(slow_spec())
+    page = open_tab(f"{server.url}/experiment?id={identity}")
+    chart.wait_for_curves(page)
+    page.get_by_role("button", name="Stop").click()
+    state(page, "stopped")
+    kept = chart.points(page)
+    assert kept > 0
+    page.get_by_role("button", name="Resume").click()
+    state(page, "succeeded")
+    expect(page.get_by_text(re.compile("distilled: (distillation|inconclusive)")).first).to_be_visible()
+    page.wait_for_function(
+        "n => document.querySelector('.lab-plot')?.data?.reduce((s, t) => s + t.x.length, 0) > n", arg=kept,
+    )
+
+
+def test_a_reload_in_the_middle_loses_nothing(server: Server, open_tab: OpenTab) -> None:
+    identity = Lab(server.home).launch(slow_spec())
+    page = open_tab(f"{server.url}/experiment?id={identity}&tab=Log+and+settings")
+    chart.wait_for_curves(page)
+    before = chart.points(page)
+    page.reload()
+    chart.wait_for_curves(page)
+    assert chart.points(page) >= before
+    assert "tab=Log" in page.url
+    expect(page.get_by_role("tab", name="Log and settings")).to_have_attribute("aria-selected", "true")
+    state(page, "succeeded")
+
+
+def test_a_hidden_tab_asks_for_nothing(server: Server, open_tab: OpenTab) -> None:
+    identity = Lab(server.home).launch(slow_spec())
+    page = open_tab(f"{server.url}/experiment?id={identity}")
+    chart.wait_for_curves(page)
+    page.evaluate(
+        "() => { Object.defineProperty(document, 'visibilityState', {get: () => window.shown || 'hidden'});"
+        "document.dispatchEvent(new Event('visibilitychange')); }"
+    )
+    expect(page.locator(".lab-status")).to_have_text("Paused while hidden")
+    page.wait_for_timeout(1000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/lab/live/" in request.url else None)
+    page.wait_for_timeout(2500)
+    assert asked == []
+    page.evaluate("() => { window.shown = 'visible'; document.dispatchEvent(new Event('visibilitychange')); }")
+    page.wait_for_timeout(1500)
+    assert asked
+
+
+def test_comparing_two_experiments(server: Server, open_tab: OpenTab) -> None:
+    first = build_finished_experiment(server.home, spec=preset_spec(seeds=2, name="first"), created_at=1_790_000_000)
+    second = build_finished_experiment(
+        server.home, spec=preset_spec("digits-unlabelled", seeds=2, name="second"), created_at=1_790_010_000
+    )
+    page = open_tab(f"{server.url}/experiment?id={first}")
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_url(f"**/compare?ids={first}")
+    page.get_by_role("combobox", name="Experiments").click()
+    page.get_by_role("option", name=re.compile("second")).click()
+    page.wait_for_url(re.compile(f"ids={first}.*ids={second}"))
+    page.keyboard.press("Escape")
+    with page.expect_download() as download:
+        page.get_by_test_id("stDownloadButton").get_by_role("button").click()
+    assert Path(download.value.path()).read_text().count("\n") == 1 + 9 + 5
+    page.get_by_role("tab", name="Trade-off").click()
+    expect(page.locator(".stPlotlyChart .js-plotly-plot")).to_be_visible()
+    page.get_by_role("tab", name="Differences").click()
+    link = page.url
+    again = open_tab(link)
+    expect(again.get_by_role("tab", name="Differences")).to_have_attribute("aria-selected", "true")
+    expect(again.get_by_text("first", exact=False).first).to_be_visible()
+
+
+@pytest.mark.parametrize("place", ["experiment?id={id}", "new?from={id}", "compare?ids={id}", "machine", ""])
+def test_a_deep_link_on_a_fresh_server_shows_the_whole_frame(tmp_path: Path, open_tab: OpenTab, place: str) -> None:
+    with running_server(tmp_path) as server:
+        identity = build_finished_experiment(server.home, spec=preset_spec(seeds=2, name="linked"))
+        page = open_tab(f"{server.url}/{place.format(id=identity)}")
+        for title in ("Experiments", "New experiment", "Compare", "Machine"):
+            expect(page.get_by_role("link", name=title, exact=True).first).to_be_visible()
+        if "id" in place:
+            expect(page.get_by_text("linked").first).to_be_visible()
+        assert json.dumps(page.title()) != '""'
+
+
+def test_the_first_page_is_usable_within_two_seconds(server: Server, open_tab: OpenTab) -> None:
+    open_tab(server.url).close()
+    start = time.perf_counter()
+    page = open_tab(server.url)
+    page.get_by_role("button", name="Run the digits demo").wait_for()
+    assert time.perf_counter() - start < 2.0

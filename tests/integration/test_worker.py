@@ -1,0 +1,129 @@
+"""The worker process: whatever happens to it, its folder tells."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from distill_core.events import AnyEvent, WorkerEnded, WorkerStarted, read_events
+from distill_core.folders import ExperimentFolder, Home
+from distill_core.jobs.worker import StopWish
+from distill_core.processes import read_stamp
+from distill_core.spec import ExperimentSpec
+from distill_core.store.store import Store
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_spec: ExperimentSpec) -> ExperimentFolder:
+    store = Store(Home(tmp_path))
+    store.create(tiny_spec, experiment_id="one", created_at=1.0)
+    store.transition("one", expected={"queued"}, to="starting", at=2.0, attempt=2)
+    return store.home.experiment("one")
+
+
+def start(folder: ExperimentFolder) -> subprocess.Popen[str]:
+    with folder.worker_log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "distill_core.jobs.worker", str(folder.path)], stdout=log, stderr=log, text=True
+        )
+
+
+def work(folder: ExperimentFolder) -> tuple[int, list[AnyEvent]]:
+    code = start(folder).wait(timeout=120)
+    return code, [event for event, _ in read_events(folder.events)]
+
+
+def test_a_whole_experiment(folder: ExperimentFolder) -> None:
+    code, events = work(folder)
+    assert code == 0, folder.worker_log.read_text()
+    first, last = events[0], events[-1]
+    assert isinstance(first, WorkerStarted) and first.device == "cpu" and first.versions["torch"]
+    assert isinstance(last, WorkerEnded) and last.outcome == "succeeded"
+    stamp = read_stamp(folder.worker_stamp)
+    assert stamp is not None and (stamp.pid, stamp.attempt, stamp.events_offset) == (first.pid, 2, 0)
+    # Once more finds everything done, and begins where the first ended.
+    length = folder.events.stat().st_size
+    code, _ = work(folder)
+    again = read_stamp(folder.worker_stamp)
+    assert code == 0 and again is not None and again.events_offset == length
+
+
+def test_a_damaged_spec_is_told_in_a_sentence(folder: ExperimentFolder) -> None:
+    folder.spec.write_text(json.dumps(json.loads(folder.spec.read_text()) | {"seeds": []}))
+    code, events = work(folder)
+    last = events[-1]
+    assert code == 1 and isinstance(last, WorkerEnded) and last.outcome == "failed"
+    assert "seeds" in last.reason and isinstance(events[0], WorkerStarted)
+
+
+def test_what_the_user_can_mend_is_told_in_a_sentence(folder: ExperimentFolder) -> None:
+    spec = json.loads(folder.spec.read_text())
+    spec["data"]["dataset"] = {"name": "image-folder", "params": {"path": "/not/there"}}
+    folder.spec.write_text(json.dumps(spec))
+    code, events = work(folder)
+    last = events[-1]
+    assert code == 1 and isinstance(last, WorkerEnded)
+    assert "/not/there" in last.reason and "error id" not in last.reason
+
+
+def test_the_unexpected_leaves_its_trace_in_the_log(folder: ExperimentFolder) -> None:
+    folder.reuse.write_text("{ damaged")
+    code, events = work(folder)
+    last = events[-1]
+    assert code == 1 and isinstance(last, WorkerEnded)
+    error_id = last.reason.rpartition("error id ")[2].rstrip(".")
+    log = folder.worker_log.read_text()
+    assert len(error_id) == 8 and f"error id {error_id}" in log and "Traceback" in log
+    assert "Traceback" not in last.reason
+
+
+def test_a_terminated_worker_says_that_it_was_stopped(folder: ExperimentFolder) -> None:
+    process = start(folder)
+    until = time.monotonic() + 60
+    while not any(isinstance(event, WorkerStarted) for event, _ in read_events(folder.events)):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=120) == 0
+    last = [event for event, _ in read_events(folder.events)][-1]
+    assert isinstance(last, WorkerEnded) and last.outcome == "cancelled"
+
+
+def test_a_second_worker_leaves_the_folder_alone(folder: ExperimentFolder) -> None:
+    code = (
+        "import sys; from pathlib import Path; from distill_core.processes import hold;"
+        "lock = hold(Path(sys.argv[1])); print('held', flush=True); input()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder.worker_lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        assert work(folder) == (3, [])
+        assert not folder.worker_stamp.exists()
+    finally:
+        holder.communicate("\n")
+
+
+def test_the_stop_file_is_seen_but_not_asked_for_all_the_time(tmp_path: Path) -> None:
+    now = [0.0]
+    wish = StopWish(tmp_path / "stop.request", clock=lambda: now[0])
+    assert not wish()
+    (tmp_path / "stop.request").touch()
+    assert not wish(), "looked a moment ago"
+    now[0] = 0.3
+    assert wish()
+    (tmp_path / "stop.request").unlink()
+    now[0] = 9.0
+    assert wish(), "a wish is not taken back while the worker acts on it"
+
+
+def test_the_worker_s_own_code_loads_no_torch() -> None:
+    code = "import sys, distill_core.jobs.worker; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

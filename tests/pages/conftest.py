@@ -1,0 +1,53 @@
+"""A home folder for pages under AppTest: the catalogue is there, and no dispatcher is started."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from distill_core.folders import Home
+from distill_core.jobs.catalogue import code_version, load_catalogue
+from distill_core.jobs.starting import DispatcherStarter
+
+FRAME = Path(__file__).parents[2] / "pages" / "frame.py"
+START = "experiments/overview.py"
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The catalogue's file, made once: describing it takes seconds."""
+    home = Home(tmp_path_factory.mktemp("described"))
+    load_catalogue(home)
+    return home.catalogue(code_version())
+
+
+@pytest.fixture
+def home(tmp_path: Path, described: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """An empty home that pages use; experiments stay as a test writes them."""
+    found = Home(tmp_path / "home")
+    found.cache.mkdir(parents=True)
+    shutil.copy(described, found.catalogue(code_version()))
+    monkeypatch.setenv("DISTILL_HOME", str(found.path))
+    monkeypatch.setattr(DispatcherStarter, "ensure", lambda self: None)
+    return found
+
+
+@pytest.fixture
+def open_page(home: Home) -> OpenPage:
+    """Opens a page of the real frame by its file, with the address's parameters."""
+
+    def opened(file: str, **parameters: str | list[str]) -> AppTest:
+        app = AppTest.from_file(str(FRAME), default_timeout=30)
+        if file != START:
+            app.run()
+            app.switch_page(file)
+        for name, value in parameters.items():
+            app.query_params[name] = value
+        return app.run()
+
+    return opened

@@ -1,0 +1,23 @@
+"""The machine's page."""
+
+from __future__ import annotations
+
+from distill_core.folders import Home
+from tests.fixtures import build_finished_experiment, preset_spec
+
+PAGE = "machine/doctor.py"
+
+
+def test_devices_versions_and_disk_are_told(open_page) -> None:
+    app = open_page(PAGE)
+    assert not app.exception
+    assert {"Usable cores", "Free disk", "Free memory", "Dispatcher"} <= {metric.label for metric in app.metric}
+    assert "torch" in set(app.dataframe[0].value["package"])
+
+
+def test_the_index_is_rebuilt_from_the_folders(open_page, home: Home) -> None:
+    build_finished_experiment(home, spec=preset_spec(seeds=1))
+    app = open_page(PAGE)
+    app.button(key="reindex").click().run()
+    assert not app.exception
+    assert app.success[0].value == "1 experiment indexed."
