@@ -79,6 +79,7 @@ class StepChanged(Event):
     state: StepState
     done: int = 0
     total: int = 0
+    expected_seconds: float | None = Field(None, description="For the whole step, from timing a few of its steps.")
 
 
 class RunDeclared(Event):

@@ -44,6 +44,7 @@ class StepRow:
     total: int
     started_at: float | None
     finished_at: float | None
+    expected_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from distill_core.evaluation.verdict import Verdict
+from distill_core.progress import progress_of
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 from distill_core.store.transitions import ACTIVE
 
@@ -77,13 +78,14 @@ def wait_until_done(
     console = Console(stderr=True)
     if not console.is_terminal:
         return _wait_in_lines(look, sleep)
-    title, share = TextColumn("{task.description}", markup=False), TextColumn("{task.percentage:>3.0f}%")
-    columns = (title, BarColumn(), share, TimeElapsedColumn())
+    title, percentage = TextColumn("{task.description}", markup=False), TextColumn("{task.percentage:>3.0f}%")
+    columns = (title, BarColumn(), percentage, TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("queued", total=1.0)
         while True:
             view = look()
-            progress.update(task, description=_doing(view), completed=_share_done(view))
+            share = progress_of(view.row, view.steps, now=time.time()).share
+            progress.update(task, description=_doing(view), completed=share)
             if view.row.state not in ACTIVE:
                 return view
             sleep(_POLL_SECONDS)
@@ -106,18 +108,6 @@ def _wait_in_lines(look: Callable[[], ExperimentView], sleep: Callable[[float], 
 def _doing(view: ExperimentView) -> str:
     running = next((step.title for step in view.steps if step.state == "running"), "")
     return running if view.row.state == "running" and running else view.row.state
-
-
-def _share_done(view: ExperimentView) -> float:
-    if not view.steps:
-        return 0.0
-    done = 0.0
-    for step in view.steps:
-        if step.state in ("finished", "skipped"):
-            done += 1
-        elif step.state == "running" and step.total:
-            done += step.done / step.total
-    return done / len(view.steps)
 
 
 def _run_cells(run: RunRow) -> tuple[object, ...]:

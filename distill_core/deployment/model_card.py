@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from distill_core.spec import LONGEST_NAME, Choice, ExperimentSpec, Student
 from distill_core.rows import ExperimentView, RunRow
+from distill_core.spec import LONGEST_NAME, Choice, ExperimentSpec, Student
 
 # Our texts stand in the middle of a line, where only these are markup; the last two would become links.
 _MARKUP = re.compile(r"([\\`*_\[\]|~$]|\.(?=[^\W\d])|:(?=//))")

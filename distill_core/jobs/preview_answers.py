@@ -22,7 +22,7 @@ from distill_core.jobs.devices import default_threads
 from distill_core.pipeline import Checked, deep_check, installed_catalogue
 from distill_core.plan import digest
 from distill_core.spec import Choice, ExperimentSpec, parse_spec
-from distill_core.training.timing import estimate_seconds
+from distill_core.training.timing import choose_threads, estimate_seconds
 
 BUSY_REASON = "a training is running; measured when the device is free"
 WARM_UP, REPEATS, LONGEST_SECONDS = 10, 100, 0.5
@@ -135,7 +135,8 @@ class PreviewAnswers:
         left = [number for number, run in enumerate(checked.plan.runs) if run.run_id not in reused]
         key = digest([_what_takes_time(checked.spec), checked.fingerprint, checked.device_kind, left, busy])
         if key not in self._estimates:
-            found = estimate_seconds(checked, should_stop=gone, skip=reused, most_threads=default_threads())
+            choose_threads(checked, most=default_threads())
+            found = estimate_seconds(checked, should_stop=gone, skip=reused)
             if gone():
                 raise HelperUnavailable("The request was given up before its answer was ready.")
             self._estimates[key] = found

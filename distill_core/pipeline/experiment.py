@@ -23,18 +23,19 @@ from distill_core.events import (
     RunChanged,
     RunDeclared,
     StepChanged,
+    StepState,
     ThreadsChosen,
     WorkerEnded,
 )
-from distill_core.folders import ExperimentFolder, read_json, write_json
+from distill_core.folders import ExperimentFolder, RunFolder, read_json, write_json
 from distill_core.pipeline.keeping import Keeper
-from distill_core.pipeline.shipping import ship
+from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
 from distill_core.plan import PlannedRun
 from distill_core.spec import ExperimentSpec
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.cohort import Surroundings
 from distill_core.training.preparation import Checked, deep_check
-from distill_core.training.timing import choose_threads
+from distill_core.training.timing import choose_threads, estimate_seconds
 
 
 @dataclass
@@ -53,8 +54,27 @@ class Context:
     def may_train(self) -> bool:
         return bool(self.request.get("train", True))
 
-    def step(self, name: str, title: str, state: Any, *, done: int = 0, total: int = 0) -> None:
-        self.emit(StepChanged(at=self.clock(), step=name, title=title, state=state, done=done, total=total))
+    def step(
+        self,
+        name: str,
+        title: str,
+        state: StepState,
+        *,
+        done: int = 0,
+        total: int = 0,
+        expected_seconds: float | None = None,
+    ) -> None:
+        self.emit(
+            StepChanged(
+                at=self.clock(),
+                step=name,
+                title=title,
+                state=state,
+                done=done,
+                total=total,
+                expected_seconds=expected_seconds,
+            )
+        )
 
 
 def run_experiment(
@@ -80,6 +100,7 @@ def run_experiment(
     _announce(checked, context)
     _choose_threads(checked, context, most=threads)
     if context.may_train:
+        _expect(checked, context)
         teacher = _teacher(checked, context, keeper)
         if teacher is None:
             return WorkerEnded(
@@ -147,9 +168,9 @@ def _announce(checked: Checked, context: Context) -> None:
         )
     context.step("teacher", "Teacher", "waiting")
     for cohort in checked.plan.cohorts:
-        context.step(f"cohort:{cohort.seed}", f"Students, seed {cohort.seed}", "waiting")
-    context.step("export", "ONNX export and parity", "waiting")
-    context.step("latency", "ONNX latency", "waiting")
+        context.step(*_cohort_step(cohort.seed), "waiting")
+    context.step("export", EXPORT_TITLE, "waiting")
+    context.step("latency", LATENCY_TITLE, "waiting")
 
 
 def _profile(checked: Checked, context: Context, run: PlannedRun) -> Profile:
@@ -169,6 +190,28 @@ def _choose_threads(checked: Checked, context: Context, *, most: int) -> None:
         threads = choose_threads(checked, most=most)
         write_json(held, {"threads": threads, "most": most})
     context.emit(ThreadsChosen(at=context.clock(), threads=threads))
+
+
+def _expect(checked: Checked, context: Context) -> None:
+    """Tell how long each step will take, from timing a few of its steps; nothing where nothing is left to train."""
+    have = frozenset(
+        run.run_id
+        for run in checked.plan.runs
+        if _finished(context.folder.run(run.run_id).result) or _source(run, context)
+    )
+    cohorts = [cohort for cohort in checked.plan.cohorts if any(run.run_id not in have for run in cohort.runs)]
+    if len(have) == len(checked.plan.runs):
+        return
+    seconds = estimate_seconds(checked, should_stop=context.should_stop, skip=have)
+    context.step("teacher", "Teacher", "waiting", expected_seconds=seconds["teacher"])
+    for cohort in cohorts:
+        context.step(*_cohort_step(cohort.seed), "waiting", expected_seconds=seconds["cohorts"] / len(cohorts))
+    context.step("export", EXPORT_TITLE, "waiting", expected_seconds=seconds["export"])
+    context.step("latency", LATENCY_TITLE, "waiting", expected_seconds=seconds["latency"])
+
+
+def _cohort_step(seed: int) -> tuple[str, str]:
+    return f"cohort:{seed}", f"Students, seed {seed}"
 
 
 def _surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Surroundings:
@@ -213,7 +256,7 @@ def _teacher(checked: Checked, context: Context, keeper: Keeper) -> nn.Module | 
 def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Module) -> None:
     """Train every cohort that is not finished, until a stop comes."""
     for cohort in checked.plan.cohorts:
-        name, title = f"cohort:{cohort.seed}", f"Students, seed {cohort.seed}"
+        name, title = _cohort_step(cohort.seed)
         missing = [run for run in cohort.runs if not _have(run, context, keeper)]
         if missing and context.should_stop():
             return
@@ -235,8 +278,8 @@ def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
 def _have(run: PlannedRun, context: Context, keeper: Keeper) -> bool:
     """Whether a run is finished here, or elsewhere and now copied here; tells its figures again if so."""
     folder = context.folder.run(run.run_id)
-    source = context.reuse.get(run.run_id)
-    if not folder.result.exists() and source and _finished(Path(source) / folder.result.name):
+    source = _source(run, context)
+    if not folder.result.exists() and source:
         shutil.copytree(
             source,
             folder.path,
@@ -244,12 +287,19 @@ def _have(run: PlannedRun, context: Context, keeper: Keeper) -> bool:
             copy_function=shutil.copy2,
             ignore=lambda _, names: [name for name in names if name not in keeper.reusable],
         )
-        origin = Path(source).parent.parent.name
+        origin = source.parent.parent.name
         write_json(folder.result, read_json(folder.result) | {"reused_from": origin})
     if not folder.result.exists() or keeper.state(run.run_id) == "stopped":
         return False
     keeper.tell(run)
     return True
+
+
+def _source(run: PlannedRun, context: Context) -> Path | None:
+    """The folder of the same run, finished in another experiment."""
+    told = context.reuse.get(run.run_id)
+    source = Path(told) if told else None
+    return source if source and _finished(RunFolder(source).result) else None
 
 
 def _finished(result: Path) -> bool:

@@ -201,11 +201,15 @@ class EventBatch:
 
 def step_after(row: Mapping[str, Any] | None, event: StepChanged) -> dict[str, Any]:
     """A step's row after an event. A finished step that a resumed worker passes again keeps its times."""
-    before = row or {"state": "waiting", "done": 0, "total": 0, "started_at": None, "finished_at": None}
+    before = row or dict.fromkeys(("started_at", "finished_at", "expected_seconds")) | {
+        "state": "waiting", "done": 0, "total": 0,
+    }
+    expected = before["expected_seconds"] if event.expected_seconds is None else event.expected_seconds
     after = {
         "step": event.step, "title": event.title, "state": event.state,
         "done": event.done if event.total else before["done"], "total": event.total or before["total"],
-        "started_at": before["started_at"], "finished_at": before["finished_at"], "changed": True,
+        "started_at": before["started_at"], "finished_at": before["finished_at"],
+        "expected_seconds": expected, "changed": True,
     }
     if event.state == "running" and before["state"] != "running":
         after |= {"started_at": event.at, "finished_at": None}

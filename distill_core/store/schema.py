@@ -101,6 +101,7 @@ steps = Table(
     Column("total", Integer, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
+    Column("expected_seconds", Float),
     UniqueConstraint("experiment_id", "step", name="one_row_a_step"),
     sqlite_autoincrement=True,
 )

@@ -33,14 +33,13 @@ def estimate_seconds(
     *,
     should_stop: Callable[[], bool],
     skip: frozenset[str] = frozenset(),
-    most_threads: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Seconds for `teacher`, `cohorts`, `export` (with latency) and in `total`.
+    """Seconds for the worker's `start`, `teacher`, all `cohorts`, `export`, `latency`, and in `total`.
 
-    `skip` holds ids of runs that will be reused and so cost nothing. Early stopping is not foreseen.
+    Uses torch's present thread count. `skip` holds ids of runs that will be reused and so cost nothing. Early stopping
+    is not foreseen.
     """
-    choose_threads(checked, most=most_threads)
     around = Surroundings.silent(should_stop=should_stop)
     teacher_run = teacher_cohort(checked, around)
     teacher = 0.0
@@ -60,8 +59,14 @@ def estimate_seconds(
         cohorts += measured[key]
     cells = len(checked.spec.latency.batches) * len(checked.spec.latency.threads)
     graphs = _graphs(checked.plan.runs)
-    export = START_SECONDS + graphs * (GRAPH_SECONDS + cells * CELL_SECONDS)
-    return {"teacher": teacher, "cohorts": cohorts, "export": export, "total": teacher + cohorts + export}
+    parts = {
+        "start": START_SECONDS,
+        "teacher": teacher,
+        "cohorts": cohorts,
+        "export": graphs * GRAPH_SECONDS,
+        "latency": graphs * cells * CELL_SECONDS,
+    }
+    return parts | {"total": sum(parts.values())}
 
 
 def _graphs(runs: tuple[PlannedRun, ...]) -> int:

@@ -101,9 +101,7 @@ def show_differences(views: Sequence[ExperimentView]) -> None:
 
 def show_all(views: Sequence[ExperimentView]) -> None:
     runs = narrow([run for view in views for run in view.runs])
-    verdicts.show_lines(
-        [(view.row.name, lab().verdicts(view.row.experiment_id)) for view in views], shown={run.name for run in runs}
-    )
+    verdicts.show_lines([(view.row.name, lab().verdicts(view.row.experiment_id)) for view in views], runs)
     tabs = dict(zip(TABS, st.tabs(list(TABS), key="tab", bind="query-params", on_change="rerun"), strict=True))
     classes = {view.class_names for view in views}
     if tabs["Runs"].open:

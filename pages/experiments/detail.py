@@ -11,7 +11,7 @@ from distill_core.errors import Conflict
 from distill_core.rows import ExperimentView
 from pages.ui import exporting, places, progress, results, tables, undo, verdicts, words
 from pages.ui.live.component import VIEWS, live_curves
-from pages.ui.session import lab
+from pages.ui.session import lab, watched
 
 TABS = ("Runs", "Trade-off", "Per class", "Confusion", "ONNX and latency", "Log and settings")
 
@@ -133,7 +133,7 @@ def curves(view: ExperimentView) -> None:
 def stage(view: ExperimentView) -> tuple[object, ...]:
     """What the parts of the page that are drawn once depend on; when it changes they are drawn again."""
     row = view.row
-    return row.state, row.runs_total, row.runs_reused, is_judged(view)
+    return row.state, is_judged(view), tuple(run.state for run in view.runs)
 
 
 def is_judged(view: ExperimentView) -> bool:
@@ -145,7 +145,7 @@ def is_judged(view: ExperimentView) -> bool:
 @st.fragment(run_every="2s", key="beside-live")
 def beside_live(experiment_id: str, drawn: tuple[object, ...]) -> None:
     """Steps and numbers while the experiment is active; once it has moved on, the whole page follows."""
-    view = lab().experiment(experiment_id)
+    view = watched(experiment_id)
     if stage(view) != drawn:
         st.rerun()
     beside(view)
@@ -157,11 +157,6 @@ def beside(view: ExperimentView) -> None:
         progress.show_steps(view)
     for note in view.notes[-3:]:
         st.caption(f"{':material/warning:' if note.level != 'info' else ':material/info:'} {markdown_text(note.text)}")
-
-
-@st.fragment(run_every="2s", key="runs-live")
-def runs_live(experiment_id: str) -> None:
-    tables.show_runs(lab().experiment(experiment_id).runs, key="runs")
 
 
 @st.fragment(run_every="2s", key="log-live")
@@ -180,10 +175,8 @@ def figures(view: ExperimentView) -> None:
     tabs = dict(zip(TABS, st.tabs(list(TABS), key="tab", bind="query-params", on_change="rerun"), strict=True))
     if tabs["Runs"].open:
         with tabs["Runs"]:
-            if active:
-                runs_live(view.row.experiment_id)
-            else:
-                tables.show_runs(runs, key="runs")
+            tables.show_runs(runs, key="runs")
+            if not active:
                 exporting.show_export(view)
     if tabs["Trade-off"].open:
         with tabs["Trade-off"]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from functools import lru_cache
 from pathlib import Path
 
 from distill_core.folders import Home, default_home
+from distill_core.rows import ExperimentView
 from distill_core.services import Lab
+from pages.ui.recent import Recent
+
+# Well below the two seconds after which a page looks again.
+WATCHED_SECONDS = 0.9
 
 
 @lru_cache(maxsize=4)
@@ -17,3 +23,11 @@ def _lab_at(path: Path) -> Lab:
 def lab() -> Lab:
     """The lab of `DISTILL_HOME`; built once a home folder."""
     return _lab_at(default_home())
+
+
+_watched: Recent[ExperimentView] = Recent(fresh_seconds=WATCHED_SECONDS)
+
+
+def watched(experiment_id: str) -> ExperimentView:
+    """An experiment as it was a moment ago, for parts of pages that look again and again. Raises NotFound."""
+    return _watched.get((lab(), experiment_id), lambda: lab().experiment(experiment_id), now=time.monotonic())

@@ -20,6 +20,7 @@ BADGES: dict[Judgement, str] = {
     "did not help": ":red-badge[:material/trending_flat: did not help]",
     "inconclusive": ":orange-badge[:material/help: inconclusive]",
 }
+CONTROL = ":gray-badge[:material/science: control]"
 CONTROL_HELP = (
     "A student that learns from changed labels but from no teacher. If it gains as much as the distilled one, "
     "the gain does not "
@@ -53,12 +54,14 @@ def show_verdicts(found: Iterable[Verdict], runs: Iterable[RunRow]) -> None:
         )
 
 
-def show_lines(found: Iterable[tuple[str, Sequence[Verdict]]], *, shown: Collection[str]) -> None:
-    """One line a verdict, by experiment, for the variants shown; a badge says which way it went."""
+def show_lines(found: Iterable[tuple[str, Sequence[Verdict]]], runs: Collection[RunRow]) -> None:
+    """One line a verdict, by experiment, for the variants among the runs; a badge says which way it went."""
+    shown, distilled = {run.name for run in runs}, {run.name for run in runs if run.role == "student"}
     for experiment, verdicts in found:
         lines = [
-            f"{BADGES[verdict.verdict]} {markdown_text(verdict.sentence())}"
-            for verdict in sorted(verdicts, key=lambda verdict: -verdict.delta_mean)
+            f"{BADGES[verdict.verdict] if verdict.student in distilled else CONTROL} "
+            f"{markdown_text(verdict.sentence())}"
+            for verdict in sorted(verdicts, key=lambda verdict: (verdict.student not in distilled, -verdict.delta_mean))
             if verdict.student in shown
         ]
         if lines:

@@ -45,7 +45,7 @@ def test_it_gives_bytes_with_labels_of_its_classes(data: ImageData) -> None:
         assert images.dtype == torch.uint8
         assert labels.dtype == torch.int64
         assert images.shape == (len(labels), *data.shape)
-        assert 0 <= labels.min()
+        assert labels.min() >= 0
         assert labels.max() < data.classes
     assert set(data.train_labels.tolist()) == set(range(data.classes)), "every class can be learned"
     assert len(set(data.class_names)) == data.classes

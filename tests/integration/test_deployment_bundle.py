@@ -25,8 +25,8 @@ from distill_core.deployment.parity import check_parity, onnx_logits
 from distill_core.errors import Conflict, NotFound
 from distill_core.events import LatencyRow
 from distill_core.folders import ExperimentFolder
-from distill_core.spec import ExperimentSpec, parse_spec
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow, WorkerRow
+from distill_core.spec import ExperimentSpec, parse_spec
 
 RUN_ID = "0123456789abcdef"
 FILES = ["labels.json", "model.onnx", "model_card.md", "run.py", "spec.json", "test_samples.npz"]

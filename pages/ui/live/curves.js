@@ -1,7 +1,7 @@
 // Live curves of one experiment: holds one Plotly chart, polls /lab/live/<id>?since=<cursor>, extends its traces.
 // The chart outlives script runs: its state hangs on the element, and zoom and legend choices are kept by uirevision.
 
-const POLL_MS = 600;
+const POLL_MS = 700;
 const BACKOFF_MS = [1000, 2000, 4000, 8000];
 const MOST_POINTS = 1000;
 const MOST_IN_LEGEND = 8;
@@ -11,7 +11,7 @@ const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
 
 const VIEWS = {
-  accuracy: { title: "Validation accuracy (%)", value: (p) => 100 * p[3], best: true, teacher: true },
+  accuracy: { title: "Validation accuracy (%)", value: (p) => (p[3] === null ? null : 100 * p[3]), best: true, teacher: true },
   nll: { title: "Validation NLL (nats)", value: (p) => p[4], best: true, teacher: true },
   loss: { title: "Training loss, weighted sum (nats)", value: (p) => p[2] },
   terms: { title: "Share of the loss (%)" },

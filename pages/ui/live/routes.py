@@ -8,7 +8,6 @@ import logging
 import math
 import re
 import secrets
-import threading
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -24,13 +23,13 @@ from distill_core.charts.names import display_name
 from distill_core.charts.variants import series_styles
 from distill_core.errors import LabError, NotFound
 from distill_core.rows import RunRow
+from pages.ui.recent import Recent
 from pages.ui.session import lab
 
 log = logging.getLogger("distill_lab.routes")
 KNOWN_ID = re.compile(r"[a-z0-9-]{1,64}")
 # Ten viewers of one experiment ask the store once.
 FRESH_SECONDS = 0.3
-MOST_REMEMBERED = 256
 
 
 def encode(content: Any) -> bytes:
@@ -61,31 +60,7 @@ def _refusal(status: int, sentence: str, **more: str) -> Response:
     return _json({"error": sentence, **more}, status)
 
 
-class RecentAnswers:
-    """Remembers encoded answers for a moment; safe to use from several threads."""
-
-    def __init__(self, *, fresh_seconds: float = FRESH_SECONDS) -> None:
-        self._fresh_seconds = fresh_seconds
-        self._lock = threading.Lock()
-        self._held: dict[Any, tuple[float, bytes]] = {}
-
-    def __len__(self) -> int:
-        with self._lock:
-            return len(self._held)
-
-    def get(self, key: Any, *, now: float) -> bytes | None:
-        with self._lock:
-            at, answer = self._held.get(key, (float("-inf"), b""))
-        return answer if now - at < self._fresh_seconds else None
-
-    def put(self, key: Any, answer: bytes, *, now: float) -> None:
-        with self._lock:
-            if len(self._held) >= MOST_REMEMBERED:
-                self._held = {k: v for k, v in self._held.items() if now - v[0] < self._fresh_seconds}
-            self._held[key] = (now, answer)
-
-
-_recent = RecentAnswers()
+_recent: Recent[bytes] = Recent(fresh_seconds=FRESH_SECONDS)
 
 
 def live(request: Request) -> Response:
@@ -96,21 +71,20 @@ def live(request: Request) -> Response:
         return _refusal(404, "There is no such experiment.")
     if not re.fullmatch(r"\d{1,12}", since):
         return _refusal(400, "since must be a number, 0 or the cursor of the last answer.")
-    key = (lab(), experiment_id, since, with_runs)
-    now = time.monotonic()
-    answer = _recent.get(key, now=now)
-    if answer is None:
-        try:
-            answer = _points(experiment_id, int(since), with_runs)
-        except NotFound as error:
-            return _refusal(404, error.sentence)
-        except LabError as error:
-            return _refusal(503, error.sentence)
-        except Exception:
-            error_id = secrets.token_hex(4)
-            log.exception("error %s", error_id)
-            return _refusal(500, "The points could not be read; see the server's log.", error_id=error_id)
-        _recent.put(key, answer, now=now)
+    cursor = int(since)
+    try:
+        answer = _recent.get(
+            (lab(), experiment_id, cursor, with_runs), lambda: _points(experiment_id, cursor, with_runs),
+            now=time.monotonic(),
+        )
+    except NotFound as error:
+        return _refusal(404, error.sentence)
+    except LabError as error:
+        return _refusal(503, error.sentence)
+    except Exception:
+        error_id = secrets.token_hex(4)
+        log.exception("error %s", error_id)
+        return _refusal(500, "The points could not be read; see the server's log.", error_id=error_id)
     return Response(answer, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

@@ -123,6 +123,7 @@ def upgrade() -> None:
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.Float(), nullable=True),
         sa.Column("finished_at", sa.Float(), nullable=True),
+        sa.Column("expected_seconds", sa.Float(), nullable=True),
         sa.PrimaryKeyConstraint("number"),
         sa.UniqueConstraint("experiment_id", "step", name="one_row_a_step"),
         sqlite_autoincrement=True,

@@ -1,0 +1,63 @@
+"""How far an experiment is and how long it will take, from stored times alone: a reloaded page tells the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from distill_core.rows import ExperimentRow, StepRow
+
+COHORT = "cohort:"
+# Before this share is done, a step's own pace says less than the estimate.
+TELLING_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Seconds since the start and to the end (None: not known), and the share done in 0..1."""
+
+    elapsed_seconds: float | None
+    remaining_seconds: float | None
+    share: float
+
+
+def progress_of(row: ExperimentRow, steps: Sequence[StepRow], *, now: float) -> Progress:
+    """Remaining time by each step's own pace, the pace of finished cohorts, or the estimate made at the start."""
+    done = sum(step_share(step) for step in steps) / len(steps) if steps else 0.0
+    if row.started_at is None:
+        return Progress(None, None, done)
+    stretch = 0.0 if row.finished_at is not None else max(0.0, now - row.started_at)
+    elapsed = row.busy_seconds + stretch
+    if row.state not in ("running", "stopping") or not steps:
+        return Progress(elapsed, None, done)
+    left = [_remaining(step, steps, now=now) for step in steps]
+    known = [seconds for seconds in left if seconds is not None]
+    return Progress(elapsed, sum(known) if len(known) == len(left) else None, done)
+
+
+def step_share(step: StepRow) -> float:
+    """Done of a step, 0..1."""
+    if step.state in ("finished", "skipped"):
+        return 1.0
+    return min(1.0, step.done / step.total) if step.total else 0.0
+
+
+def _remaining(step: StepRow, steps: Sequence[StepRow], *, now: float) -> float | None:
+    if step.state in ("finished", "skipped"):
+        return 0.0
+    share = step_share(step)
+    if step.state == "running" and share >= TELLING_SHARE and step.started_at is not None:
+        return max(0.0, now - step.started_at) * (1 - share) / share
+    whole = _cohort_seconds(steps) if step.step.startswith(COHORT) else None
+    whole = step.expected_seconds if whole is None else whole
+    return None if whole is None else whole * (1 - share)
+
+
+def _cohort_seconds(steps: Sequence[StepRow]) -> float | None:
+    """The mean time of the cohorts that were trained here; None before the first, and for reused ones."""
+    taken = [
+        step.finished_at - step.started_at
+        for step in steps
+        if step.step.startswith(COHORT) and step.total and step.started_at is not None and step.finished_at is not None
+    ]
+    return sum(taken) / len(taken) if taken else None

@@ -1,0 +1,176 @@
+"""The live chart alone, fed with made-up answers: appending, replacing, theme, trouble and the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from distill_core.folders import Home
+from tests.e2e import chart
+from tests.e2e.conftest import OpenTab, Server, running_server
+from tests.fixtures import build_finished_experiment, preset_spec
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("curves")) as server:
+        build_finished_experiment(server.home, spec=preset_spec(seeds=1), experiment_id="one")
+        yield server
+
+
+def style(name: str) -> dict[str, Any]:
+    look = {"color": "#0072B2", "dash": "solid", "symbol": "circle", "name": name, "group": name}
+    return {"light": look, "dark": look | {"color": "#56B4E9"}}
+
+
+RUNS = [
+    {"id": f"r{seed}", "role": "student", "seed": seed, "finished": False, "best_epoch": None, "stop_rule": "",
+     "style": style("made up")}
+    for seed in (0, 1)
+]
+
+
+def point(run: str, epoch: int, accuracy: float | None, *, best: bool = False) -> list[Any]:
+    return [run, epoch, 1.0, accuracy, 1.0, {"cross-entropy": 0.25, "kd": 0.75}, best]
+
+
+def feed(page: Page, answers: dict[int, dict[str, Any]]) -> None:
+    """Answers by cursor; a cursor without one is quiet."""
+
+    def answer(route: Route) -> None:
+        since = int(route.request.url.split("since=")[1].split("&")[0])
+        content = {"state": "running", "cursor": since, "points": []} | answers.get(since, {})
+        if "runs=1" in route.request.url:
+            content["runs"] = RUNS
+        route.fulfill(body=json.dumps(content), content_type="application/json")
+
+    page.route("**/lab/live/**", answer)
+
+
+@pytest.fixture
+def fed(furnished: Server, open_tab: OpenTab) -> Callable[[dict[int, dict[str, Any]]], Page]:
+    def opened(answers: dict[int, dict[str, Any]]) -> Page:
+        page = open_tab(f"{furnished.url}/machine")
+        feed(page, answers)
+        page.goto(f"{furnished.url}/experiment?id=one")
+        return page
+
+    return opened
+
+
+def line(page: Page, run: str) -> list[list[float]]:
+    script = """([selector, id]) => { const found = document.querySelector(selector).data.find(t => t.uid === id);
+        return [[...found.x], [...found.y]]; }"""
+    found: list[list[float]] = page.evaluate(script, [chart.PLOT, run])
+    return found
+
+
+def wait_for_points(page: Page, number: int) -> None:
+    page.wait_for_function(
+        "n => (document.querySelector('.lab-plot')?.data || []).filter(t => /^r/.test(t.uid))"
+        ".reduce((sum, t) => sum + t.x.length, 0) === n",
+        arg=number,
+    )
+
+
+def test_new_points_are_appended(fed) -> None:
+    page = fed({
+        0: {"cursor": 2, "points": [point("r0", 1, 0.5), point("r0", 2, 0.6, best=True)]},
+        2: {"cursor": 3, "points": [point("r0", 3, 0.7, best=True)]},
+    })
+    wait_for_points(page, 3)
+    assert line(page, "r0") == [[1, 2, 3], [50, 60, 70]]
+    best = page.evaluate("s => document.querySelector(s).data.find(t => t.uid.startsWith('best/')).x", chart.PLOT)
+    assert best == [3]
+
+
+def test_an_epoch_told_again_replaces_the_first(fed) -> None:
+    page = fed({
+        0: {"cursor": 3, "points": [point("r0", epoch, 0.5) for epoch in (1, 2, 3)]},
+        3: {"cursor": 5, "points": [point("r0", 2, 0.9), point("r0", 4, 0.95)]},
+    })
+    wait_for_points(page, 4)
+    assert line(page, "r0") == [[1, 2, 3, 4], [50, 90, 50, 95]]
+
+
+def test_a_run_that_begins_later_gets_its_own_line(fed) -> None:
+    page = fed({
+        0: {"cursor": 2, "points": [point("r0", 1, 0.5), point("r0", 2, 0.5)]},
+        2: {"cursor": 4, "points": [point("r1", 1, 0.6), point("r1", 2, 0.7)]},
+    })
+    wait_for_points(page, 4)
+    assert line(page, "r1") == [[1, 2], [60, 70]]
+    shown = page.evaluate("s => document.querySelector(s).data.filter(t => t.showlegend).length", chart.PLOT)
+    assert shown == 1
+
+
+def test_a_diverged_epoch_is_a_gap(fed) -> None:
+    page = fed({0: {"cursor": 3, "points": [point("r0", 1, 0.5), point("r0", 2, None), point("r0", 3, 0.6)]}})
+    wait_for_points(page, 3)
+    assert line(page, "r0") == [[1, 2, 3], [50, None, 60]]
+
+
+def test_shares_of_the_terms_are_shown(fed) -> None:
+    page = fed({0: {"cursor": 2, "points": [point("r0", 1, 0.5), point("r0", 2, 0.5)]}})
+    wait_for_points(page, 2)
+    page.get_by_role("radio", name="Term shares").or_(page.get_by_role("button", name="Term shares")).first.click()
+    page.wait_for_function("() => document.querySelector('.lab-plot').data.some(t => t.uid === 'r0/kd')")
+    assert line(page, "r0/kd") == [[1, 2], [75, 75]]
+    assert "curve=" in page.url
+
+
+def test_a_change_of_theme_redraws_without_a_script_run(fed) -> None:
+    page = fed({0: {"cursor": 2, "points": [point("r0", 1, 0.5), point("r0", 2, 0.5)]}})
+    wait_for_points(page, 2)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("() => document.querySelector('.lab-plot').data[0].line.color === '#56B4E9'")
+
+
+def test_a_lost_server_is_told_and_found_again(fed) -> None:
+    page = fed({0: {"cursor": 2, "points": [point("r0", 1, 0.5), point("r0", 2, 0.5)]}})
+    wait_for_points(page, 2)
+    page.unroute("**/lab/live/**")
+    page.route("**/lab/live/**", lambda route: route.abort())
+    expect(page.locator(".lab-status")).to_contain_text("No connection")
+    page.unroute("**/lab/live/**")
+    feed(page, {2: {"cursor": 3, "points": [point("r0", 3, 0.7)]}})
+    wait_for_points(page, 3)
+    expect(page.locator(".lab-status")).to_have_text("Live")
+
+
+def test_polling_ends_with_the_experiment(fed) -> None:
+    page = fed({
+        0: {"cursor": 1, "points": [point("r0", 1, 0.5)]}, 1: {"state": "succeeded", "cursor": 1, "points": []},
+    })
+    wait_for_points(page, 1)
+    expect(page.locator(".lab-status")).to_have_text("")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/lab/live/" in request.url else None)
+    page.wait_for_timeout(2000)
+    assert asked == []
+
+
+def test_ten_thousand_epochs_are_thinned_and_keep_both_ends(fed) -> None:
+    points = [point("r0", epoch, 0.5 + 0.4 * (epoch % 7) / 7) for epoch in range(1, 10_001)]
+    page = fed({0: {"cursor": 9, "points": points}})
+    chart.wait_for_curves(page)
+    xs, ys = line(page, "r0")
+    assert len(xs) <= 1000 and xs[0] == 1 and xs[-1] == 10_000
+    assert max(ys) == pytest.approx(50 + 40 * 6 / 7) and min(ys) == 50
+
+
+def test_markup_in_a_name_stays_text(furnished: Server, open_tab: OpenTab) -> None:
+    data = preset_spec(seeds=1).to_json()
+    data["students"][3]["name"] = "<b>T=8</b><img src=x onerror=alert(1)>"
+    spec = type(preset_spec()).model_validate(data)
+    build_finished_experiment(Home(furnished.home.path), spec=spec, experiment_id="markup")
+    page = open_tab(f"{furnished.url}/experiment?id=markup")
+    chart.wait_for_curves(page)
+    assert page.locator("img[src='x']").count() == 0
+    assert page.locator(f"{chart.PLOT} .legend").get_by_text("<b>T=8</b>", exact=False).count() >= 1
