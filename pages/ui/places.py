@@ -8,11 +8,17 @@ from typing import NoReturn
 import streamlit as st
 
 FOLDER = Path(__file__).parent.parent
-HOME, EXPERIMENT, NEW, COMPARE, MACHINE = "experiments", "experiment", "new", "compare", "machine"
+HOME, EXPERIMENTS, EXPERIMENT, NEW, COMPARE, MACHINE = "home", "experiments", "experiment", "new", "compare", "machine"
 
 
 def page(place: str) -> st.Page:
     """The page object of a place; Streamlit knows pages by their address, so equal ones are the same page."""
+    if place == EXPERIMENTS:
+        # The list lies at the root; its name as an address must lead there too.
+        return st.Page(
+            FOLDER / "experiments" / "overview.py", title="Experiments", icon=":material/science:",
+            url_path=EXPERIMENTS, visibility="hidden", help="All experiments, newest first.",
+        )
     if place == HOME:
         return st.Page(
             FOLDER / "experiments" / "overview.py", title="Experiments", icon=":material/science:", url_path=HOME,
@@ -41,7 +47,7 @@ def page(place: str) -> st.Page:
 
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
-    return [page(place) for place in (HOME, NEW, COMPARE, MACHINE, EXPERIMENT)]
+    return [page(place) for place in (HOME, NEW, COMPARE, MACHINE, EXPERIMENT, EXPERIMENTS)]
 
 
 def go(place: str, **parameters: str) -> NoReturn:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 import streamlit as st
 
 from distill_core.errors import LabError
+from distill_core.plan import digest
 from distill_core.presets import Preset
 from distill_core.spec import ExperimentSpec
 from pages.ui import places
@@ -14,18 +16,22 @@ from pages.ui.guard import tell
 from pages.ui.session import lab
 
 DEMO = "digits"
+DOUBLE_CLICK_SECONDS = 5.0
 
 
 def launch(spec: ExperimentSpec, *, purpose: str) -> None:
-    """Launch and move to the live page. A repeated press finds the experiment that the first one made."""
-    slot = f"launch-key-{purpose}"
-    key = st.session_state.setdefault(slot, uuid.uuid4().hex)
+    """Launch and move to the live page. The second press of a double click finds what the first one made."""
+    slot, now, content = f"launch-{purpose}", time.monotonic(), digest(spec.to_json())
+    key, pressed_at = st.session_state.get(slot, ("", float("-inf")))
+    if now - pressed_at > DOUBLE_CLICK_SECONDS or not key.endswith(content):
+        key = f"{uuid.uuid4().hex}-{content}"
+    # Kept before the launch: a second press interrupts this run wherever it is.
+    st.session_state[slot] = (key, now)
     try:
         experiment_id = lab().launch(spec, idempotency_key=key)
     except LabError as error:
         tell(error)
         return
-    del st.session_state[slot]
     places.go(places.EXPERIMENT, id=experiment_id)
 
 

@@ -116,6 +116,14 @@ def test_stop_keeps_a_usable_model_and_resume_goes_on(server: Server, open_tab: 
     )
 
 
+def test_a_double_click_on_start_launches_one_experiment(server: Server, open_tab: OpenTab) -> None:
+    page = open_tab(f"{server.url}/new?preset=digits-unlabelled")
+    page.get_by_role("button", name="Start", exact=True).dblclick()
+    page.wait_for_url("**/experiment?id=*")
+    page.wait_for_selector(".lab-root")
+    assert Lab(server.home).count() == 1
+
+
 def test_a_reload_in_the_middle_loses_nothing(server: Server, open_tab: OpenTab) -> None:
     identity = Lab(server.home).launch(slow_spec())
     page = open_tab(f"{server.url}/experiment?id={identity}&tab=Log+and+settings")
@@ -172,7 +180,9 @@ def test_comparing_two_experiments(server: Server, open_tab: OpenTab) -> None:
     expect(again.get_by_text("first", exact=False).first).to_be_visible()
 
 
-@pytest.mark.parametrize("place", ["experiment?id={id}", "new?from={id}", "compare?ids={id}", "machine", ""])
+@pytest.mark.parametrize(
+    "place", ["experiment?id={id}", "new?from={id}", "compare?ids={id}", "machine", "", "experiments"],
+)
 def test_a_deep_link_on_a_fresh_server_shows_the_whole_frame(tmp_path: Path, open_tab: OpenTab, place: str) -> None:
     with running_server(tmp_path) as server:
         identity = build_finished_experiment(server.home, spec=preset_spec(seeds=2, name="linked"))

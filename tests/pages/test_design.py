@@ -58,14 +58,18 @@ def strip(part):
     return [strip(value) for value in part] if isinstance(part, list) else part
 
 
-def test_starting_twice_launches_once(open_page, home: Home) -> None:
+def test_a_double_click_launches_once(open_page, home: Home) -> None:
     app = open_page(PAGE)
-    app.session_state["launch-key-form"] = "the-same-key"
     app.button(key="start").click().run()
+    pressed = app.session_state["launch-form"]
     again = open_page(PAGE)
-    again.session_state["launch-key-form"] = "the-same-key"
+    again.session_state["launch-form"] = pressed
     again.button(key="start").click().run()
     assert len(launched(home)) == 1
+    again = open_page(PAGE)
+    again.session_state["launch-form"] = (pressed[0], pressed[1] - 3600)
+    again.button(key="start").click().run()
+    assert len(launched(home)) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""The docs say what is true now."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from distill_core.cli.commands import app
+from distill_core.pipeline import installed_catalogue
+from distill_core.presets import find_preset
+from docs.build import TARGET, catalogue_markdown
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_catalogue_page_is_current() -> None:
+    assert TARGET.read_text(encoding="utf-8") == catalogue_markdown(), "run: python -m docs.build"
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_links_and_named_files_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    named += [name for name in re.findall(r"`((?:distill_core|docs|tests|pages)/[\w./-]+)`", text) if "my_" not in name]
+    assert named
+    missing = [name for name in named if not (ROOT / page).parent.joinpath(name).exists() and not (ROOT / name).exists()]
+    assert not missing
+
+
+def test_every_command_of_the_readme_exists_and_every_command_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = [line.split("#")[0] for line in text.splitlines() if "python -m distill_core " in line]
+    told = {word for line in lines for word in re.findall(r"(?:distill_core|\|) (\w+)", line)}
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert told == known
+
+
+def test_presets_named_in_the_readme_exist_and_settings_fit() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in re.findall(r"--preset ([\w-]+)", text):
+        data = find_preset(name).spec.to_json()
+        for path in re.findall(rf"--preset {name} --set ([\w.]+)=", text):
+            place = data
+            for part in path.split("."):
+                place = place[int(part)] if part.isdigit() else place[part]
+            assert isinstance(json.dumps(place), str)
+
+
+def test_the_example_loss_of_contributing_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), flags=re.S)[0]
+    (tmp_path / "example_loss.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import example_loss
+    import torch
+
+    from distill_core.losses.term import StepTensors
+
+    term = example_loss.ENTRY.build(example_loss.ENTRY.resolve({}))
+    logits = torch.randn(4, 3)
+    value = term(StepTensors(logits, logits + 1, torch.zeros(4, dtype=torch.long)))
+    assert value.item() == pytest.approx(1.0)
+    assert example_loss.ENTRY.name not in installed_catalogue().losses.names
