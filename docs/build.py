@@ -18,7 +18,8 @@ def catalogue_markdown() -> str:
     for kind, entries in catalogue.items():
         lines += [f"## {kind.capitalize()}", ""]
         for entry in entries:
-            lines += [f"### `{entry['name']}`: {entry['title']}", "", f"{entry['summary']} Source: {entry['source']}.", ""]
+            lines += [f"### `{entry['name']}`: {entry['title']}", ""]
+            lines += [f"{entry['summary']} Source: {entry['source']}.", ""]
             properties: dict[str, Any] = entry["schema"].get("properties", {})
             if properties:
                 lines += ["| parameter | default | allowed | meaning |", "| --- | --- | --- | --- |"]
