@@ -83,6 +83,11 @@ def choose_start() -> tuple[str, str]:
     )
     address.write("preset", [name], default=[starting.DEMO])
     st.caption(presets[name].summary)
+    if presets[name].needs_path:
+        st.info(
+            "Give the folder of your images under Data, Path; it lies on the machine that trains.",
+            icon=":material/folder:",
+        )
     return "preset", name
 
 

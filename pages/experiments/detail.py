@@ -175,7 +175,7 @@ def figures(view: ExperimentView) -> None:
     tabs = dict(zip(TABS, st.tabs(list(TABS), key="tab", bind="query-params", on_change="rerun"), strict=True))
     if tabs["Runs"].open:
         with tabs["Runs"]:
-            tables.show_runs(runs, key="runs")
+            tables.show_runs(runs, key="runs", expected=active)
             if not active:
                 exporting.show_export(view)
     if tabs["Trade-off"].open:

@@ -121,10 +121,8 @@ class Fields:
 
 
 def _beside(problem: Problem) -> str:
-    """A problem below its own field needs no field name."""
-    value = problem.value if isinstance(problem.value, (int, float)) else repr(problem.value)
-    shown = str(value) if len(str(value)) <= 40 else f"{str(value)[:39]}…"
-    return markdown_text(f"{shown} is not allowed; allowed: {problem.allowed}. {problem.remedy}".strip())
+    """Below its own field a problem needs neither the field's name nor its value."""
+    return markdown_text(f"Allowed: {problem.allowed}. {problem.remedy}".strip())
 
 
 def _without_null(schema: Schema) -> tuple[Schema, bool]:

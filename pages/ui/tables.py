@@ -104,10 +104,13 @@ def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
     }
 
 
-def show_runs(runs: Sequence[RunRow], *, key: str, with_experiment: bool = False) -> None:
-    """The table of runs."""
+def show_runs(
+    runs: Sequence[RunRow], *, key: str, with_experiment: bool = False, expected: bool = False
+) -> None:
+    """The table of runs; `expected` tells whether more will come."""
     if not runs:
-        st.info("The runs appear here once the worker has read the data.", icon=":material/hourglass:")
+        waiting, none = "The runs appear here once the worker has read the data.", "No run was begun."
+        st.info(waiting if expected else none, icon=":material/hourglass:" if expected else ":material/info:")
         return
     frame = run_frame(runs, with_experiment=with_experiment).dropna(axis="columns", how="all")
     if not any(run.reused_from for run in runs):
