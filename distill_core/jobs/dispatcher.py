@@ -24,7 +24,7 @@ from distill_core.rows import ExperimentRow
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE
 
-TICK_SECONDS = 0.2
+TICK_SECONDS = 0.1
 _LOG_BYTES = 1_000_000
 _MOST_TROUBLES = 5
 

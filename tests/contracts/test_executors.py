@@ -116,6 +116,9 @@ def test_a_second_worker_is_refused(make: Callable[[], Executor], folder_of) -> 
     wait_for(lambda: executor.status(folder) == "gone")
     executor.start(folder)
     assert executor.status(folder) == "alive"
+    # Only the executor that started it knows a worker that has not stamped yet.
+    executor.end(folder, force=True)
+    wait_for(lambda: executor.status(folder) == "gone")
 
 
 def test_ending_nobody_is_no_error_and_hits_nobody(make: Callable[[], Executor], folder_of) -> None:

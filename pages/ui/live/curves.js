@@ -124,6 +124,7 @@ class Curves {
     clearTimeout(this.timer);
     if (!this.alive || this.ended || this.polling || document.visibilityState !== "visible") return;
     this.polling = true;
+    const began = performance.now();
     let wait = POLL_MS;
     try {
       const known = this.runs.length ? "" : "&runs=1";
@@ -147,7 +148,9 @@ class Curves {
     } finally {
       this.polling = false;
     }
-    if (this.alive && !this.ended) this.timer = setTimeout(() => this.poll(), wait);
+    // Drawing counts into the interval, or a busy browser would fall behind by as much at every tick.
+    const left = Math.max(wait && 100, wait - (performance.now() - began));
+    if (this.alive && !this.ended) this.timer = setTimeout(() => this.poll(), left);
     if (this.ended) this.showEmpty();
   }
 

@@ -29,7 +29,7 @@ from pages.ui.session import lab
 log = logging.getLogger("distill_lab.routes")
 KNOWN_ID = re.compile(r"[a-z0-9-]{1,64}")
 # Ten viewers of one experiment ask the store once.
-FRESH_SECONDS = 0.3
+FRESH_SECONDS = 0.1
 
 
 def encode(content: Any) -> bytes:
