@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -14,6 +15,7 @@ from distill_core.charts.tradeoff import Cost, latency_conditions, tradeoff
 from distill_core.rows import RunRow
 from pages.ui import words
 
+Picture = Literal["svg", "png"]
 COSTS: dict[Cost, str] = {
     "latency": "ONNX latency", "parameters": "Parameters", "macs": "MACs", "size": "File size",
 }
@@ -22,6 +24,15 @@ COSTS: dict[Cost, str] = {
 def theme() -> Theme:
     """The theme the browser shows, for figures that Python draws."""
     return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def picture() -> Picture:
+    """The format in which the camera above a chart saves it; one choice for all charts of a page."""
+    chosen: Picture = st.segmented_control(
+        "Save pictures as", ["svg", "png"], default="svg", required=True, key="picture", format_func=str.upper,
+        help="The camera above each chart saves it in this format: SVG for papers, PNG for slides.",
+    )
+    return chosen
 
 
 def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
@@ -41,17 +52,20 @@ def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
                 help="Batch size and threads of the latency measurement.",
             )
             batch, threads = conditions[chosen]
+        image = picture()
     figure = tradeoff(runs, x=cost, theme=theme(), batch=batch, threads=threads)
     st.plotly_chart(
-        figure, theme=None, key=f"{key}-tradeoff", config=plot_config("accuracy-against-cost"),
+        figure, theme=None, key=f"{key}-tradeoff", config=plot_config("accuracy-against-cost", image=image),
         alt=f"Accuracy against {COSTS[cost]}, one dot a variant",
     )
 
 
 def show_per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, key: str) -> None:
     """Accuracy on each class, teacher, alone and distilled side by side."""
+    image = picture()
     st.plotly_chart(
-        per_class(runs, class_names, theme=theme()), theme=None, key=f"{key}-classes", config=plot_config("per-class"),
+        per_class(runs, class_names, theme=theme()), theme=None, key=f"{key}-classes",
+        config=plot_config("per-class", image=image),
         alt="Share of each class recognised, by variant",
     )
 
@@ -76,9 +90,10 @@ def show_confusion(runs: Sequence[RunRow], class_names: Sequence[str], *, key: s
             format_func=lambda value: "all seeds together" if value is None else f"seed {value}",
             help="One run, or the sum over all seeds.",
         )
+        image = picture()
     matrix = total_confusion(run for run in mine if seed is None or run.seed == seed)
     st.plotly_chart(
         confusion(matrix, class_names, theme=theme()), theme=None, key=f"{key}-confusion",
-        config=plot_config("confusion"),
+        config=plot_config("confusion", image=image),
         alt="Confusion matrix: true class by predicted class",
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
 import time
 import zipfile
 from pathlib import Path
@@ -135,6 +137,28 @@ def test_a_reload_in_the_middle_loses_nothing(server: Server, open_tab: OpenTab)
     assert "tab=Log" in page.url
     expect(page.get_by_role("tab", name="Log and settings")).to_have_attribute("aria-selected", "true")
     state(page, "succeeded")
+
+
+def test_a_killed_server_loses_nothing(tmp_path: Path, open_tab: OpenTab) -> None:
+    with running_server(tmp_path) as first:
+        lab = Lab(first.home)
+        # Queued without a dispatcher: the server that shows it must start one.
+        lab.store.create(lab.check(slow_spec().to_json()), experiment_id="survivor", created_at=time.time())
+        page = open_tab(f"{first.url}/experiment?id=survivor")
+        chart.wait_for_curves(page)
+        os.killpg(first.process.pid, signal.SIGKILL)
+        first.process.wait(10)
+        expect(page.get_by_text("No connection to the server")).to_be_visible(timeout=IN_TIME_MS)
+        cursor = lab.live("survivor", 0)["cursor"]
+        assert lab.store.state("survivor") == "running"
+        deadline = time.monotonic() + IN_TIME_MS / 1000
+        while lab.store.state("survivor") != "succeeded" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert lab.live("survivor", 0)["cursor"] > cursor, "the training went on without a server"
+        with running_server(tmp_path) as second:
+            page = open_tab(f"{second.url}/experiment?id=survivor")
+            state(page, "succeeded")
+            expect(page.get_by_text(re.compile(r"points \(95% CI")).first).to_be_visible()
 
 
 def test_a_hidden_tab_asks_for_nothing(server: Server, open_tab: OpenTab) -> None:

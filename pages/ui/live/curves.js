@@ -341,6 +341,12 @@ class Curves {
     const config = {
       displaylogo: false, responsive: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
       toImageButtonOptions: { format: "svg", filename: `curves-${this.data.experiment}` }, scrollZoom: false,
+      modeBarButtonsToAdd: [{
+        name: "png", title: "Download plot as PNG", icon: Plotly.Icons.disk,
+        click: (plot) => Plotly.downloadImage(plot, {
+          format: "png", scale: 2, width: plot.clientWidth, height: plot.clientHeight, filename: `curves-${this.data.experiment}`,
+        }),
+      }],
     };
     await Plotly.react(this.plot, traces, this.layout(), config);
     this.ready = true;
