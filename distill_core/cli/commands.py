@@ -25,6 +25,7 @@ from distill_core.folders import read_json
 from distill_core.presets import find_preset
 from distill_core.rows import ExperimentView
 from distill_core.services import Lab
+from distill_core.spec import ExperimentSpec
 from distill_core.store.transitions import ACTIVE
 
 app = typer.Typer(
@@ -133,7 +134,7 @@ def catalog(as_json: Json = False) -> None:
     presets = [{"name": p.name, "title": p.title, "summary": p.summary} for p in lab.presets()]
     found = {"presets": presets, **lab.catalogue().to_json()}
     if as_json:
-        print_json(found)
+        print_json(found | {"spec_schema": ExperimentSpec.model_json_schema()})
         return
     for kind, entries in found.items():
         columns = ("name", "title", "summary")
