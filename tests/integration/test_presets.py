@@ -1,4 +1,4 @@
-"""What the presets promise, as far as a few seconds can show; the demo's journey in the browser holds the default one."""
+"""What the presets promise, as far as seconds can show; the demo in the browser holds the default one."""
 
 from __future__ import annotations
 
