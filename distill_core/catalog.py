@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -47,7 +47,14 @@ class Entry:
         try:
             return self.params.model_validate(dict(params))
         except ValidationError as error:
-            raise SpecError(problems_of(error, prefix=at)) from None
+            raise SpecError([self._with_remedy(problem) for problem in problems_of(error, prefix=at)]) from None
+
+    def _with_remedy(self, problem: Problem) -> Problem:
+        """Out of bounds, the default is a safe way back."""
+        known = self.params.model_fields.get(problem.field.rsplit(".", 1)[-1])
+        if problem.remedy or known is None or known.is_required():
+            return problem
+        return replace(problem, remedy=f"The default is {known.default}.")
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -72,6 +79,7 @@ class DatasetEntry(Entry):
     """`load(params, cache)` reads the data, keeping decoded copies in the folder `cache`;
 
     `fingerprint(params)` changes whenever the data do, and is cheap.
+    Trait: `folder` if its parameter `path` must be a folder that exists.
     """
 
     load: Callable[[Any, Path], ImageData]

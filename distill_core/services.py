@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from distill_core.catalog import Catalogue
 from distill_core.deployment.bundle import bundle_zip, write_bundle
-from distill_core.errors import Conflict, NotFound
+from distill_core.errors import Conflict, NotFound, SpecError
 from distill_core.evaluation.verdict import Verdict
 from distill_core.events import State
 from distill_core.folders import ExperimentFolder, Home, default_home, read_json, read_tail, write_json
+from distill_core.jobs.absent import absent_here
 from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.machine_report import machine_report
 from distill_core.jobs.preview_client import PreviewClient
@@ -78,15 +79,19 @@ class Lab:
     def presets(self) -> tuple[Preset, ...]:
         return load_presets()
 
-    def check(self, data: dict[str, Any]) -> ExperimentSpec:
+    def complete(self, data: dict[str, Any]) -> ExperimentSpec:
         """The spec of parsed JSON with every default filled in; raises SpecError with all problems."""
         return self.catalogue().check(parse_spec(data))
 
-    def preview(self, spec: ExperimentSpec) -> dict[str, Any]:
-        """What only data and torch can tell before a launch; takes seconds. Raises SpecError, HelperUnavailable, ...
+    def check(self, data: dict[str, Any]) -> ExperimentSpec:
+        """`complete`, and refused too if this machine lacks its device or folder."""
+        spec = self.complete(data)
+        if problems := [*absent_here(spec, self.catalogue())]:
+            raise SpecError(problems)
+        return spec
 
-        The keys are those of preview_answers.PreviewAnswers.profile, and `reused`: a list of ReusedRun as dicts.
-        """
+    def preview(self, spec: ExperimentSpec) -> dict[str, Any]:
+        """PreviewAnswers.profile, and `reused`: ReusedRun dicts. Takes seconds; SpecError, HelperUnavailable."""
         known, busy = self.store.reusable_runs(), bool(self.store.in_states(BUSY))
         request = {"spec": spec.to_json(), "busy": busy, "reused": sorted(known)}
         told = self._preview_client.ask("profile", request)

@@ -91,8 +91,8 @@ def _files(params: ImageFolderParams) -> tuple[list[str], Labelled, Labelled, bo
     names = _classes(root / "train" if split_given else root)
     if len(names) < 2:
         raise DataError(
-            f"The folder {root.name!r} has {len(names)} class folders with images; allowed: at least 2 classes. "
-            "Put each class's images into a folder of its own."
+            f"The folder {root.name!r} has {len(names)} class folder{'s' * (len(names) != 1)} with images; "
+            "allowed: at least 2. Put each class's images into a folder of its own."
         )
     if split_given:
         unknown = sorted(set(_classes(root / "test")) - set(names))
@@ -196,6 +196,7 @@ ENTRY = DatasetEntry(
     summary="Your own images, one folder a class; train and test folders, or one folder that is split.",
     source="the layout of torchvision.datasets.ImageFolder",
     params=ImageFolderParams,
+    traits=frozenset({"folder"}),
     load=load,
     fingerprint=fingerprint,
 )

@@ -139,7 +139,7 @@ class EventBatch:
             changed = [row for row in self._steps.values() if row.pop("changed", False)]
             if changed:
                 statement = upsert(steps)
-                fields = ("title", "state", "done", "total", "started_at", "finished_at")
+                fields = ("title", "state", "done", "total", "started_at", "finished_at", "expected_seconds")
                 new = {name: statement.excluded[name] for name in fields}
                 self._connection.execute(
                     statement.on_conflict_do_update(index_elements=["experiment_id", "step"], set_=new),

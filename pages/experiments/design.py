@@ -29,7 +29,7 @@ def load(origin: tuple[str, str]) -> None:
     else:
         known = {preset.name: preset.spec for preset in lab().presets()}
         spec = known.get(name, known[starting.DEMO]).to_json()
-    replace(lab().check(spec).to_json())
+    replace(lab().complete(spec).to_json())
     st.session_state[ORIGIN] = origin
 
 
@@ -160,7 +160,7 @@ def as_json(data: Json) -> None:
             help="Checks the text and fills the form with it.",
         ):
             try:
-                replace(lab().check(json.loads(text or "")).to_json())
+                replace(lab().complete(json.loads(text or "")).to_json())
             except ValueError as error:
                 st.error(f"This is not valid JSON: {markdown_text(str(error))}.", icon=":material/error:")
             except LabError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -181,6 +182,7 @@ def student_section(fields: Fields, catalogue: Catalogue, student: Json, number:
         fields, f"{path}.architecture", catalogue.architectures, student["architecture"], label="Network",
     )
     result["terms"] = terms_section(fields, catalogue, student["terms"], path)
+    tell_false_name(result)
     transfer = {"labelled": "images that have labels", "all": "all images, labelled or not"}
     options = list(transfer)
     result["transfer"] = st.selectbox(
@@ -190,6 +192,18 @@ def student_section(fields: Fields, catalogue: Catalogue, student: Json, number:
     fields.slot(f"{path}.transfer")
     fields.slot(path)
     return result
+
+
+def tell_false_name(student: Json) -> None:
+    """A name that tells another temperature than is set would mislead every reader of the result."""
+    told = re.search(r"\bT\s?=\s?(\d+(?:\.\d+)?)", student["name"])
+    held = [term["loss"]["params"].get("temperature") for term in student["terms"]]
+    held = [temperature for temperature in held if temperature is not None]
+    if told and held and float(told[1]) not in held:
+        st.warning(
+            f"The name says T={told[1]}, but the temperature is {held[0]:g}. Rename it, or its results will mislead.",
+            icon=":material/edit_note:",
+        )
 
 
 def terms_section(fields: Fields, catalogue: Catalogue, terms: list[Json], path: str) -> list[Json]:

@@ -41,7 +41,7 @@ def run_frame(runs: Sequence[RunRow], *, with_experiment: bool = False) -> pd.Da
             "agreement": None if run.agreement is None else 100 * run.agreement,
             "p50": latency.p50 if latency else None, "p95": latency.p95 if latency else None,
             "parameters": run.parameters, "macs": run.macs,
-            "file_bytes": (run.onnx_size_bytes or run.size_bytes) / 1000,
+            "file_bytes": None if run.onnx_size_bytes is None else run.onnx_size_bytes / 1000,
             "best_epoch": run.best_epoch, "stop_rule": run.stop_rule, "seconds": run.seconds,
             "reused_from": run.reused_from,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -36,7 +37,7 @@ def launched(home: Home) -> list:
     return Store(home).experiments()
 
 
-@pytest.mark.parametrize("preset", ["digits", "digits-unlabelled", "digits-missing", "cifar10"])
+@pytest.mark.parametrize("preset", ["digits", "digits-unlabelled", "digits-missing"])
 def test_an_unchanged_preset_starts_as_it_is(open_page, home: Home, preset: str) -> None:
     app = open_page(PAGE, preset=preset)
     assert not app.exception
@@ -49,6 +50,24 @@ def test_an_unchanged_preset_starts_as_it_is(open_page, home: Home, preset: str)
     for name in ("data", "teacher", "students"):
         written[name], asked[name] = strip(written[name]), strip(asked[name])
     assert written == asked
+
+
+def test_a_preset_that_needs_a_folder_says_so_beside_the_path_and_then_starts(
+    open_page, home: Home, tmp_path: Path
+) -> None:
+    app = open_page(PAGE, preset="cifar10")
+    assert any("a folder on this machine" in sentence for sentence in sentences(app))
+    field(app, "data.dataset.params.path").set_value(str(tmp_path)).run()
+    assert not sentences(app)
+    app.button(key="start").click().run()
+    assert launched(home)[0].dataset == "image-folder"
+
+
+def test_a_name_that_tells_another_temperature_is_noticed(open_page) -> None:
+    app = open_page(PAGE)
+    assert not app.warning
+    field(app, "students.3.terms.0.loss.params.temperature").set_value(4.0).run()
+    assert "The name says T=8, but the temperature is 4." in app.warning[0].value
 
 
 def strip(part):

@@ -101,7 +101,7 @@ def test_a_few_damaged_files_are_left_out_and_named(tmp_path: Path) -> None:
     ("make", "sentence"),
     [
         (lambda root: None, "no such folder"),
-        (lambda root: fill(root, {"cat": 5}), "has 1 class folders"),
+        (lambda root: fill(root, {"cat": 5}), "has 1 class folder with"),
         (lambda root: fill(root, {"cat": 5, "dog": 1}), "'dog' has 1 image;"),
         (lambda root: (fill(root / "train", {"a": 3, "b": 3}), fill(root / "test", {"a": 1, "z": 1})), "the class 'z'"),
         (lambda root: (fill(root / "train", {"a": 3, "b": 3}), (root / "test").mkdir()), "no images"),

@@ -176,3 +176,13 @@ def test_an_events_file_that_was_replaced_is_read_anew(store: Store) -> None:
     assert store.ingest(NAME) == 1
     view = store.experiment(NAME)
     assert [run.run_id for run in view.runs] == ["other"] and view.row.state == "starting"
+
+
+def test_an_estimate_told_later_reaches_a_step_that_is_known(store: Store) -> None:
+    for expected in (None, 12.5, None):
+        write_events(
+            store.home, NAME,
+            StepChanged(at=2.0, step="teacher", title="Teacher", state="waiting", expected_seconds=expected),
+        )
+        store.ingest(NAME)
+    assert store.experiment(NAME).steps[0].expected_seconds == 12.5
