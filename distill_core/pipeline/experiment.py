@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +26,9 @@ from distill_core.events import (
     ThreadsChosen,
     WorkerEnded,
 )
-from distill_core.folders import ExperimentFolder, RunFolder, read_json, write_json
+from distill_core.folders import ExperimentFolder, read_json, write_json
 from distill_core.pipeline.keeping import Keeper
+from distill_core.pipeline.reuse import have, is_finished, source_of
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
 from distill_core.plan import PlannedRun
 from distill_core.spec import ExperimentSpec
@@ -197,7 +197,7 @@ def _expect(checked: Checked, context: Context) -> None:
     have = frozenset(
         run.run_id
         for run in checked.plan.runs
-        if _finished(context.folder.run(run.run_id).result) or _source(run, context)
+        if is_finished(context.folder.run(run.run_id)) or source_of(run, context.reuse)
     )
     cohorts = [cohort for cohort in checked.plan.cohorts if any(run.run_id not in have for run in cohort.runs)]
     if len(have) == len(checked.plan.runs):
@@ -233,7 +233,7 @@ def _surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Su
 def _teacher(checked: Checked, context: Context, keeper: Keeper) -> nn.Module | None:
     """The trained teacher in eval mode, or None if a stop came first. Raises Diverged without a usable one."""
     run = checked.plan.teacher
-    if not _have(run, context, keeper):
+    if not have(run, context.folder, keeper, reuse=context.reuse):
         context.step("teacher", "Teacher", "running")
         context.emit(RunChanged(at=context.clock(), run_id=run.run_id, state="training"))
         cohort = teacher_cohort(checked, _surroundings(context, keeper, "teacher", "Teacher"))
@@ -257,7 +257,7 @@ def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
     """Train every cohort that is not finished, until a stop comes."""
     for cohort in checked.plan.cohorts:
         name, title = _cohort_step(cohort.seed)
-        missing = [run for run in cohort.runs if not _have(run, context, keeper)]
+        missing = [run for run in cohort.runs if not have(run, context.folder, keeper, reuse=context.reuse)]
         if missing and context.should_stop():
             return
         total = 0
@@ -273,34 +273,3 @@ def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
                 context.step(name, title, "waiting", done=done, total=total)
                 return
         context.step(name, title, "finished", done=total, total=total)
-
-
-def _have(run: PlannedRun, context: Context, keeper: Keeper) -> bool:
-    """Whether a run is finished here, or elsewhere and now copied here; tells its figures again if so."""
-    folder = context.folder.run(run.run_id)
-    source = _source(run, context)
-    if not folder.result.exists() and source:
-        shutil.copytree(
-            source,
-            folder.path,
-            dirs_exist_ok=True,
-            copy_function=shutil.copy2,
-            ignore=lambda _, names: [name for name in names if name not in keeper.reusable],
-        )
-        origin = source.parent.parent.name
-        write_json(folder.result, read_json(folder.result) | {"reused_from": origin})
-    if not folder.result.exists() or keeper.state(run.run_id) == "stopped":
-        return False
-    keeper.tell(run)
-    return True
-
-
-def _source(run: PlannedRun, context: Context) -> Path | None:
-    """The folder of the same run, finished in another experiment."""
-    told = context.reuse.get(run.run_id)
-    source = Path(told) if told else None
-    return source if source and _finished(RunFolder(source).result) else None
-
-
-def _finished(result: Path) -> bool:
-    return result.exists() and read_json(result)["state"] == "finished"

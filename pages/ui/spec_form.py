@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import streamlit as st
 from distill_core.catalog import Catalogue, Registry
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.spec import AdamW, Affine, CropFlip, Data, ExperimentSpec, Frozen, Latency, Sgd, Teacher, Training
+from pages.ui import name_check
 from pages.ui.fields import NARROW_PX, Fields
 from pages.ui.numbers_list import parse_numbers, write_numbers
 
@@ -182,7 +182,7 @@ def student_section(fields: Fields, catalogue: Catalogue, student: Json, number:
         fields, f"{path}.architecture", catalogue.architectures, student["architecture"], label="Network",
     )
     result["terms"] = terms_section(fields, catalogue, student["terms"], path)
-    tell_false_name(result)
+    name_check.tell_false_name(result)
     transfer = {"labelled": "images that have labels", "all": "all images, labelled or not"}
     options = list(transfer)
     result["transfer"] = st.selectbox(
@@ -192,18 +192,6 @@ def student_section(fields: Fields, catalogue: Catalogue, student: Json, number:
     fields.slot(f"{path}.transfer")
     fields.slot(path)
     return result
-
-
-def tell_false_name(student: Json) -> None:
-    """A name that tells another temperature than is set would mislead every reader of the result."""
-    told = re.search(r"\bT\s?=\s?(\d+(?:\.\d+)?)", student["name"])
-    held = [term["loss"]["params"].get("temperature") for term in student["terms"]]
-    held = [temperature for temperature in held if temperature is not None]
-    if told and held and float(told[1]) not in held:
-        st.warning(
-            f"The name says T={told[1]}, but the temperature is {held[0]:g}. Rename it, or its results will mislead.",
-            icon=":material/edit_note:",
-        )
 
 
 def terms_section(fields: Fields, catalogue: Catalogue, terms: list[Json], path: str) -> list[Json]:
