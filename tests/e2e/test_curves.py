@@ -86,7 +86,7 @@ def test_new_points_are_appended(fed) -> None:
     })
     wait_for_points(page, 3)
     assert line(page, "r0") == [[1, 2, 3], [50, 60, 70]]
-    best = page.evaluate("s => document.querySelector(s).data.find(t => t.uid.startsWith('best/')).x", chart.PLOT)
+    best = page.evaluate("s => document.querySelector(s).data.find(t => t.uid.startsWith('best_')).x", chart.PLOT)
     assert best == [3]
 
 

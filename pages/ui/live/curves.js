@@ -31,6 +31,9 @@ function loadPlotly(base, version) {
   return window.labPlotly;
 }
 
+// Plotly builds selectors from a trace's uid.
+function safe(uid) { return uid.replace(/[^A-Za-z0-9_-]/g, "_"); }
+
 function number(value) { return typeof value === "number" && Number.isFinite(value) ? value : null; }
 
 // Min/max buckets that keep the first and the last point.
@@ -216,7 +219,7 @@ class Curves {
       // More than eight lines on one chart cannot be told apart: the others wait in the legend's order, hidden.
       const late = (named.get(group) ?? 0) >= MOST_IN_LEGEND;
       result.push({
-        type: "scatter", legendgroup: group, showlegend: first, visible: hidden.get(group) ?? (late ? "legendonly" : true), ...trace,
+        type: "scatter", legendgroup: group, showlegend: first, visible: hidden.get(group) ?? (late ? "legendonly" : true), ...trace, uid: safe(trace.uid),
       });
     };
     const meant = this.data.view === "terms" || !many ? new Set() : this.withMean(now);
@@ -366,7 +369,7 @@ class Curves {
       const run = this.runs.find((other) => other.id === id);
       if (!run) return false;
       for (const line of this.series(run)) {
-        const index = this.drawn.get(line.key);
+        const index = this.drawn.get(safe(line.key));
         if (index === undefined || this.plot.data[index].mode === "markers") return false;
         if (this.plot.data[index].x.length > 2 * MOST_POINTS) return false;
         const fresh = line.points.slice(-points.length);
@@ -375,7 +378,7 @@ class Curves {
     }
     if (indices.length) Plotly.extendTraces(this.plot, { x, y }, indices);
     if (this.outOfRange(y)) return false;
-    for (const trace of this.traces().filter((one) => one.uid.startsWith("best/"))) {
+    for (const trace of this.traces().filter((one) => one.uid.startsWith("best_"))) {
       const index = this.drawn.get(trace.uid);
       if (index === undefined) return false;
       const old = this.plot.data[index];
