@@ -120,8 +120,8 @@ def test_shares_of_the_terms_are_shown(fed) -> None:
     page = fed({0: {"cursor": 2, "points": [point("r0", 1, 0.5), point("r0", 2, 0.5)]}})
     wait_for_points(page, 2)
     page.get_by_role("radio", name="Term shares").or_(page.get_by_role("button", name="Term shares")).first.click()
-    page.wait_for_function("() => document.querySelector('.lab-plot').data.some(t => t.uid === 'r0/kd')")
-    assert line(page, "r0/kd") == [[1, 2], [75, 75]]
+    page.wait_for_function("() => document.querySelector('.lab-plot').data.some(t => t.uid === 'r0_kd')")
+    assert line(page, "r0_kd") == [[1, 2], [75, 75]]
     assert "curve=" in page.url
 
 
