@@ -92,16 +92,22 @@ def wait_until_done(
 
 
 def _wait_in_lines(look: Callable[[], ExperimentView], sleep: Callable[[float], None]) -> ExperimentView:
-    """For a log file: one line whenever what is being done changes."""
-    told = ""
+    """For a log file: one line for every state and every step, also for a step that passed between two looks."""
+    state, told = "", set[tuple[str, float | None]]()
     while True:
         view = look()
-        doing = _doing(view)
-        if doing != told:
-            say(doing)
-            told = doing
-        if view.row.state not in ACTIVE:
+        running = view.row.state in ACTIVE
+        if running and view.row.state != state:
+            say(view.row.state)
+        for step in view.steps:
+            # Steps taken over from before this look keep their start; a step that begins anew has a new one.
+            if step.state in ("running", "finished") and (step.step, step.started_at) not in told:
+                told.add((step.step, step.started_at))
+                say(step.title)
+        if not running:
+            say(view.row.state)
             return view
+        state = view.row.state
         sleep(_POLL_SECONDS)
 
 
