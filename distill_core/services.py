@@ -102,10 +102,6 @@ class Lab:
         ]
         return told | {"reused": [run._asdict() for run in reused]}
 
-    def reused_preview(self, spec: ExperimentSpec) -> list[ReusedRun]:
-        """The runs of a spec that are finished elsewhere and will not be trained again; takes seconds."""
-        return [ReusedRun(**run) for run in self.preview(spec)["reused"]]
-
     # Act -------------------------------------------------------------------------------------
 
     def launch(self, spec: ExperimentSpec, *, idempotency_key: str = "") -> str:
@@ -208,10 +204,6 @@ class Lab:
 
     def runs(self, experiment_ids: Sequence[str]) -> list[RunRow]:
         return self.store.runs(experiment_ids=experiment_ids)
-
-    def finished_runs(self) -> list[RunRow]:
-        """All runs with final figures, of experiments that are not deleted."""
-        return self.store.runs(finished=True, include_deleted=False)
 
     def epochs(self, experiment_id: str, *, since: int = 0, limit: int = 5000) -> tuple[list[EpochRow], int]:
         """Points of all curves stored after a cursor, and the cursor to ask from next."""

@@ -1,10 +1,9 @@
-"""Counts what a network is made of: parameters, multiplications, bytes and the shapes inside it."""
+"""Counts what a network is made of: parameters, multiplications and bytes."""
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -39,31 +38,6 @@ def profile(model: nn.Module, *, shape: tuple[int, int, int]) -> Profile:
         macs=counter.get_total_flops() // 2,
         size_bytes=len(safetensors.torch.save(_stored(model))),
     )
-
-
-def taps(model: nn.Module, *, shape: tuple[int, int, int]) -> list[tuple[str, tuple[int, ...]]]:
-    """Named inner modules in the order they run, each with the shape of its output for one sample.
-
-    Modules that give several tensors (recurrent layers) are known by the first; a module that runs twice, by its first
-    run. The network itself is left out.
-    """
-    network = _shapes_only(model)
-    found: dict[str, tuple[int, ...]] = {}
-
-    def watch(name: str) -> Any:
-        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            first = output[0] if isinstance(output, (tuple, list)) and output else output
-            if isinstance(first, Tensor) and first.ndim > 0:
-                found.setdefault(name, tuple(first.shape[1:]))
-
-        return hook
-
-    for name, module in network.named_modules():
-        if name:
-            module.register_forward_hook(watch(name))
-    with torch.no_grad():
-        network(torch.zeros(1, *shape, device="meta"))
-    return list(found.items())
 
 
 def _shapes_only(model: nn.Module) -> nn.Module:

@@ -179,8 +179,6 @@ def torch_answers(home: Home) -> dict[str, Answer]:
         return PreviewAnswers(home)
 
     return {
-        "catalogue": lambda request, gone: made().catalogue(request, gone),
-        "check": lambda request, gone: made().check(request, gone),
         "profile": lambda request, gone: made().profile(request, gone),
     }
 

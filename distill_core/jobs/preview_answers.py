@@ -1,4 +1,4 @@
-"""What the preview process answers with torch: the catalogue, the deep check, and figures of untrained networks."""
+"""What the preview process answers with torch: the deep check, and figures of untrained networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from distill_core.errors import HelperUnavailable
 from distill_core.events import LatencyRow
 from distill_core.folders import Home
 from distill_core.jobs.devices import default_threads
-from distill_core.pipeline import Checked, deep_check, installed_catalogue
+from distill_core.pipeline import Checked, deep_check
 from distill_core.plan import digest
 from distill_core.spec import Choice, ExperimentSpec, parse_spec
 from distill_core.training.timing import choose_threads, estimate_seconds
@@ -47,16 +47,8 @@ class PreviewAnswers:
         self._figures: dict[str, _Figures] = {}
         self._estimates: dict[str, dict[str, float]] = {}
 
-    def catalogue(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
-        """Every entry of this installation, as JSON."""
-        return installed_catalogue().to_json()
-
-    def check(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
-        """The completed spec and what it will run on. Raises SpecError, DataError or DeviceError."""
-        return _summary(self._checked(request, gone))
-
     def profile(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
-        """Figures of the teacher and each student architecture, untrained, and an estimate of the time.
+        """The completed spec, what it runs on, figures of its untrained networks, and an estimate of the time.
 
         With `busy` nothing is measured: beside a training, latency would be wrong. `reused` names runs that will not
         be trained again. Raises SpecError, DataError or DeviceError.

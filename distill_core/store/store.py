@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
 from distill_core.errors import Conflict, LabError
 from distill_core.events import State, StateChanged
@@ -182,22 +182,10 @@ class Store:
             raise records.unknown(experiment_id)
         return view
 
-    def runs(
-        self, *, experiment_ids: Sequence[str] | None = None, run_ids: Sequence[str] | None = None,
-        finished: bool = False, include_deleted: bool = True,
-    ) -> list[RunRow]:
-        """Runs that meet every given condition; `finished` leaves only those with final figures."""
-        conditions: list[ColumnElement[bool]] = []
-        if experiment_ids is not None:
-            conditions.append(runs.c.experiment_id.in_(experiment_ids))
-        if run_ids is not None:
-            conditions.append(runs.c.run_id.in_(run_ids))
-        if finished:
-            conditions.append(runs.c.state.in_(("finished", "reused")))
-        if not include_deleted:
-            conditions.append(experiments.c.deleted.is_(False))
+    def runs(self, *, experiment_ids: Sequence[str]) -> list[RunRow]:
+        """All runs of some experiments, also deleted ones."""
         with self._database.read() as connection:
-            return queries.run_rows(connection, *conditions)
+            return queries.run_rows(connection, runs.c.experiment_id.in_(experiment_ids))
 
     def epochs(self, experiment_id: str, *, since: int = 0, limit: int = 5000) -> tuple[list[EpochRow], int]:
         """Points stored after a cursor, and the cursor to ask from next."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,14 @@ class Terminal:
         code, out, err = self.run(*arguments, "--json")
         assert code == 0, err
         return json.loads(out)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell starts background jobs with SIGINT ignored, and what the tests start there would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -92,6 +101,7 @@ def test_what_fails_exits_with_1_and_says_why(terminal: Terminal) -> None:
     assert json.loads(out)["state"] == "failed"
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_terminal_leaves_the_work_going(terminal: Terminal) -> None:
     waiting = terminal.start("run", str(terminal.folder / "spec.json"), "--set", "student_training.epochs=200")
     store = Store(terminal.home)

@@ -23,7 +23,7 @@ from distill_core.folders import Home
 from distill_core.jobs.preview import NICE, PreviewServer
 from distill_core.jobs.preview_answers import BUSY_REASON
 from distill_core.jobs.preview_client import PreviewClient, connect, recorded_address, socket_address
-from distill_core.pipeline import deep_check, installed_catalogue
+from distill_core.pipeline import deep_check
 from distill_core.spec import parse_spec
 
 
@@ -52,7 +52,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreviewClient]:
     """One process with torch loaded, for the tests that need only its answers."""
     home = Home(tmp_path_factory.mktemp("warm"))
     client = make_client(home)
-    client.ask("catalogue", timeout_seconds=120)
+    client.ask("ping", timeout_seconds=120)
     yield client
     end(home)
 
@@ -164,13 +164,9 @@ def test_a_process_that_cannot_start_is_one_sentence(home: Home, monkeypatch: py
         make_client(home).ask("ping")
 
 
-def test_catalogue_is_the_whole_installation(warm: PreviewClient) -> None:
-    assert warm.ask("catalogue") == json.loads(json.dumps(installed_catalogue().to_json()))
-
-
-def test_check_answers_the_completed_spec(warm: PreviewClient, spec_data: dict[str, Any], tmp_path: Path) -> None:
+def test_answer_holds_the_completed_spec(warm: PreviewClient, spec_data: dict[str, Any], tmp_path: Path) -> None:
     checked = deep_check(parse_spec(spec_data), cache=tmp_path)
-    answer = warm.ask("check", {"spec": spec_data})
+    answer = warm.ask("profile", {"spec": spec_data, "busy": True}, timeout_seconds=120)
     assert parse_spec(answer["spec"]) == checked.spec
     assert answer["fingerprint"] == checked.fingerprint
     assert answer["counts"] == checked.counts
@@ -191,12 +187,11 @@ def test_errors_arrive_as_they_were_raised(
 ) -> None:
     with pytest.raises(error) as here:
         deep_check(parse_spec(spec_data | change), cache=tmp_path)
-    for kind in ("check", "profile"):
-        with pytest.raises(error) as there:
-            warm.ask(kind, {"spec": spec_data | change})
-        assert there.value.sentence == here.value.sentence
-        if isinstance(here.value, SpecError) and isinstance(there.value, SpecError):
-            assert [problem.field for problem in there.value.problems] == [p.field for p in here.value.problems]
+    with pytest.raises(error) as there:
+        warm.ask("profile", {"spec": spec_data | change})
+    assert there.value.sentence == here.value.sentence
+    if isinstance(here.value, SpecError) and isinstance(there.value, SpecError):
+        assert [problem.field for problem in there.value.problems] == [p.field for p in here.value.problems]
 
 
 def test_profile_measures_once_and_then_answers_at_once(warm: PreviewClient, spec_data: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Parameters, MACs, bytes and taps of small networks, against counts made by hand."""
+"""Parameters, MACs and bytes of small networks, against counts made by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from distill_core.deployment.profile import profile, taps
+from distill_core.deployment.profile import profile
 
 
 def cnn() -> nn.Sequential:
@@ -50,7 +50,6 @@ def test_model_is_left_as_it_was(training: bool) -> None:
     model = cnn().train(training)
     before = copy.deepcopy(model.state_dict())
     profile(model, shape=(1, 8, 8))
-    taps(model, shape=(1, 8, 8))
     assert all(module.training is training for module in model.modules())
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(value.device.type == "cpu" for value in model.state_dict().values())
@@ -69,11 +68,3 @@ def test_shared_and_frozen_weights() -> None:
     assert 64 * 64 * 4 <= found.size_bytes < 2 * 64 * 64 * 4
     assert found.macs == 2 * 64 * 64
     assert profile(model.requires_grad_(False), shape=(1, 8, 8)).parameters == 64 * 64
-
-
-def test_taps_in_order_with_shapes_of_one_sample() -> None:
-    assert taps(cnn(), shape=(1, 8, 8)) == [
-        ("0", (16, 8, 8)), ("1", (16, 8, 8)), ("2", (16, 8, 8)), ("3", (16, 4, 4)), ("4", (32, 2, 2)), ("5", (128,)),
-        ("6", (10,)),
-    ]
-    assert taps(Recurrent(), shape=(1, 8, 8)) == [("lstm", (8, 16)), ("last", (10,))]
