@@ -52,9 +52,11 @@ def line(row: ExperimentRow) -> None:
             done = f"{row.runs_done} of {row.runs_total} runs" if row.runs_total else words.plural(row.seeds, "seed")
             reused = f", {row.runs_reused} reused" if row.runs_reused else ""
             st.caption(
-                f"{markdown_name(row.dataset)} · {markdown_name(row.teacher)} teaches {markdown_name(students, 90)} · "
+                f"{markdown_name(row.dataset)} · teacher {markdown_name(row.teacher)} · students {markdown_name(students, 90)} · "
                 f"{done}{reused} · {words.ago(row.created_at)}"
             )
+            if row.reason and row.state in ("failed", "lost"):
+                st.caption(f":material/info: {markdown_name(row.reason, 200)}")
         st.badge(word, icon=icon, color=colour)
         chosen = st.menu_button(
             "", list(ACTIONS), key=f"menu-{row.experiment_id}", icon=":material/more_horiz:", type="tertiary",
@@ -109,7 +111,7 @@ def show() -> None:
         ):
             places.go(places.NEW)
         starting.demo_button(key="demo", primary=False)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="center"):
         search = st.text_input(
             "Search", key="q", bind="query-params", type="search", placeholder="Name, dataset, teacher, student or id",
             label_visibility="collapsed", width=320,
