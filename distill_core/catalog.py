@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -41,6 +42,8 @@ class Entry:
     source: str
     params: type[Params]
     traits: frozenset[str] = field(default_factory=frozenset)
+    code: str = ""
+    """Digest of the file that defines the entry, set where it is discovered: whoever mends it trains anew."""
 
     def resolve(self, params: Mapping[str, Any], *, at: str = "params") -> Params:
         """Typed parameters with defaults filled in; raises SpecError naming fields below `at`."""
@@ -98,9 +101,9 @@ class LossEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorEntry(Entry):
-    """`build(params)` returns something that starts, watches and ends workers."""
+    """`build(params, command)` returns something that starts, watches and ends workers, each as `command FOLDER`."""
 
-    build: Callable[[Any], Executor]
+    build: Callable[[Any, Sequence[str]], Executor]
 
 
 E = TypeVar("E", bound=Entry)
@@ -144,10 +147,11 @@ def discover(kind: Kind, package: str, path: Iterable[str], entry_type: type[E])
     for module_info in pkgutil.iter_modules(path):
         module = importlib.import_module(f"{package}.{module_info.name}")
         found = [module.ENTRY] if hasattr(module, "ENTRY") else list(getattr(module, "ENTRIES", ()))
+        code = hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest()[:16]
         for entry in found:
             if not isinstance(entry, entry_type):
                 raise TypeError(f"{module.__name__} offers {entry!r}, not a {entry_type.__name__}")
-            entries.append(entry)
+            entries.append(replace(entry, code=code))
     return Registry(kind, entries)
 
 

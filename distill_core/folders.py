@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
 
+from distill_core.errors import LabError
+
+
+class HomeUnusable(LabError):
+    """The home folder cannot be made or written."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(
+            f"The home folder {path} cannot be made or written ({reason}). Set DISTILL_HOME to a folder that you can "
+            "write."
+        )
+
 
 def default_home() -> Path:
-    """`DISTILL_HOME`, else the platform's user data folder."""
+    """`DISTILL_HOME`, else the platform's user data folder. Raises HomeUnusable for `~nobody` and a link to itself."""
     chosen = os.environ.get("DISTILL_HOME")
-    return Path(chosen).expanduser().resolve() if chosen else user_data_path("distill-lab", appauthor=False)
+    try:
+        return Path(chosen).expanduser().resolve() if chosen else user_data_path("distill-lab", appauthor=False)
+    except RuntimeError as error:
+        raise HomeUnusable(str(chosen), str(error).rstrip(".")) from error
 
 
 @dataclass(frozen=True)
@@ -79,7 +96,7 @@ class ExperimentFolder:
 
     @property
     def journal(self) -> Path:
-        """State changes, appended by the launcher and the dispatcher."""
+        """State changes, and notes on them, appended by the launcher and the dispatcher."""
         return self.path / "journal.jsonl"
 
     @property
@@ -94,7 +111,10 @@ class ExperimentFolder:
 
     @property
     def request(self) -> Path:
-        """More work for a finished experiment: {"export": [run ids], "train": false}."""
+        """More work for an ended experiment: {"export": [run ids], "train": false, "before": {state, reason}}.
+
+        `before` is how it had ended, and how it ends again: see store.requests.
+        """
         return self.path / "request.json"
 
     @property
@@ -122,8 +142,17 @@ class ExperimentFolder:
         return self.path / "calibration.json"
 
     @property
+    def origin(self) -> Path:
+        """Device, versions, data and code that named this experiment's runs when it began."""
+        return self.path / "origin.json"
+
+    @property
     def test_labels(self) -> Path:
         return self.path / "test_labels.npy"
+
+    @property
+    def home(self) -> Home:
+        return Home(self.path.parents[1])
 
     def run(self, run_id: str) -> RunFolder:
         return RunFolder(self.path / "runs" / run_id)
@@ -134,6 +163,16 @@ class Home:
     """The home folder of one installation."""
 
     path: Path
+
+    @contextmanager
+    def usable(self) -> Iterator[None]:
+        """Makes the folder; an OSError there or in the block, which opens files of it, becomes HomeUnusable."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            yield
+        except OSError as error:
+            reason = "it is a file" if self.path.is_file() else error.strerror or type(error).__name__
+            raise HomeUnusable(self.path, reason) from error
 
     @property
     def database(self) -> Path:
@@ -155,6 +194,16 @@ class Home:
     @property
     def dispatcher_lock(self) -> Path:
         return self.path / "dispatcher.lock"
+
+    @property
+    def processor_lock(self) -> Path:
+        """Held by whoever trains on the processor, or measures latency there: see processes.processor_held."""
+        return self.path / "processor.lock"
+
+    @property
+    def measuring_lock(self) -> Path:
+        """Held while latency is measured, and by the preview while its own steps keep the processor busy."""
+        return self.path / "measuring.lock"
 
     @property
     def dispatcher_log(self) -> Path:

@@ -9,11 +9,24 @@ from typing import Any
 
 from distill_core.catalog import Catalogue
 from distill_core.events import Role
-from distill_core.spec import Choice, ExperimentSpec, Student, Term
+from distill_core.spec import Choice, ExperimentSpec, Frozen, Student, Term
 
-# Raised whenever training changes in a way that changes a trained network's weights.
+# Raised whenever training changes in a way that changes a trained network's weights; entries bring their own `code`.
 TRAINING_VERSION = 1
 ALONE = "alone"
+
+
+class Origin(Frozen):
+    """What determines weights besides the spec. An experiment keeps its own, so that its runs keep their names."""
+
+    training_version: int = TRAINING_VERSION
+    torch: str
+    device_kind: str
+    """cpu or cuda: they round differently."""
+    fingerprint: str
+    """Of the data."""
+    code: dict[str, str]
+    """The digest of each entry's file, by kind and name."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +96,34 @@ def is_plain_baseline(student: Student, catalogue: Catalogue) -> bool:
     )
 
 
-def make_plan(spec: ExperimentSpec, catalogue: Catalogue, *, fingerprint: str, device_kind: str) -> Plan:
-    """Plan a checked spec. `device_kind` (cpu or cuda) counts: they round differently."""
+def code_of(spec: ExperimentSpec, catalogue: Catalogue) -> dict[str, str]:
+    """Digests of the files of all entries that a spec trains with, by kind and name."""
+    students = with_baselines(spec, catalogue)
+    named = {_code_key("dataset", spec.data.dataset): catalogue.datasets[spec.data.dataset.name].code}
+    for choice in (spec.teacher.architecture, *(student.architecture for student in students)):
+        named[_code_key("architecture", choice)] = catalogue.architectures[choice.name].code
+    for term in (term for student in students for term in student.terms):
+        named[_code_key("loss", term.loss)] = catalogue.losses[term.loss.name].code
+    return named
+
+
+def _code_key(kind: str, choice: Choice) -> str:
+    return f"{kind} {choice.name}"
+
+
+def make_plan(spec: ExperimentSpec, catalogue: Catalogue, *, origin: Origin) -> Plan:
+    """Plan a checked spec; equal specs of equal origin have equal runs."""
     data = spec.data.model_dump(mode="json")
-    common = {"version": TRAINING_VERSION, "fingerprint": fingerprint, "device": device_kind}
+    common = origin.model_dump(mode="json", exclude={"code"}) | {
+        "reader": origin.code[_code_key("dataset", spec.data.dataset)]
+    }
     teacher_data = {k: v for k, v in data.items() if k not in ("student_labels", "withheld_classes")}
-    teacher_id = digest(common | {"data": teacher_data, "teacher": spec.teacher.model_dump(mode="json")})
+    teacher_id = digest(
+        common | {
+            "data": teacher_data, "teacher": spec.teacher.model_dump(mode="json"),
+            "code": origin.code[_code_key("architecture", spec.teacher.architecture)],
+        }
+    )
     teacher = PlannedRun(
         run_id=teacher_id,
         role="teacher",
@@ -113,6 +148,10 @@ def make_plan(spec: ExperimentSpec, catalogue: Catalogue, *, fingerprint: str, d
                 "views": spec.student_views.model_dump(mode="json"),
                 "seed": seed,
                 "teacher": teacher_id if needs_teacher else None,
+                "code": [
+                    origin.code[_code_key("architecture", student.architecture)],
+                    *(origin.code[_code_key("loss", term.loss)] for term in student.terms),
+                ],
             }
             runs.append(
                 PlannedRun(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -14,6 +17,9 @@ import psutil
 from distill_core.folders import read_json, write_json
 
 _probing = threading.Lock()
+_SECONDS_BETWEEN_TRIES = 0.1
+# Locks of processor_held that this process has: lockf knows no nesting, and closing any handle of a file lets go.
+_processors: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -107,3 +113,33 @@ def is_held(path: Path) -> bool:
         except OSError:
             return True
     return False
+
+
+@contextmanager
+def processor_held(
+    path: Path, *, wait: bool = True, should_stop: Callable[[], bool] = lambda: False,
+    on_wait: Callable[[], object] = lambda: None, sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[bool]:
+    """Keep a home's processor to this process, so that nobody trains beside a measurement; `path`: Home.processor_lock.
+
+    Yields whether it is held: not if another process has it and `wait` is false, or a stop was asked for while waiting,
+    which `on_wait` is told of once. A process that holds it already gets it again at once. One thread at a time.
+    """
+    if path in _processors:
+        yield True
+        return
+    lock = hold(path)
+    if lock is None and wait:
+        on_wait()
+        while lock is None and not should_stop():
+            sleep(_SECONDS_BETWEEN_TRIES)
+            lock = hold(path)
+    if lock is None:
+        yield False
+        return
+    _processors.add(path)
+    try:
+        yield True
+    finally:
+        _processors.discard(path)
+        lock.close()

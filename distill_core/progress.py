@@ -25,7 +25,7 @@ def progress_of(row: ExperimentRow, steps: Sequence[StepRow], *, now: float) -> 
     """Remaining time by each step's own pace, the pace of finished cohorts, or the estimate made at the start."""
     done = sum(step_share(step) for step in steps) / len(steps) if steps else 0.0
     if row.started_at is None:
-        return Progress(None, None, done)
+        return Progress(row.busy_seconds or None, None, done)
     stretch = 0.0 if row.finished_at is not None else max(0.0, now - row.started_at)
     elapsed = row.busy_seconds + stretch
     if row.state not in ("running", "stopping") or not steps:

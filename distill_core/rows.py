@@ -127,21 +127,3 @@ class ExperimentView:
     @property
     def teacher(self) -> RunRow | None:
         return next((run for run in self.runs if run.role == "teacher"), None)
-
-
-@dataclass(frozen=True)
-class EpochRow:
-    """One point of a run's curves; `cursor` grows with every point stored."""
-
-    cursor: int
-    run_id: str
-    epoch: int
-    step: int
-    learning_rate: float
-    train_loss: float
-    validation_accuracy: float
-    validation_nll: float
-    raw_terms: dict[str, float]
-    weighted_terms: dict[str, float]
-    raw_kl: float | None
-    best: bool

@@ -14,7 +14,8 @@ from distill_core.deployment.bundle import bundle_zip, write_bundle
 from distill_core.errors import Conflict, NotFound, SpecError
 from distill_core.evaluation.verdict import Verdict
 from distill_core.events import State
-from distill_core.folders import ExperimentFolder, Home, default_home, read_json, read_tail, write_json
+from distill_core.executors import chosen_executor
+from distill_core.folders import ExperimentFolder, Home, default_home, read_tail
 from distill_core.jobs.absent import absent_here
 from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.machine_report import machine_report
@@ -22,14 +23,17 @@ from distill_core.jobs.preview_client import PreviewClient
 from distill_core.jobs.starting import DispatcherStarter
 from distill_core.presets import Preset, load_presets
 from distill_core.results import finite, result_json, verdicts_of
-from distill_core.rows import EpochRow, ExperimentRow, ExperimentView, RunRow
+from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 from distill_core.spec import ExperimentSpec, parse_spec
 from distill_core.store.database import DamagedIndex, set_aside
 from distill_core.store.records import new_experiment_id
+from distill_core.store.requests import write_export_request
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY, ENDED
 
 _LONGEST_LOG_BYTES = 256 * 1024
+# A large teacher on a processor takes seconds for each of the few steps that are timed.
+_LONGEST_PREVIEW_SECONDS = 180.0
 
 
 class ReusedRun(NamedTuple):
@@ -61,7 +65,7 @@ class Lab:
 
     @property
     def store(self) -> Store:
-        """The index; raises DamagedIndex if its file cannot be used."""
+        """The index; raises HomeUnusable, or DamagedIndex if its file cannot be used."""
         with self._lock:
             if self._store is None:
                 self._store = Store(self.home)
@@ -94,7 +98,7 @@ class Lab:
         """PreviewAnswers.profile, and `reused`: ReusedRun dicts. Takes seconds; SpecError, HelperUnavailable."""
         known, busy = self.store.reusable_runs(), bool(self.store.in_states(BUSY))
         request = {"spec": spec.to_json(), "busy": busy, "reused": sorted(known)}
-        told = self._preview_client.ask("profile", request)
+        told = self._preview_client.ask("profile", request, timeout_seconds=_LONGEST_PREVIEW_SECONDS)
         reused = [
             ReusedRun(run["name"], run["seed"], known[run["run_id"]].parent.parent.name)
             for run in told["runs"]
@@ -105,7 +109,8 @@ class Lab:
     # Act -------------------------------------------------------------------------------------
 
     def launch(self, spec: ExperimentSpec, *, idempotency_key: str = "") -> str:
-        """Queue an experiment and return its id; the same key returns the same id. Raises SpecError."""
+        """Queue an experiment and return its id; the same key returns the same id. Raises SpecError, HomeUnusable."""
+        chosen_executor()
         checked = self.catalogue().check(spec)
         now = self._clock()
         experiment_id = self.store.create(
@@ -116,13 +121,18 @@ class Lab:
         return experiment_id
 
     def stop(self, experiment_id: str) -> None:
-        """Ask for a usable end; a waiting experiment ends at once. Raises NotFound, Conflict."""
+        """Ask for a usable end; a waiting experiment ends at once. Raises NotFound, Conflict.
+
+        One that only waits for an export or makes it ends as it had ended before.
+        """
         now = self._clock()
+        request = self.home.experiment(experiment_id).stop_request
         state = self.store.state(experiment_id)
         if state == "queued":
             try:
                 self.store.transition(
-                    experiment_id, expected={"queued"}, to="cancelled", at=now, reason="Stopped before it began."
+                    experiment_id, expected={"queued"}, to="cancelled", at=now, reason="Stopped before it began.",
+                    prepare=request.touch,
                 )
                 return
             except Conflict:
@@ -132,7 +142,6 @@ class Lab:
             return
         if state not in BUSY:
             raise Conflict(f"Experiment {experiment_id} is {state}; only one that waits or runs can be stopped.")
-        request = self.home.experiment(experiment_id).stop_request
         self.store.transition(
             experiment_id, expected={"starting", "running"}, to="stopping", at=now, reason="Stop requested.",
             prepare=request.touch,
@@ -141,6 +150,7 @@ class Lab:
 
     def resume(self, experiment_id: str) -> None:
         """Go on where a stopped or failed experiment ended. Raises NotFound, Conflict."""
+        chosen_executor()
         state = self.store.state(experiment_id)
         if state not in ("cancelled", "failed"):
             raise Conflict(f"Experiment {experiment_id} is {state}; only a stopped or failed one can be resumed.")
@@ -152,18 +162,21 @@ class Lab:
         self._starter.ensure()
 
     def request_export(self, experiment_id: str, run_id: str) -> None:
-        """Queue the ONNX export and latency of a finished run. Raises NotFound, Conflict."""
-        run = _run_of(self.store.experiment(experiment_id), run_id)
+        """Queue the ONNX export and latency of a finished run; the experiment then ends as it has ended now.
+
+        Trouble is told in its notes. Raises NotFound, Conflict.
+        """
+        chosen_executor()
+        view = self.store.experiment(experiment_id)
+        run, state, reason = _run_of(view, run_id), view.row.state, view.row.reason
         if finite(run.accuracy) is None:
             raise Conflict(f"Run {run.run_id} ({run.label}) has no trained network to export yet.")
-        state = self.store.state(experiment_id)
         if state not in ENDED:
             raise Conflict(f"Experiment {experiment_id} is {state}; wait for its end, then export.")
-        request = self.home.experiment(experiment_id).request
-        asked = set(read_json(request)["export"]) if request.exists() else set()
+        folder = self.home.experiment(experiment_id)
         self.store.transition(
-            experiment_id, expected=ENDED, to="queued", at=self._clock(), reason="Export requested.", attempt=0,
-            prepare=lambda: write_json(request, {"export": sorted(asked | {run_id}), "train": False}),
+            experiment_id, expected={state}, to="queued", at=self._clock(), reason="Export requested.", attempt=0,
+            prepare=lambda: write_export_request(folder, run_id, state=state, reason=reason),
         )
         self._starter.ensure()
 
@@ -204,10 +217,6 @@ class Lab:
 
     def runs(self, experiment_ids: Sequence[str]) -> list[RunRow]:
         return self.store.runs(experiment_ids=experiment_ids)
-
-    def epochs(self, experiment_id: str, *, since: int = 0, limit: int = 5000) -> tuple[list[EpochRow], int]:
-        """Points of all curves stored after a cursor, and the cursor to ask from next."""
-        return self.store.epochs(experiment_id, since=since, limit=limit)
 
     def verdicts(self, experiment_id: str) -> list[Verdict]:
         """Every variant against its architecture trained alone, as far as seeds are finished."""

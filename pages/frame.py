@@ -10,6 +10,7 @@ from pages.ui.guard import guarded
 ASSETS = Path(__file__).parent.parent / "assets"
 
 st.set_page_config(page_title="Distill Lab", page_icon=ASSETS / "favicon.svg", layout="wide")
+st.html(ASSETS / "style.css")
 st.logo(str(ASSETS / "logo.svg"), size="medium")
 chosen = st.navigation(places.sections(), position="top")
 with guarded():

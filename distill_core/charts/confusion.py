@@ -22,6 +22,7 @@ from distill_core.charts.style import (
 from distill_core.rows import RunRow
 
 _MOST_WITH_NUMBERS = 12
+_LONGEST_TITLE = 48
 Matrix = Sequence[Sequence[int]]
 
 
@@ -31,8 +32,10 @@ def total_confusion(runs: Iterable[RunRow]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(map(sum, zip(*rows, strict=True))) for rows in zip(*matrices, strict=True))
 
 
-def confusion(matrix: Matrix, class_names: Sequence[str], *, theme: Theme) -> go.Figure:
+def confusion(matrix: Matrix, class_names: Sequence[str], *, theme: Theme, title: str = "") -> go.Figure:
     """Shares of each true class (row) by predicted class (column); counts in the hover text.
+
+    The title, any text, says whose mistakes these are, so that a downloaded picture does as well.
 
     What is right and what is mistaken have a scale each: on one scale a few percent of mistakes beside 97 percent
     right could not be seen. Raises ValueError if the matrix does not have a row and a column a class.
@@ -68,7 +71,9 @@ def confusion(matrix: Matrix, class_names: Sequence[str], *, theme: Theme) -> go
         title_text="True class", range=[size - 0.5, -0.5], scaleanchor="x", constrain="domain",
         constraintoward="top", **ticks,
     )
-    fig.update_layout(height=520)
+    fig.update_layout(height=500)
+    if title:
+        fig.update_layout(title_text=display_name(title, _LONGEST_TITLE), margin_t=40)
     numbers = ["Numbers: percent of the row."] if numbered else []
     scale = f"Orange: taken for another class, full colour at {most_wrong:.0%}." if any(mistakes) else "No mistakes."
     add_caption(fig, [" ".join([*numbers, "Blue: recognised, full colour at 100%.", scale])])

@@ -39,7 +39,7 @@ def gains(verdicts: Sequence[Verdict], runs: Sequence[RunRow] = (), *, theme: Th
     against = display_name(first.baseline, 16) if _one_baseline(compared) else "baseline"
     fig.update_xaxes(title_text=f"{title} minus {against}, {unit} ({better} is better)", showgrid=True)
     fig.update_yaxes(range=[len(compared) - 0.45, -0.65], visible=False)
-    fig.update_layout(height=130 + _ROW_PX * len(compared), showlegend=False)
+    fig.update_layout(height=80 + _ROW_PX * len(compared), showlegend=False)
     rings = "Rings: student minus baseline, one seed each."
     diamond = f"Diamond and bar: mean and its {first.confidence:.0%} interval."
     grey = f"Grey: less than {first.smallest_gain * factor:g} {unit} either way, too little to matter."

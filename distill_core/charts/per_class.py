@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
 from distill_core.charts.style import Theme, add_caption, apply_style, empty_figure, hover
-from distill_core.charts.variants import Spread, Variant, choose, spread, variants
+from distill_core.charts.variants import Spread, Variant, choose, spread
 from distill_core.rows import RunRow
 
 MOST_CLASSES = 20
@@ -19,7 +19,7 @@ def per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, theme: Them
 
     Beyond 20 classes only the 20 whose students differ most from their baseline are shown, largest first.
     """
-    found, notes = choose(variants(runs, theme))
+    found, notes = choose(runs, theme)
     by_variant = {variant.group: _by_class(variant, len(class_names)) for variant in found}
     measured = [variant for variant in found if any(by_variant[variant.group])]
     classes = [index for index in range(len(class_names)) if any(by_variant[v.group][index] for v in measured)]
@@ -47,7 +47,7 @@ def per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, theme: Them
         notes.insert(0, "Dots: mean over seeds.")
     if without:
         notes.append(f"{without} {'class has' if without == 1 else 'classes have'} no test samples.")
-    fig.update_layout(height=150 + 30 * len(classes))
+    fig.update_layout(height=110 + 30 * len(classes))
     add_caption(fig, notes)
     return apply_style(fig, theme)
 

@@ -15,9 +15,6 @@ FONT = '"Source Sans", "Source Sans 3", system-ui, sans-serif'
 # Digits of equal width, so that the figures of a hover text stand in columns.
 TABULAR_FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 
-_AXIS_PX, _LINE_PX = 58, 16
-"""Room for the horizontal axis with its title, and for a line of the caption."""
-
 # Okabe and Ito 2008 (https://jfly.uni-koeln.de/color/). Their yellow is left out: on white it cannot be seen.
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, ORANGE, SKY, GREY = "#CC79A7", "#E69F00", "#56B4E9", "#7A7A7A"
@@ -69,8 +66,8 @@ def live_layout(theme: Theme) -> dict[str, Any]:
             "bgcolor": "rgba(0,0,0,0)", "font": {"color": colours.text, "size": 12}, "title": {"text": ""},
         },
         "title": {
-            "x": 0, "xref": "container", "xanchor": "left", "y": 0, "yref": "container", "yanchor": "bottom",
-            "pad": {"l": 8, "b": 6}, "font": {"color": colours.muted, "size": 12, "weight": 400},
+            "x": 0, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top",
+            "pad": {"l": 8, "t": 8}, "font": {"color": colours.text, "size": 13, "weight": 600},
         },
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colours.muted, "activecolor": colours.text},
         "xaxis": axis | {"showgrid": False, "showline": True},
@@ -98,7 +95,7 @@ def plot_config(file_name: str, *, image: Literal["png", "svg"] = "svg") -> dict
 def empty_figure(text: str, theme: Theme) -> go.Figure:
     """No axes, one quiet sentence in the middle: what is missing."""
     fig = go.Figure()
-    fig.update_layout(height=220, meta={"notes": [text]})
+    fig.update_layout(height=220)
     fig.update_xaxes(visible=False)
     fig.update_yaxes(visible=False)
     wrapped = "<br>".join(textwrap.wrap(text, width=48))
@@ -107,25 +104,17 @@ def empty_figure(text: str, theme: Theme) -> go.Figure:
 
 
 def add_caption(fig: go.Figure, notes: Sequence[str]) -> None:
-    """Write under the plot how it is to be read and what it leaves out; `meta.notes` holds the same for a page.
+    """Keep with the figure how it is to be read and what it leaves out, as plain text.
 
-    The text belongs to the figure, so that a downloaded image keeps it; a line is short enough for a phone.
+    A page shows it under the chart at its full width; inside, it would have to be cut to the lines of a phone.
     """
     fig.update_layout(meta={"notes": list(notes)})
-    lines = [line for note in notes for line in _wrap(note)]
-    if not lines:
-        return
-    # Plotly's title is the only text that can hang on the figure's own edge: here it is a caption, not a heading.
-    # It anchors the first line at the bottom, so the others need the padding.
-    fig.update_layout(
-        title={"text": "<br>".join(lines), "pad": {"b": 6 + _LINE_PX * (len(lines) - 1), "l": 8}},
-        margin_b=_AXIS_PX + _LINE_PX * len(lines),
-    )
 
 
-def _wrap(note: str) -> list[str]:
-    # Long words stay whole: the break could fall inside an escaped character.
-    return textwrap.wrap(note, width=56, break_on_hyphens=False, break_long_words=False)
+def caption_of(fig: go.Figure) -> str:
+    """What `add_caption` kept: plain text, not escaped; empty if there is nothing to say."""
+    meta = fig.layout.meta or {}
+    return " ".join(meta.get("notes", ()))
 
 
 def hover(lines: Sequence[tuple[str, str]], *, heading: str) -> str:

@@ -9,9 +9,9 @@ from typing import Literal
 
 import plotly.graph_objects as go
 
-from distill_core.charts.names import display_name
+from distill_core.charts.names import display_name, plain_name
 from distill_core.charts.style import THEMES, Theme, add_caption, apply_style, empty_figure, hover
-from distill_core.charts.variants import Spread, Variant, choose, spread, variants
+from distill_core.charts.variants import Spread, Variant, choose, spread
 from distill_core.events import LatencyRow
 from distill_core.rows import RunRow
 
@@ -35,7 +35,7 @@ def tradeoff(runs: Sequence[RunRow], *, x: Cost, theme: Theme, batch: int = 1, t
     p95, at exactly the given batch and threads. Variants without it are left out and counted under the chart.
     The cost axis is logarithmic where the range exceeds tenfold.
     """
-    found, notes = choose(variants(runs, theme))
+    found, notes = choose(runs, theme)
     trained = [(variant, accuracy) for variant in found if (accuracy := spread(run.accuracy for run in variant.runs))]
     dots = [dot for variant, accuracy in trained if (dot := _dot(variant, accuracy, x, batch=batch, threads=threads))]
     conditions = f"batch {batch}, {_threads(threads)}"
@@ -51,7 +51,8 @@ def tradeoff(runs: Sequence[RunRow], *, x: Cost, theme: Theme, batch: int = 1, t
         _add_dot(fig, dot, place=place, most_parameters=most_parameters, factor=_unit(x, dots)[1], theme=theme)
     _cost_axis(fig, x, dots, conditions=conditions, logarithmic=logarithmic)
     fig.update_yaxes(title_text="Test accuracy", ticksuffix="%")
-    fig.update_layout(height=420, legend_itemsizing="constant")
+    # On a phone the legend has a line a variant; the plot keeps its room.
+    fig.update_layout(height=max(400, 290 + 28 * len(dots)), legend_itemsizing="constant")
     left_out = _left_out(len(trained) - len(dots), conditions)
     add_caption(fig, _reading_notes(dots, x, moved=places != costs) + left_out + notes)
     return apply_style(fig, theme)
@@ -164,7 +165,7 @@ def _reading_notes(dots: Sequence[_Dot], x: Cost, *, moved: bool) -> list[str]:
             notes.append("Measured on different machines or providers: compare latencies with care.")
         else:
             machine, provider = places.pop()
-            notes.append(f"Measured on {display_name(machine, 80)}, {display_name(provider)}.")
+            notes.append(f"Measured on {plain_name(machine, 80)}, {plain_name(provider)}.")
     return [" ".join(notes)]
 
 

@@ -68,11 +68,9 @@ class Variant:
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and extent over seeds; `sd` (n-1) is None below two seeds."""
+    """Mean and standard deviation over seeds; `sd` (n-1) is None below two seeds."""
 
     mean: float
-    low: float
-    high: float
     sd: float | None
     seeds: int
 
@@ -112,21 +110,36 @@ def series_styles(runs: Iterable[RunRow], theme: Theme) -> dict[str, SeriesStyle
     return {run.run_id: by_group[run.run_id] for run in everything}
 
 
-def choose(found: Sequence[Variant]) -> tuple[tuple[Variant, ...], list[str]]:
-    """The first eight variants, and a note that tells of any more."""
+def choose(runs: Sequence[RunRow], theme: Theme) -> tuple[tuple[Variant, ...], list[str]]:
+    """At most eight variants, and a note that tells of any more.
+
+    Of several experiments the first are shown whole: eight teachers would say nothing about their students.
+    """
+    found = variants(runs, theme)
     if len(found) <= MOST_SERIES:
-        return tuple(found), []
-    more = len(found) - MOST_SERIES
-    return tuple(found[:MOST_SERIES]), [f"{more} more not shown: at most {MOST_SERIES} fit one chart."]
+        return found, []
+    places = {key: place for place, key in enumerate(dict.fromkeys(run.experiment_id for run in runs))}
+    # A baseline shared by several experiments belongs to the first of them.
+    order: dict[str, int] = {}
+    for run in runs:
+        order.setdefault(run.run_id, places[run.experiment_id])
+    first = sorted(found, key=lambda variant: min(order[run.run_id] for run in variant.runs))
+    kept = {variant.group for variant in first[:MOST_SERIES]}
+    if len({variant.first.experiment_id for variant in found}) > 1:
+        # Looks are shared out anew, or the eight would have what the others left.
+        shown = variants([run for variant in found if variant.group in kept for run in variant.runs], theme)
+    else:
+        shown = tuple(variant for variant in found if variant.group in kept)
+    return shown, [f"{len(found) - MOST_SERIES} more not shown: at most {MOST_SERIES} fit one chart."]
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:
-    """Mean and extent of the finite values; None if there are none."""
+    """Mean and deviation of the finite values; None if there are none."""
     finite = [value for value in values if value is not None and math.isfinite(value)]
     if not finite:
         return None
     sd = stdev(finite) if len(finite) > 1 else None
-    return Spread(mean=fmean(finite), low=min(finite), high=max(finite), sd=sd, seeds=len(finite))
+    return Spread(mean=fmean(finite), sd=sd, seeds=len(finite))
 
 
 def _is_covered(key: tuple[str, Role, str], groups: dict[tuple[str, Role, str], dict[str, RunRow]]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -118,11 +119,13 @@ def export(
     experiment_id, run = _find_run(lab, run_id)
     view = lab.experiment(experiment_id)
     if not any(row.run_id == run and row.onnx_path for row in view.runs):
+        told = set(view.notes)
         lab.request_export(experiment_id, run)
         say(f"Run {run} is not exported yet; exporting it now.")
         view = _wait(lab, experiment_id)
         if not any(row.run_id == run and row.onnx_path for row in view.runs):
-            raise Conflict(f"Run {run} could not be exported: {view.row.reason or 'see the log'}")
+            news = [note.text for note in view.notes if note not in told and note.level != "info"]
+            raise Conflict(f"Run {run} could not be exported. {' '.join(news) or 'See the end of its log.'}")
     path = lab.write_bundle(experiment_id, run, out)
     print_json({"run_id": run, "experiment_id": experiment_id, "path": str(path)}) if as_json else print(path)
 
@@ -146,22 +149,31 @@ def ui(
     demo: Annotated[bool, typer.Option("--demo", help="Launch the digits experiment and open its live page.")] = False,
     port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Default: the first free one from 8501.")] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    as_json: Json = False,
 ) -> None:
-    """Start the dashboard."""
+    """Start the dashboard. As JSON: its address, once it answers, and the demo's experiment."""
     lab = Lab()
-    chosen, path = server.choose_port(port), "/"
+    # Better said here than on every page.
+    with lab.home.usable():
+        pass
+    chosen, path, experiment_id = server.choose_port(port), "/", None
     if demo:
         preset = find_preset(DEMO)
         active = lab.experiments(states=tuple(ACTIVE), search=preset.spec.name, limit=1)
-        path = f"/experiment?id={active[0].experiment_id if active else lab.launch(preset.spec)}"
+        experiment_id = active[0].experiment_id if active else lab.launch(preset.spec)
+        path = f"/experiment?id={experiment_id}"
     else:
         # The first page should not have to wait for it.
-        threading.Thread(target=lab.catalogue, name="catalogue", daemon=True).start()
+        threading.Thread(target=_read_ahead, args=(lab,), name="catalogue", daemon=True).start()
     say("Starting the dashboard …")
-    code = server.serve(
-        chosen, path, open_browser=browser and server.has_screen(),
-        on_ready=lambda url: say(f"Distill Lab is ready: {url}\nCtrl-C ends the dashboard; experiments go on."),
-    )
+
+    def announce(url: str) -> None:
+        if as_json:
+            print_json({"url": url, "experiment_id": experiment_id})
+        else:
+            say(f"Distill Lab is ready: {url}\nCtrl-C ends the dashboard; experiments go on.")
+
+    code = server.serve(chosen, path, open_browser=browser and server.has_screen(), on_ready=announce)
     raise typer.Exit(code)
 
 
@@ -182,6 +194,7 @@ def doctor(as_json: Json = False) -> None:
         ("free disk", f"{report['disk']['free_bytes'] / 1e9:.1f} GB"),
         ("free memory", f"{report['memory']['available_bytes'] / 1e9:.1f} GB"),
         ("dispatcher", "at work" if report["dispatcher_alive"] else "asleep"),
+        ("executor", f"{report['executor']} (DISTILL_EXECUTOR; there are: {', '.join(report['executors'])})"),
         *report["versions"].items(),
     ])
 
@@ -209,6 +222,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(error.sentence)
         return BAD_INPUT if isinstance(error, (NotFound, UnknownName)) else 1
     return 0
+
+
+def _read_ahead(lab: Lab) -> None:
+    # What is wrong, the page that needs the catalogue tells.
+    with suppress(LabError):
+        lab.catalogue()
 
 
 def _spec_data(path: Path | None, preset: str) -> Any:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Literal, Protocol
 
 from distill_core.folders import ExperimentFolder
+
+WORKER = (sys.executable, "-m", "distill_core.jobs.worker")
+"""The command of a worker, but for its folder."""
 
 
 class Executor(Protocol):
     """Starts one worker per experiment folder and knows whether it is alive."""
 
     def start(self, folder: ExperimentFolder) -> None:
-        """Start `python -m distill_core.jobs.worker FOLDER` detached, and return at once."""
+        """Start `COMMAND FOLDER` detached, with the command that it was built with, and return at once."""
         ...
 
     def status(self, folder: ExperimentFolder) -> Literal["none", "alive", "gone"]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from distill_core.catalog import ExecutorEntry, Params
 from distill_core.errors import Conflict
+from distill_core.executors.executor import WORKER
 from distill_core.folders import ExperimentFolder
 from distill_core.processes import is_alive, read_stamp
 
-WORKER = (sys.executable, "-m", "distill_core.jobs.worker")
 # `-m` finds the package from here, wherever the user's shell stands.
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,5 +86,5 @@ ENTRY = ExecutorEntry(
     summary="One background process an experiment, on this machine's processor or GPU.",
     source="https://docs.python.org/3/library/subprocess.html",
     params=LocalParams,
-    build=lambda params: LocalExecutor(),
+    build=lambda params, command: LocalExecutor(command=command),
 )

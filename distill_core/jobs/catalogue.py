@@ -17,11 +17,13 @@ _LONGEST_SECONDS = 180
 
 
 def load_catalogue(home: Home) -> Catalogue:
-    """From the home's cache, or from a child process that takes seconds; raises HelperUnavailable if that fails."""
+    """From the home's cache, or from a child process that takes seconds; raises HelperUnavailable, HomeUnusable."""
     path = home.catalogue(code_version())
     try:
         return Catalogue.from_json(read_json(path))
-    except (FileNotFoundError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError):
+        with home.usable():
+            path.parent.mkdir(parents=True, exist_ok=True)
         _describe(path)
     return Catalogue.from_json(read_json(path))
 
@@ -40,7 +42,6 @@ def code_version() -> str:
 
 
 def _describe(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "distill_core.jobs.describe", str(path)]
     try:
         done = subprocess.run(

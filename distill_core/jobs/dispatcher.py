@@ -14,9 +14,9 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
 
-from distill_core.errors import Conflict
+from distill_core.errors import Conflict, LabError
 from distill_core.events import State
-from distill_core.executors.executor import Executor
+from distill_core.executors.executor import WORKER, Executor
 from distill_core.folders import ExperimentFolder, Home, write_json
 from distill_core.jobs.devices import resolve_device
 from distill_core.processes import hold, read_stamp
@@ -128,7 +128,7 @@ class Dispatcher:
         else:
             reason = (
                 f"The worker was lost {row.attempt} times, perhaps for want of memory. "
-                "The end of its log may tell why; resume goes on from its last checkpoint."
+                "The end of its log may tell why; what it had saved is kept."
             )
             self._move(row, {"lost"}, "failed", reason=reason)
 
@@ -155,11 +155,11 @@ class Dispatcher:
         self, row: ExperimentRow, expected: set[State], to: State, *, reason: str = "", attempt: int | None = None,
         prepare: Callable[[], object] | None = None,
     ) -> None:
-        self._store.transition(
+        now = self._store.transition(
             row.experiment_id, expected=expected, to=to, at=self._clock(), reason=reason, attempt=attempt,
             prepare=prepare,
         )
-        log.info("%s: %s %s", row.experiment_id, to, reason)
+        log.info("%s: %s %s", row.experiment_id, now if now == to else f"{to}, so {now} as before", reason)
 
     def _safely(self, row: ExperimentRow, work: Callable[[ExperimentRow], None]) -> bool:
         """One experiment's trouble must not keep the others waiting; trouble that stays ends it. False: trouble."""
@@ -230,19 +230,23 @@ def _take(home: Home) -> IO[str] | None:
 
 
 def main(arguments: list[str]) -> int:
-    from distill_core.executors import REGISTRY
+    from distill_core.executors import chosen_executor
 
     home = Home(Path(arguments[0]).resolve())
     idle_seconds = float(arguments[1]) if len(arguments) > 1 else 30.0
-    home.path.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(home.dispatcher_log, maxBytes=_LOG_BYTES, backupCount=2)
+    try:
+        entry = chosen_executor()
+        with home.usable():
+            handler = RotatingFileHandler(home.dispatcher_log, maxBytes=_LOG_BYTES, backupCount=2)
+    except LabError as error:
+        print(error.sentence, file=sys.stderr)
+        return 1
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-    entry = REGISTRY["local"]
     with suppress(KeyboardInterrupt):
-        run(home, entry.build(entry.resolve({})), idle_seconds=idle_seconds)
+        run(home, entry.build(entry.resolve({}), WORKER), idle_seconds=idle_seconds)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -11,19 +12,27 @@ import psutil
 
 from distill_core import __version__
 from distill_core.deployment.machine import available_cores, machine_name
-from distill_core.folders import Home
+from distill_core.executors import REGISTRY, wanted_executor
+from distill_core.folders import Home, HomeUnusable
 from distill_core.jobs.devices import default_threads, list_devices, package_versions
 from distill_core.processes import is_held
 
 
 def machine_report(home: Home) -> dict[str, Any]:
-    """Devices, threads, versions, free space, home folder and whether the dispatcher is at work. Sizes in bytes."""
-    home.path.mkdir(parents=True, exist_ok=True)
-    disk = shutil.disk_usage(home.path)
+    """Devices, threads, versions, free space, home folder, executor and whether the dispatcher is at work.
+
+    Sizes in bytes.
+    """
+    # A home that cannot be made is part of the report.
+    with suppress(HomeUnusable), home.usable():
+        pass
+    disk = shutil.disk_usage(next(path for path in (home.path, *home.path.parents) if path.exists()))
     memory = psutil.virtual_memory()
     return {
         "home": str(home.path),
-        "home_writable": os.access(home.path, os.W_OK),
+        "home_writable": home.path.is_dir() and os.access(home.path, os.W_OK),
+        "executor": wanted_executor(),
+        "executors": REGISTRY.names,
         "machine": machine_name(),
         "devices": [asdict(device) for device in list_devices()],
         "threads": {"usable_cores": available_cores(), "most_per_worker": default_threads()},

@@ -21,9 +21,11 @@ from distill_core.folders import Home
 from distill_core.jobs.devices import default_threads
 from distill_core.pipeline import Checked, deep_check
 from distill_core.plan import digest
+from distill_core.processes import processor_held
 from distill_core.spec import Choice, ExperimentSpec, parse_spec
 from distill_core.training.timing import choose_threads, estimate_seconds
 
+_GIVEN_UP = "The request was given up before its turn came."
 BUSY_REASON = "a training is running; measured when the device is free"
 WARM_UP, REPEATS, LONGEST_SECONDS = 10, 100, 0.5
 _MOST_REMEMBERED = 256
@@ -42,7 +44,7 @@ class PreviewAnswers:
     """Remembers figures of networks and time estimates, so that moving a slider measures nothing again."""
 
     def __init__(self, home: Home) -> None:
-        self._cache = home.cache
+        self._home = home
         self._machine = machine_name()
         self._figures: dict[str, _Figures] = {}
         self._estimates: dict[str, dict[str, float]] = {}
@@ -54,6 +56,15 @@ class PreviewAnswers:
         be trained again. Raises SpecError, DataError or DeviceError.
         """
         checked, busy = self._checked(request, gone), bool(request.get("busy", False))
+        reused = frozenset(str(run_id) for run_id in request.get("reused", ()))
+        with processor_held(self._home.measuring_lock, should_stop=gone) as quiet:
+            if not quiet:
+                raise HelperUnavailable(_GIVEN_UP)
+            return self._answer(checked, reused, gone, busy=busy)
+
+    def _answer(
+        self, checked: Checked, reused: frozenset[str], gone: Callable[[], bool], *, busy: bool
+    ) -> dict[str, Any]:
         students = _by_architecture(checked)
         teacher = checked.spec.teacher.architecture
         figures = self._measured(checked, [teacher, *(choice for choice, _ in students)], busy=busy)
@@ -63,7 +74,6 @@ class PreviewAnswers:
             name = _describe(choice, checked)
             found = figures[self._key(checked, choice)]
             networks.append(self._network("student", name, names, choice, found, teacher_figures))
-        reused = frozenset(str(run_id) for run_id in request.get("reused", ()))
         return _summary(checked) | {
             "networks": networks,
             "estimate_seconds": self._estimate(checked, reused, gone, busy=busy),
@@ -73,8 +83,8 @@ class PreviewAnswers:
     def _checked(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> Checked:
         # A page whose form changed again does not wait for the old answer.
         if gone():
-            raise HelperUnavailable("The request was given up before its turn came.")
-        return deep_check(parse_spec(request.get("spec")), cache=self._cache)
+            raise HelperUnavailable(_GIVEN_UP)
+        return deep_check(parse_spec(request.get("spec")), cache=self._home.cache)
 
     def _key(self, checked: Checked, choice: Choice) -> str:
         return digest([choice.model_dump(mode="json"), list(checked.data.shape), checked.data.classes])
@@ -125,9 +135,9 @@ class PreviewAnswers:
     ) -> dict[str, float]:
         # By place, not by id: ids change with every slider, what is left to train does not.
         left = [number for number, run in enumerate(checked.plan.runs) if run.run_id not in reused]
-        key = digest([_what_takes_time(checked.spec), checked.fingerprint, checked.device_kind, left, busy])
+        key = digest([_what_takes_time(checked.spec), checked.here.fingerprint, checked.device_kind, left, busy])
         if key not in self._estimates:
-            choose_threads(checked, most=default_threads())
+            choose_threads(checked, most=default_threads(), should_stop=gone)
             found = estimate_seconds(checked, should_stop=gone, skip=reused)
             if gone():
                 raise HelperUnavailable("The request was given up before its answer was ready.")
@@ -138,7 +148,7 @@ class PreviewAnswers:
 
 def _summary(checked: Checked) -> dict[str, Any]:
     return {
-        "spec": checked.spec.to_json(), "fingerprint": checked.fingerprint, "device_kind": checked.device_kind,
+        "spec": checked.spec.to_json(), "fingerprint": checked.here.fingerprint, "device_kind": checked.device_kind,
         "counts": checked.counts, "shape": list(checked.data.shape), "class_names": list(checked.data.class_names),
         "notes": list(checked.data.notes),
         "runs": [

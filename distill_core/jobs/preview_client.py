@@ -156,7 +156,8 @@ class PreviewClient:
         raise HelperUnavailable(self._sentence("did not start in time"))
 
     def _spawn(self, version: str) -> None:
-        self._home.path.mkdir(parents=True, exist_ok=True)
+        with self._home.usable():
+            log = self._home.preview_log.open("ab")
         root = str(Path(distill_core.__file__).parents[1])
         inherited = os.environ.get("PYTHONPATH")
         environment = os.environ | {
@@ -168,7 +169,7 @@ class PreviewClient:
             sys.executable, "-m", "distill_core.jobs.preview", "--home", str(self._home.path),
             "--idle-seconds", str(self._idle_seconds), "--code", version, "--detach",
         ]
-        with self._home.preview_log.open("ab") as log:
+        with log:
             # It detaches itself and returns at once, so that this process never has a child to bury.
             ended = subprocess.run(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True,

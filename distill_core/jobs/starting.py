@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from distill_core.executors import chosen_executor
 from distill_core.folders import Home
 from distill_core.processes import is_held
 
@@ -17,11 +18,16 @@ _SECONDS_BETWEEN_STARTS = 3.0
 
 
 def ensure_dispatcher(home: Home, *, idle_seconds: float = 30.0) -> subprocess.Popen[bytes] | None:
-    """Start the dispatcher detached if none is at work; returns the process if one was started."""
-    if is_held(home.dispatcher_lock):
-        return None
-    home.path.mkdir(parents=True, exist_ok=True)
-    with home.dispatcher_log.open("ab") as errors:
+    """Start the dispatcher detached if none is at work; returns the process if one was started.
+
+    Raises LabError where it could not work: an unusable home, an executor that there is not.
+    """
+    with home.usable():
+        if is_held(home.dispatcher_lock):
+            return None
+        errors = home.dispatcher_log.open("ab")
+    with errors:
+        chosen_executor()
         return subprocess.Popen(
             [sys.executable, "-m", "distill_core.jobs.dispatcher", str(home.path), str(idle_seconds)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,

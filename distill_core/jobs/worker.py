@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import math
 import os
 import secrets
 import signal
@@ -12,6 +13,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,7 +24,7 @@ import psutil
 from distill_core.deployment.machine import cpu_model, machine_name
 from distill_core.errors import LabError
 from distill_core.events import Event, EventLog, Noted, Resources, WorkerEnded, WorkerStarted
-from distill_core.folders import ExperimentFolder, Home, read_json
+from distill_core.folders import ExperimentFolder, read_json
 from distill_core.jobs.devices import (
     default_threads,
     gpu_memory_bytes,
@@ -29,10 +32,11 @@ from distill_core.jobs.devices import (
     package_versions,
     resolve_device,
 )
-from distill_core.processes import hold, write_stamp
+from distill_core.processes import hold, processor_held, write_stamp
 from distill_core.spec import ExperimentSpec, read_spec
 
 _NICENESS_ON_CPU = 10
+CHECKPOINT_SECONDS = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_RESOURCES = 5.0
 _LONGEST_REASON = 300
@@ -130,7 +134,15 @@ def _work(folder: ExperimentFolder, emit: Teller, should_stop: Callable[[], bool
     # torch reads these once, when it is loaded.
     os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), OMP_WAIT_POLICY="PASSIVE")
     try:
-        with ResourceWatch(emit, device=device):
+        with ExitStack() as held:
+            if device == "cpu":
+                waits = Noted(at=time.time(), text="Waits while another experiment measures latency on this processor.")
+                processor = processor_held(
+                    folder.home.processor_lock, should_stop=should_stop, on_wait=partial(emit, waits)
+                )
+                if not held.enter_context(processor):
+                    return WorkerEnded(at=time.time(), outcome="cancelled", reason="Stopped while it waited to begin.")
+            held.enter_context(ResourceWatch(emit, device=device))
             return _run(spec, folder, emit, should_stop, threads=threads)
     except LabError as error:
         return WorkerEnded(at=time.time(), outcome="failed", reason=error.sentence)
@@ -150,9 +162,24 @@ def _run(
     from distill_core.pipeline import run_experiment
 
     return run_experiment(
-        spec, folder, cache=Home(folder.path.parents[1]).cache, reuse=_optional(folder.reuse),
+        spec, folder, cache=folder.home.cache, reuse=_optional(folder.reuse),
         request=_optional(folder.request), emit=emit, should_stop=should_stop, clock=time.time, threads=threads,
+        checkpoint_seconds=checkpoint_seconds(os.environ.get("DISTILL_CHECKPOINT_SECONDS", "")),
     )
+
+
+def checkpoint_seconds(setting: str) -> float:
+    """Seconds of training between checkpoints, which is about what a kill costs; raises LabError."""
+    try:
+        seconds = float(setting or CHECKPOINT_SECONDS)
+    except ValueError:
+        seconds = math.nan
+    if not seconds >= 0:
+        raise LabError(
+            f"DISTILL_CHECKPOINT_SECONDS is {setting!r}; allowed: seconds from 0 on. Unset it for "
+            f"{CHECKPOINT_SECONDS:g}."
+        )
+    return seconds
 
 
 def _started(emit: Teller, *, device: str, threads: int) -> None:

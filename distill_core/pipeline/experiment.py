@@ -30,7 +30,7 @@ from distill_core.folders import ExperimentFolder, read_json, write_json
 from distill_core.pipeline.keeping import Keeper
 from distill_core.pipeline.reuse import have, is_finished, source_of
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
-from distill_core.plan import PlannedRun
+from distill_core.plan import Origin, PlannedRun
 from distill_core.spec import ExperimentSpec
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.cohort import Surroundings
@@ -48,6 +48,7 @@ class Context:
     clock: Callable[[], float]
     reuse: Mapping[str, str]
     request: Mapping[str, Any]
+    checkpoint_seconds: float
     profiles: dict[str, Profile] = field(default_factory=dict)
 
     @property
@@ -88,14 +89,19 @@ def run_experiment(
     should_stop: Callable[[], bool],
     clock: Callable[[], float],
     threads: int = 1,
+    checkpoint_seconds: float = 10.0,
 ) -> WorkerEnded:
     """Run what is not yet finished in the folder, so that resuming is running once more.
 
-    `reuse` maps run digests to folders of finished runs; `threads` is the most to use.
+    `reuse` maps run digests to folders of finished runs; `threads` is the most to use; a worker killed by force loses
+    at most about `checkpoint_seconds` of training.
     Raises LabError for what a user can mend.
     """
-    context = Context(folder=folder, emit=emit, should_stop=should_stop, clock=clock, reuse=reuse, request=request)
-    checked = deep_check(spec, cache=cache)
+    context = Context(
+        folder=folder, emit=emit, should_stop=should_stop, clock=clock, reuse=reuse, request=request,
+        checkpoint_seconds=checkpoint_seconds,
+    )
+    checked = _check(spec, folder, cache=cache)
     keeper = Keeper(checked, folder, emit=emit, clock=clock)
     _announce(checked, context)
     _choose_threads(checked, context, most=threads)
@@ -108,6 +114,8 @@ def run_experiment(
             )
         _cohorts(checked, context, keeper, teacher)
     ship(checked, folder, keeper, request=request, emit=emit, should_stop=should_stop, clock=clock)
+    if not context.may_train and not should_stop():
+        return WorkerEnded(at=clock(), outcome="succeeded")
     if should_stop() or any(keeper.state(run.run_id) in (None, "stopped") for run in checked.plan.runs):
         return WorkerEnded(
             at=clock(), outcome="cancelled", reason="Stopped; what was trained so far is kept and can be resumed."
@@ -122,6 +130,15 @@ def run_experiment(
             "the learning rate or the weights."
         )
     return WorkerEnded(at=clock(), outcome="succeeded")
+
+
+def _check(spec: ExperimentSpec, folder: ExperimentFolder, *, cache: Path) -> Checked:
+    """The deep check; an experiment that goes on keeps the origin it began with."""
+    began = Origin.model_validate(read_json(folder.origin)) if folder.origin.exists() else None
+    checked = deep_check(spec, cache=cache, origin=began)
+    if began is None:
+        write_json(folder.origin, checked.origin.model_dump(mode="json"))
+    return checked
 
 
 def _announce(checked: Checked, context: Context) -> None:
@@ -141,6 +158,9 @@ def _announce(checked: Checked, context: Context) -> None:
     )
     for note in data.notes:
         context.emit(Noted(at=clock(), text=note, level="warning"))
+    if checked.origin != checked.here:
+        text = "The device, torch or the code changed since this experiment began; it goes on with what is here now."
+        context.emit(Noted(at=clock(), text=text, level="warning"))
     spec = checked.spec
     for run in checked.plan.runs:
         figures = _profile(checked, context, run)
@@ -166,9 +186,10 @@ def _announce(checked: Checked, context: Context) -> None:
                 samples_seen=checked.samples_seen(run),
             )
         )
-    context.step("teacher", "Teacher", "waiting")
-    for cohort in checked.plan.cohorts:
-        context.step(*_cohort_step(cohort.seed), "waiting")
+    if context.may_train:
+        context.step("teacher", "Teacher", "waiting")
+        for cohort in checked.plan.cohorts:
+            context.step(*_cohort_step(cohort.seed), "waiting")
     context.step("export", EXPORT_TITLE, "waiting")
     context.step("latency", LATENCY_TITLE, "waiting")
 
@@ -187,8 +208,10 @@ def _choose_threads(checked: Checked, context: Context, *, most: int) -> None:
         threads = int(read_json(held)["threads"])
         torch.set_num_threads(threads)
     else:
-        threads = choose_threads(checked, most=most)
-        write_json(held, {"threads": threads, "most": most})
+        threads = choose_threads(checked, most=most, should_stop=context.should_stop)
+        # A stop that came before any training leaves the choice to the worker that trains.
+        if not context.should_stop():
+            write_json(held, {"threads": threads, "most": most})
     context.emit(ThreadsChosen(at=context.clock(), threads=threads))
 
 
@@ -227,6 +250,7 @@ def _surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Su
         folder_of=context.folder.run,
         on_end=keeper.keep,
         on_progress=lambda done, total: context.step(step, title, "running", done=done, total=total),
+        checkpoint_seconds=context.checkpoint_seconds,
     )
 
 
@@ -239,17 +263,16 @@ def _teacher(checked: Checked, context: Context, keeper: Keeper) -> nn.Module | 
         cohort = teacher_cohort(checked, _surroundings(context, keeper, "teacher", "Teacher"))
         cohort.fit()
         total = cohort.epochs * cohort.steps_per_epoch
-        state = keeper.state(run.run_id)
-        if state == "stopped":
+        if keeper.state(run.run_id) == "stopped":
             context.step("teacher", "Teacher", "waiting", done=cohort.candidates[0].progress.step, total=total)
             return None
         context.step("teacher", "Teacher", "finished", done=total, total=total)
-        if state == "diverged":
-            raise Diverged(
-                "The teacher's loss became NaN or infinite; its last good epoch is kept. Lower its learning rate."
-            )
     else:
         context.step("teacher", "Teacher", "finished")
+    if keeper.state(run.run_id) == "diverged":
+        raise Diverged(
+            "The teacher's loss became NaN or infinite; its last good epoch is kept. Lower its learning rate."
+        )
     return keeper.network(run)
 
 

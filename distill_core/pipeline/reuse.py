@@ -16,14 +16,14 @@ def have(run: PlannedRun, folder: ExperimentFolder, keeper: Keeper, *, reuse: Ma
     place = folder.run(run.run_id)
     source = source_of(run, reuse)
     if not place.result.exists() and source:
+        wanted = keeper.reusable - {place.result.name}
         shutil.copytree(
-            source,
-            place.path,
-            dirs_exist_ok=True,
-            ignore=lambda _, names: [name for name in names if name not in keeper.reusable],
+            source, place.path, dirs_exist_ok=True,
+            ignore=lambda _, names: [name for name in names if name not in wanted],
         )
+        # Last, as for a trained run: what has a result has everything else, however often a worker is killed.
         origin = source.parent.parent.name
-        write_json(place.result, read_json(place.result) | {"reused_from": origin})
+        write_json(place.result, read_json(RunFolder(source).result) | {"reused_from": origin})
     if not place.result.exists() or keeper.state(run.run_id) == "stopped":
         return False
     keeper.tell(run)

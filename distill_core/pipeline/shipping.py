@@ -9,11 +9,12 @@ from distill_core.deployment.bundle import write_test_samples
 from distill_core.deployment.latency import measure
 from distill_core.deployment.machine import machine_name
 from distill_core.deployment.onnx_export import ReadyGraphs, export_onnx, graph_digest
-from distill_core.deployment.parity import check_parity
-from distill_core.events import Emit, LatencyMeasured, LatencyRow, OnnxExported, StepChanged
+from distill_core.deployment.parity import Parity, check_parity
+from distill_core.events import Emit, LatencyMeasured, LatencyRow, Noted, OnnxExported, StepChanged
 from distill_core.folders import ExperimentFolder, read_json, write_json
 from distill_core.pipeline.keeping import Keeper
 from distill_core.plan import PlannedRun
+from distill_core.processes import processor_held
 from distill_core.training.preparation import Checked
 
 EXPORT_TITLE, LATENCY_TITLE = "ONNX export and parity", "ONNX latency"
@@ -29,7 +30,10 @@ def ship(
     should_stop: Callable[[], bool],
     clock: Callable[[], float],
 ) -> None:
-    """Export the teacher, one run of each variant and those requested; a stop ends it between two graphs."""
+    """Export the teacher, one run of each variant and those requested; a stop ends it between two graphs.
+
+    Only what gives PyTorch's answers is measured and offered.
+    """
     runs = [run for run in _chosen(checked, request) if folder.run(run.run_id).model.exists()]
     ready = ReadyGraphs()
     for number, run in enumerate(runs):
@@ -39,7 +43,8 @@ def ship(
         _export(checked, folder, keeper, run, ready=ready, emit=emit, clock=clock)
     state = "finished" if runs else "skipped"
     emit(StepChanged(at=clock(), step="export", title=EXPORT_TITLE, state=state, done=len(runs), total=len(runs)))
-    _measure(checked, folder, runs, emit=emit, should_stop=should_stop, clock=clock)
+    exported = [run for run in runs if folder.run(run.run_id).onnx_result.exists()]
+    _measure(checked, folder, exported, emit=emit, should_stop=should_stop, clock=clock)
 
 
 def _chosen(checked: Checked, request: Mapping[str, Any]) -> list[PlannedRun]:
@@ -75,6 +80,10 @@ def _export(
         )
         images, labels = data.test_images.numpy(), data.test_labels.numpy()
         parity = check_parity(place.onnx, images, logits)
+        if not parity.holds:
+            place.onnx.unlink()
+            _tell_unequal(run, parity, emit=emit, at=clock())
+            return
         write_test_samples(place.test_samples, images, labels, logits)
         write_json(
             place.onnx_result,
@@ -100,6 +109,15 @@ def _export(
     )
 
 
+def _tell_unequal(run: PlannedRun, parity: Parity, *, emit: Emit, at: float) -> None:
+    text = (
+        f"The ONNX export of {run.name} (seed {run.seed}) does not answer as PyTorch does: logits differ by up to "
+        f"{parity.max_abs_diff:.2g}, allowed {parity.tolerance:.2g}; {parity.same_class} of {parity.total} test "
+        "samples keep their class. It is neither measured nor offered; please report the architecture."
+    )
+    emit(Noted(at=at, text=text, level="warning"))
+
+
 def _measure(
     checked: Checked,
     folder: ExperimentFolder,
@@ -122,16 +140,22 @@ def _measure(
     cells = len(missing) * len(spec.batches) * len(spec.threads)
     if missing:
         emit(StepChanged(at=clock(), step="latency", title=LATENCY_TITLE, state="running", done=0, total=cells))
-        rows = measure(
-            {graph: folder.run(members[0].run_id).onnx for graph, members in missing.items()},
-            batches=spec.batches,
-            threads=spec.threads,
-            warmup=spec.warmup,
-            repeats=spec.repeats,
-            shape=checked.data.shape,
-            machine=machine_name(),
-            should_stop=should_stop,
-        )
+        waits = Noted(at=clock(), text="Latency waits until nothing else of ours keeps the processor busy.")
+        with (
+            processor_held(folder.home.processor_lock, should_stop=should_stop, on_wait=lambda: emit(waits)),
+            processor_held(folder.home.measuring_lock, should_stop=should_stop),
+        ):
+            # Told to stop while waiting, it comes here without the locks, and measures nothing.
+            rows = measure(
+                {graph: folder.run(members[0].run_id).onnx for graph, members in missing.items()},
+                batches=spec.batches,
+                threads=spec.threads,
+                warmup=spec.warmup,
+                repeats=spec.repeats,
+                shape=checked.data.shape,
+                machine=machine_name(),
+                should_stop=should_stop,
+            )
         if should_stop():
             return
         for graph, members in missing.items():

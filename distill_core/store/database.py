@@ -14,12 +14,14 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from distill_core.errors import LabError
-from distill_core.folders import Home
+from distill_core.folders import Home, HomeUnusable
 
 # The newest file in migrations/versions; asking Alembic would cost its import at every start.
 HEAD = "0001"
 # A web rerun may meet a reindex or a slow disk; giving up at once would show as an error.
 BUSY_MS = 20_000
+# What SQLite says of a folder or a disk rather than of the file's content.
+_NOT_DAMAGE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL)
 _preparing = threading.Lock()
 
 
@@ -31,21 +33,22 @@ class Database:
     """Connections to one home's index. Thread-safe; each thread borrows its own connection."""
 
     def __init__(self, home: Home) -> None:
+        """Raises HomeUnusable, or DamagedIndex."""
         self.home = home
-        home.path.mkdir(parents=True, exist_ok=True)
         self._engine = _engine(home.database)
         self._writing = self._engine.execution_options(immediate=True)
         try:
-            if _revision(home.database) != HEAD:
-                self._migrate()
+            with home.usable():
+                if _revision(home.database) != HEAD:
+                    self._migrate()
         except DatabaseError as error:
             if isinstance(error, OperationalError) and "locked" in str(error):
                 raise
             self.close()
-            raise _damaged(home, error) from error
+            raise _told(home, error.orig or error) from error
         except sqlite3.DatabaseError as error:
             self.close()
-            raise _damaged(home, error) from error
+            raise _told(home, error) from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -98,7 +101,10 @@ def set_aside(home: Home, *, suffix: str) -> Path | None:
     return moved
 
 
-def _damaged(home: Home, error: Exception) -> DamagedIndex:
+def _told(home: Home, error: BaseException) -> LabError:
+    # The low byte; the others only refine it.
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_DAMAGE:
+        return HomeUnusable(home.path, str(error))
     return DamagedIndex(
         f"The index {home.database} cannot be used ({error}). Nothing is lost: "
         "`python -m distill_core reindex` rebuilds it from the experiments' folders."

@@ -67,6 +67,8 @@ def apply_journal(
             changes |= moved({**row, **changes}, event)
             if event.state == "lost":
                 _note(connection, row["experiment_id"], at=event.at, level="warning", text=event.reason)
+        elif isinstance(event, Noted):
+            _note(connection, row["experiment_id"], at=event.at, level=event.level, text=event.text)
         else:
             at = {**row, **changes}["queued_at"] or row["created_at"]
             _note(connection, row["experiment_id"], at=at, level="error", text=_skipped("journal.jsonl", offset))

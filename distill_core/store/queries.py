@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, String, case, cast, func, or_, select
 
 from distill_core.events import LatencyRow, State
 from distill_core.rows import (
-    EpochRow,
     ExperimentRow,
     ExperimentView,
     NoteRow,
@@ -102,38 +101,28 @@ def run_rows(connection: Connection, *conditions: ColumnElement[bool]) -> list[R
     return [_run(row) for row in connection.execute(statement).mappings()]
 
 
-def epoch_rows(connection: Connection, experiment_id: str, *, since: int, limit: int) -> tuple[list[EpochRow], int]:
-    """Points above a cursor, and the newest cursor among them (or `since` if there is none)."""
-    found = connection.execute(_newer(select(epochs), connection, experiment_id, since=since, limit=limit)).mappings()
-    points = [EpochRow(**_without(row, "experiment_id")) for row in found]
-    return points, points[-1].cursor if points else since
-
-
 def live_points(
     connection: Connection, experiment_id: str, *, since: int, limit: int
 ) -> tuple[list[tuple[Any, ...]], int]:
-    """What a live curve draws: (run id, epoch, training loss, accuracy, NLL, weighted terms, best)."""
+    """What a live curve draws: (run id, epoch, training loss, accuracy, NLL, weighted terms, best).
+
+    Points above a cursor, and the newest cursor among them (or the one asked from if there is none).
+    """
     columns = epochs.c
-    statement = select(
-        columns.cursor, columns.run_id, columns.epoch, columns.train_loss, columns.validation_accuracy,
-        columns.validation_nll, columns.weighted_terms, columns.best,
-    )
-    found = connection.execute(_newer(statement, connection, experiment_id, since=since, limit=limit)).all()
-    return [tuple(row)[1:] for row in found], int(found[-1][0]) if found else since
-
-
-def _newer(
-    statement: Select[Any], connection: Connection, experiment_id: str, *, since: int, limit: int
-) -> Select[Any]:
-    newest = connection.scalar(select(func.max(epochs.c.cursor)).where(epochs.c.experiment_id == experiment_id))
+    newest = connection.scalar(select(func.max(columns.cursor)).where(columns.experiment_id == experiment_id))
     if newest is not None and since > newest:
         # The reader's cursor is of a database that was replaced since; it gets everything again.
         since = 0
-    return (
-        statement.where(epochs.c.experiment_id == experiment_id, epochs.c.cursor > since)
-        .order_by(epochs.c.cursor)
+    found = connection.execute(
+        select(
+            columns.cursor, columns.run_id, columns.epoch, columns.train_loss, columns.validation_accuracy,
+            columns.validation_nll, columns.weighted_terms, columns.best,
+        )
+        .where(columns.experiment_id == experiment_id, columns.cursor > since)
+        .order_by(columns.cursor)
         .limit(limit)
-    )
+    ).all()
+    return [tuple(row)[1:] for row in found], int(found[-1][0]) if found else since
 
 
 def _conditions(*, search: str, states: Collection[State], include_deleted: bool) -> list[ColumnElement[bool]]:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from distill_core.errors import NotFound
-from distill_core.events import EventLog, StateChanged
+from distill_core.events import Event, EventLog
 from distill_core.folders import ExperimentFolder, read_json
 from distill_core.spec import ExperimentSpec
 from distill_core.store.ingest import EventBatch, apply_journal, read_lines
@@ -50,11 +50,11 @@ def change(connection: Connection, experiment_id: str, changes: Mapping[str, Any
         connection.execute(update(experiments).where(experiments.c.experiment_id == experiment_id).values(**changes))
 
 
-def journalled(folder: ExperimentFolder, event: StateChanged) -> int:
-    """Append a state change to the journal, on the disk before this returns the journal's new length in bytes."""
+def journalled(folder: ExperimentFolder, *events: Event) -> None:
+    """Append state changes, and notes on them, to the journal; they are on the disk when this returns."""
     with contextlib.closing(EventLog(folder.journal)) as log:
-        log(event)
-    return folder.journal.stat().st_size
+        for event in events:
+            log(event)
 
 
 def add(connection: Connection, folder: ExperimentFolder, spec: ExperimentSpec) -> None:

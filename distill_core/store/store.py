@@ -11,12 +11,13 @@ from sqlalchemy import select
 from distill_core.errors import Conflict, LabError
 from distill_core.events import State, StateChanged
 from distill_core.folders import ExperimentFolder, Home, write_json
-from distill_core.rows import EpochRow, ExperimentRow, ExperimentView, RunRow
+from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 from distill_core.spec import ExperimentSpec, read_spec
-from distill_core.store import queries, records
+from distill_core.store import queries, records, requests
 from distill_core.store.database import Database
+from distill_core.store.ingest import apply_journal
 from distill_core.store.schema import experiments, runs, workers
-from distill_core.store.transitions import ALLOWED, FRESH, moved
+from distill_core.store.transitions import ALLOWED, FRESH
 
 Outcome = Literal["succeeded", "failed", "cancelled"]
 
@@ -34,7 +35,10 @@ class Store:
     # Writing ---------------------------------------------------------------------------------
 
     def create(self, spec: ExperimentSpec, *, experiment_id: str, created_at: float, idempotency_key: str = "") -> str:
-        """Write the experiment's folder, then its row, queued. A known key returns the id it made before."""
+        """Write the experiment's folder, then its row, queued. A known key returns the id it made before.
+
+        Raises HomeUnusable.
+        """
         folder = self.home.experiment(experiment_id)
         with self._database.write() as connection:
             if idempotency_key:
@@ -43,24 +47,26 @@ class Store:
                 )
                 if known is not None:
                     return str(known)
-            folder.path.mkdir(parents=True)
-            write_json(folder.spec, spec.to_json())
-            write_json(
-                folder.identity,
-                {"experiment_id": experiment_id, "created_at": created_at, "idempotency_key": idempotency_key},
-            )
-            records.journalled(folder, StateChanged(at=created_at, state="queued"))
+            with self.home.usable():
+                folder.path.mkdir(parents=True)
+                write_json(folder.spec, spec.to_json())
+                write_json(
+                    folder.identity,
+                    {"experiment_id": experiment_id, "created_at": created_at, "idempotency_key": idempotency_key},
+                )
+                records.journalled(folder, StateChanged(at=created_at, state="queued"))
             records.add(connection, folder, spec)
         return experiment_id
 
     def transition(
         self, experiment_id: str, *, expected: Collection[State], to: State, at: float, reason: str = "",
         attempt: int | None = None, prepare: Callable[[], object] | None = None,
-    ) -> None:
+    ) -> State:
         """Move an experiment if it is in an expected state; the journal has the move before the index has.
 
         `attempt` None keeps the present number. `prepare` puts in place what must be there when the new state is
         seen; it is called only if the move is allowed. Raises Conflict if the state is another or allows no such move.
+        Returns the new state: `to`, but for an experiment that only exports, which ends as it had ended before.
         """
         folder = self.home.experiment(experiment_id)
         with self._database.write() as connection:
@@ -73,16 +79,20 @@ class Store:
                 prepare()
             now = (row | changes)["attempt"]
             event = StateChanged(at=at, state=to, reason=reason, attempt=now if attempt is None else attempt)
-            records.journalled(folder, event)
+            end, note = requests.ending(folder, event)
+            records.journalled(folder, *([note] if note else []), end)
             changes |= records.catch_up(connection, row | changes, folder)
             records.change(connection, experiment_id, changes)
+        return end.state
 
     def abandon(self, experiment_id: str, *, reason: str, at: float) -> None:
         """Fail an experiment whose folder cannot take even a journal line; a reindex goes by the folder again."""
         with self._database.write() as connection:
             row = records.get(connection, experiment_id)
             event = StateChanged(at=at, state="failed", reason=reason, attempt=row["attempt"])
-            records.change(connection, experiment_id, moved(row, event))
+            end, note = requests.ending(self.home.experiment(experiment_id), event)
+            lines = [(line, row["journal_offset"]) for line in (note, end) if line is not None]
+            records.change(connection, experiment_id, apply_journal(connection, row, lines))
 
     def ingest(self, experiment_id: str) -> int:
         """Apply what the worker wrote since the last time, each event once; returns the number of new events."""
@@ -123,25 +133,27 @@ class Store:
 
         One transaction an experiment, so that pages and a running dispatcher go on meanwhile.
         """
-        problems, kept = [], []
+        problems, indexed = [], 0
         folders = sorted(path for path in self.home.experiments.glob("*") if path.is_dir())
         for path in folders:
             folder = ExperimentFolder(path)
-            try:
-                spec = read_spec(folder.spec)
-            except LabError as error:
-                problems.append(f"{path.name}: {error.sentence}")
-                continue
+            # Read while nobody else writes: a launch that is under way would show half a folder.
             with self._database.write() as connection:
                 records.forget(connection, path.name)
+                try:
+                    spec = read_spec(folder.spec)
+                except LabError as error:
+                    problems.append(f"{path.name}: {error.sentence}")
+                    continue
                 records.add(connection, folder, spec)
             self.ingest(path.name)
-            kept.append(path.name)
+            indexed += 1
         with self._database.write() as connection:
-            known = connection.scalars(select(experiments.c.experiment_id)).all()
-            for gone in set(known) - set(kept):
-                records.forget(connection, gone)
-        return len(kept), problems
+            # By the folders of this moment: what was launched meanwhile stays.
+            for known in connection.scalars(select(experiments.c.experiment_id)).all():
+                if not self.home.experiment(known).path.is_dir():
+                    records.forget(connection, known)
+        return indexed, problems
 
     # Reading ---------------------------------------------------------------------------------
 
@@ -187,15 +199,10 @@ class Store:
         with self._database.read() as connection:
             return queries.run_rows(connection, runs.c.experiment_id.in_(experiment_ids))
 
-    def epochs(self, experiment_id: str, *, since: int = 0, limit: int = 5000) -> tuple[list[EpochRow], int]:
-        """Points stored after a cursor, and the cursor to ask from next."""
-        with self._database.read() as connection:
-            return queries.epoch_rows(connection, experiment_id, since=since, limit=limit)
-
     def live_points(
         self, experiment_id: str, *, since: int = 0, limit: int = 5000
     ) -> tuple[list[tuple[Any, ...]], int]:
-        """As `epochs`, but only what a live curve draws, as tuples: see queries.live_points."""
+        """Points of all curves stored after a cursor, and the cursor to ask from next: see queries.live_points."""
         with self._database.read() as connection:
             return queries.live_points(connection, experiment_id, since=since, limit=limit)
 

@@ -119,8 +119,10 @@ class Candidate:
         for index, parameter in enumerate(self._parameters()):
             state = _below(f"optimizer.{index}.", tensors)
             if state:
+                # Fused optimisers walk memory as it lies: moments must lie as their (channels last) parameter does.
                 self.optimizer.state[parameter] = {
-                    key: value.to(memory_format=torch.preserve_format).view_as(value) for key, value in state.items()
+                    key: torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+                    for key, value in state.items()
                 }
         self.objective.sums.copy_(tensors["objective.sums"])
         self.objective.steps = facts["objective_steps"]

@@ -29,7 +29,7 @@ def predict(model: nn.Module, images: Tensor, normalise: Normaliser) -> Tensor:
     model.eval()
     device = next(model.parameters()).device
     # Figures and parity need all 24 bits of a float; TF32 would keep 11.
-    with torch.backends.cudnn.flags(allow_tf32=False):
+    with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
         parts = [model(normalise(part.to(device))) for part in images.split(EVALUATION_BATCH)]
     model.train(mode)
     return torch.cat(parts)
@@ -54,7 +54,7 @@ class Surroundings:
     folder_of: Callable[[str], RunFolder]
     on_end: Callable[[Candidate], None]
     on_progress: Callable[[int, int], None]
-    checkpoint_seconds: float = 10.0
+    checkpoint_seconds: float = float("inf")
 
     @classmethod
     def silent(cls, *, should_stop: Callable[[], bool] = lambda: False) -> Surroundings:
@@ -95,7 +95,8 @@ class Cohort:
         for candidate in self.candidates:
             candidate.load_checkpoint(self.around.folder_of(candidate.run.run_id))
         start = min(candidate.progress.step for candidate in self.candidates)
-        for epoch in range(start // self.steps_per_epoch, self.epochs):
+        # Counted in validated epochs: a checkpoint of an epoch's last step still lacks its validation.
+        for epoch in range(min(candidate.progress.epoch for candidate in self.candidates), self.epochs):
             if not self.train_epoch(epoch, max(start, epoch * self.steps_per_epoch)):
                 return
 

@@ -13,8 +13,8 @@ from torch import nn
 from distill_core import architectures, datasets, executors, losses
 from distill_core.catalog import Catalogue
 from distill_core.datasets.image_data import ImageData
-from distill_core.errors import DeviceError, Problem, SpecError
-from distill_core.plan import Plan, PlannedRun, make_plan, with_baselines
+from distill_core.errors import DataError, DeviceError, Problem, SpecError
+from distill_core.plan import Origin, Plan, PlannedRun, code_of, make_plan, with_baselines
 from distill_core.spec import Choice, ExperimentSpec, Training, Views
 from distill_core.training.split import Split, TransferSet, split_data, transfer_set
 
@@ -38,10 +38,13 @@ class Checked:
     spec: ExperimentSpec
     data: ImageData
     split: Split
-    fingerprint: str
     device: torch.device
-    plan: Plan
     catalogue: Catalogue
+    here: Origin
+    """Of what would be trained now."""
+    origin: Origin
+    """Of the experiment when it began."""
+    plan: Plan
 
     @property
     def device_kind(self) -> str:
@@ -82,8 +85,11 @@ class Checked:
             return entry.build(params, self.data.shape, self.data.classes)
 
 
-def deep_check(spec: ExperimentSpec, *, cache: Path) -> Checked:
-    """Check what only data and torch can tell; raises SpecError, DataError or DeviceError, one sentence each."""
+def deep_check(spec: ExperimentSpec, *, cache: Path, origin: Origin | None = None) -> Checked:
+    """Check what only data and torch can tell; raises SpecError, DataError or DeviceError, one sentence each.
+
+    `origin` is that of an experiment that goes on; its runs keep the names they began with.
+    """
     catalogue = installed_catalogue()
     spec = catalogue.check(spec)
     device = find_device(spec.device)
@@ -92,9 +98,17 @@ def deep_check(spec: ExperimentSpec, *, cache: Path) -> Checked:
     data = entry.load(params, cache)
     split = split_data(data, spec.data)
     fingerprint = entry.fingerprint(params)
-    plan = make_plan(spec, catalogue, fingerprint=fingerprint, device_kind=device.type)
+    here = Origin(
+        torch=torch.__version__, device_kind=device.type, fingerprint=fingerprint, code=code_of(spec, catalogue)
+    )
+    if origin is not None and origin.fingerprint != fingerprint:
+        raise DataError(
+            "The images are no longer those this experiment began with, so it cannot go on; put them back, or start a "
+            "new experiment from its settings."
+        )
     checked = Checked(
-        spec=spec, data=data, split=split, fingerprint=fingerprint, device=device, plan=plan, catalogue=catalogue
+        spec=spec, data=data, split=split, device=device, catalogue=catalogue, here=here,
+        origin=origin or here, plan=make_plan(spec, catalogue, origin=origin or here),
     )
     problems = [*_batch_problems(checked), *_network_problems(checked), *_twin_problems(checked)]
     if problems:

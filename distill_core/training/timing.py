@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from distill_core.plan import PlannedRun
 from distill_core.training.assembly import student_cohort, teacher_cohort
@@ -12,20 +13,20 @@ from distill_core.training.cohort import Cohort, Surroundings
 from distill_core.training.preparation import Checked
 from distill_core.training.threads import calibrate_threads
 
-WARM_UP_STEPS = 2
 MOST_STEPS = 20
 MOST_SECONDS = 1.0
+MOST_VALIDATED = 256
 # Measured on two cores: torch loads in about 4 s, the exporter takes about 1 s a graph, a latency cell about 0.3 s.
 START_SECONDS, GRAPH_SECONDS, CELL_SECONDS = 4.0, 1.0, 0.3
 
 
-def choose_threads(checked: Checked, *, most: int) -> int:
+def choose_threads(checked: Checked, *, most: int, should_stop: Callable[[], bool]) -> int:
     """Set torch's thread count for an experiment, by timing a few steps of its teacher, and return it."""
     if checked.device.type == "cuda":
         most = 1
     cohort = teacher_cohort(checked, Surroundings.silent())
     steps = itertools.count()
-    return calibrate_threads(lambda: cohort.train_step(next(steps)), most=most)
+    return calibrate_threads(lambda: cohort.train_step(next(steps)), most=most, should_stop=should_stop)
 
 
 def estimate_seconds(
@@ -41,10 +42,11 @@ def estimate_seconds(
     is not foreseen.
     """
     around = Surroundings.silent(should_stop=should_stop)
+    full, checked = checked.split, _with_short_validation(checked)
     teacher_run = teacher_cohort(checked, around)
     teacher = 0.0
     if checked.plan.teacher.run_id not in skip:
-        teacher = _seconds(teacher_run, clock)
+        teacher = _seconds(teacher_run, len(full.validation), clock)
     cohorts = 0.0
     measured: dict[tuple[str, ...], float] = {}
     for planned in checked.plan.cohorts:
@@ -55,7 +57,7 @@ def estimate_seconds(
         if key not in measured:
             network = teacher_run.candidates[0].model
             cohort = student_cohort(checked, runs, network, around)
-            measured[key] = _seconds(cohort, clock)
+            measured[key] = _seconds(cohort, len(full.student_validation), clock)
         cohorts += measured[key]
     cells = len(checked.spec.latency.batches) * len(checked.spec.latency.threads)
     graphs = _graphs(checked.plan.runs)
@@ -73,17 +75,24 @@ def _graphs(runs: tuple[PlannedRun, ...]) -> int:
     return len({run.architecture.model_dump_json() for run in runs})
 
 
-def _seconds(cohort: Cohort, clock: Callable[[], float]) -> float:
-    """What all epochs of a cohort will take: its steps, and the validation of each run after each epoch."""
-    for step in range(WARM_UP_STEPS):
-        cohort.train_step(step)
+def _with_short_validation(checked: Checked) -> Checked:
+    """So that a large network is not asked about thousands of images only to see how long that takes."""
+    few, split = slice(MOST_VALIDATED), checked.split
+    short = replace(split, validation=split.validation[few], student_validation=split.student_validation[few])
+    return replace(checked, split=short)
+
+
+def _seconds(cohort: Cohort, validated: int, clock: Callable[[], float]) -> float:
+    """What all epochs of a cohort will take: its steps, and validating each run on so many samples after each epoch."""
+    # The first step allocates.
+    cohort.train_step(0)
     start = clock()
-    step = WARM_UP_STEPS
-    while step < WARM_UP_STEPS + MOST_STEPS and clock() - start < MOST_SECONDS:
+    step = 1
+    while step <= MOST_STEPS and (step == 1 or clock() - start < MOST_SECONDS):
         cohort.train_step(step)
         step += 1
-    a_step = (clock() - start) / (step - WARM_UP_STEPS)
+    a_step = (clock() - start) / (step - 1)
     start = clock()
     cohort.validate(cohort.candidates[0])
-    validation = (clock() - start) * len(cohort.candidates)
+    validation = (clock() - start) * len(cohort.candidates) * validated / max(len(cohort.validation.labels), 1)
     return cohort.epochs * (cohort.steps_per_epoch * a_step + validation)

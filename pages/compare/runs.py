@@ -10,11 +10,14 @@ import streamlit as st
 from distill_core.charts.names import plain_name
 from distill_core.errors import NotFound
 from distill_core.rows import ExperimentView, RunRow
+from pages.compare.choice import Choice, choose_runs
 from pages.ui import address, places, results, tables, verdicts, words
 from pages.ui.session import lab
 from pages.ui.spec_diff import differences
 
 MOST_OFFERED = 200
+MOST_CHOSEN = 20
+MOST_UNFOLDED = 3
 TABS = ("Runs", "Trade-off", "Per class", "Confusion", "Differences")
 
 
@@ -22,10 +25,13 @@ def pick() -> list[str]:
     """The chosen experiments; the address names them."""
     rows = {row.experiment_id: row for row in lab().experiments(limit=MOST_OFFERED)}
     names = {key: f"{plain_name(row.name, 48)} · {words.ago(row.created_at)}" for key, row in rows.items()}
+    # A chooser takes equal names for one option; the id tells twins of one minute apart.
+    twins = [name for name in names.values() if list(names.values()).count(name) > 1]
+    names = {key: f"{name} · {key}" if name in twins else name for key, name in names.items()}
     for wanted in st.query_params.get_all("ids"):
         if wanted not in names:
             try:
-                names[wanted] = plain_name(lab().experiment(wanted).row.name, 48)
+                names[wanted] = f"{plain_name(lab().experiment(wanted).row.name, 48)} · {wanted}"
             except NotFound:
                 st.warning(
                     f"There is no experiment {plain_name(wanted, 24)}; it is left out.", icon=":material/search_off:",
@@ -35,41 +41,15 @@ def pick() -> list[str]:
         places.link(places.HOME, "To the experiments", icon=":material/arrow_forward:")
         return []
     address.read("ids", allowed=list(names))
+    if len(st.session_state["ids"]) > MOST_CHOSEN:
+        st.warning(f"The first {MOST_CHOSEN} experiments are shown; more do not fit one page.", icon=":material/info:")
+        st.session_state["ids"] = st.session_state["ids"][:MOST_CHOSEN]
     chosen = st.multiselect(
-        "Experiments", list(names), key="ids", format_func=lambda one: names[one], max_selections=8,
+        "Experiments", list(names), key="ids", format_func=lambda one: names[one], max_selections=MOST_CHOSEN,
         placeholder="Choose one or more", help="Their runs are shown together; the address keeps your choice.",
     )
     address.write("ids", chosen)
     return chosen
-
-
-def narrow(runs: Sequence[RunRow]) -> list[RunRow]:
-    """Only some variants, if wanted. A student's own baseline always stays: no distilled figure without it."""
-    variants: dict[tuple[str, str, str], RunRow] = {}
-    for run in runs:
-        variants.setdefault((run.experiment_id, run.role, run.name), run)
-    several = len({run.experiment_id for run in runs}) > 1
-    offered = {
-        f"{run.experiment_id}.{run.run_id}": " · ".join(
-            [plain_name(run.name), plain_name(run.experiment_name, 28)] if several else [plain_name(run.name)]
-        )
-        for run in variants.values() if run.role != "baseline"
-    }
-    address.read("only", allowed=list(offered))
-    st.session_state["only"] = [one for one in st.session_state["only"] if one in offered]
-    chosen = st.multiselect(
-        "Only these", list(offered), key="only", format_func=lambda one: offered[one], placeholder="All variants",
-        help="The student alone stays beside every distilled one, whatever you choose.",
-    )
-    address.write("only", chosen)
-    if not chosen:
-        return list(runs)
-    kept = {key for key, run in variants.items() if f"{run.experiment_id}.{run.run_id}" in chosen}
-    homes = {experiment_id for experiment_id, _, _ in kept}
-    return [
-        run for run in runs
-        if (run.experiment_id, run.role, run.name) in kept or (run.role == "baseline" and run.experiment_id in homes)
-    ]
 
 
 def csv_of(runs: Sequence[RunRow]) -> bytes:
@@ -99,17 +79,29 @@ def show_differences(views: Sequence[ExperimentView]) -> None:
                  alt="Settings in which the experiments differ")
 
 
+def show_verdicts(views: Sequence[ExperimentView], choice: Choice) -> None:
+    """A line a verdict of the chosen variants; many experiments fold them, so that the figures stay near."""
+    many = len(views) > MOST_UNFOLDED
+    label = f"Verdicts of {words.plural(len(views), 'experiment')}"
+    with st.expander(label, icon=":material/balance:", key="verdicts") if many else st.container():
+        verdicts.show_lines([(view.row, lab().verdicts(view.row.experiment_id)) for view in views], choice.runs)
+        if choice.is_part:
+            st.caption("A verdict counts all seeds of its experiment, also those that are not chosen here.")
+
+
 def show_all(views: Sequence[ExperimentView]) -> None:
-    runs = narrow([run for view in views for run in view.runs])
-    verdicts.show_lines([(view.row.name, lab().verdicts(view.row.experiment_id)) for view in views], runs)
+    choice = choose_runs(views, lab().catalogue())
+    runs = choice.runs
+    show_verdicts(views, choice)
     tabs = dict(zip(TABS, st.tabs(list(TABS), key="tab", bind="query-params", on_change="rerun"), strict=True))
     classes = {view.class_names for view in views}
     if tabs["Runs"].open:
         with tabs["Runs"]:
             tables.show_runs(runs, key="runs", with_experiment=len(views) > 1)
-            st.download_button("Download as CSV", data=lambda: csv_of(runs), file_name="runs.csv", mime="text/csv",
-                key="csv",
-                               icon=":material/download:", on_click="ignore", help="All columns, unrounded.")
+            st.download_button(
+                "Download as CSV", data=lambda: csv_of(runs), file_name="runs.csv", mime="text/csv", key="csv",
+                icon=":material/download:", on_click="ignore", help="All columns of these runs, unrounded.",
+            )
     if tabs["Trade-off"].open:
         with tabs["Trade-off"]:
             results.show_tradeoff(runs, key="compare")

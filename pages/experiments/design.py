@@ -96,28 +96,28 @@ def form(fields: Fields, draft: Json) -> Json:
     catalogue, result = lab().catalogue(), copy.deepcopy(draft)
     with st.container(border=True):
         result |= spec_form.title_section(fields, draft)
-    with st.container(border=True):
+    with st.container(border=True, key="card-data"):
         st.subheader("Data", anchor=False)
         result["data"] = spec_form.data_section(fields, catalogue, draft["data"])
-    with st.container(border=True):
+    with st.container(border=True, key="card-teacher"):
         st.subheader(
             "Teacher", anchor=False, help="The network the students imitate; trained on all labels it may know.",
         )
         result["teacher"] = spec_form.teacher_section(fields, catalogue, draft["teacher"])
-    with st.container(border=True):
+    with st.container(border=True, key="card-students"):
         st.subheader(
             "Students", anchor=False,
             help="The same network trained alone on labels is always added, if none of these is it.",
         )
         result["students"] = students(fields, draft["students"])
         fields.slot("students")
-    with st.container(border=True):
+    with st.container(border=True, key="card-budget"):
         st.subheader(
             "Students' budget", anchor=False, help="The same for every variant, so that only the targets differ.",
         )
         result["student_training"] = spec_form.training_section(fields, "student_training", draft["student_training"])
         result["student_views"] = spec_form.views_section(fields, "student_views", draft["student_views"])
-    with st.container(border=True):
+    with st.container(border=True, key="card-seeds-and-device"):
         st.subheader("Seeds and device", anchor=False)
         result |= spec_form.run_section(fields, draft, lab().doctor()["devices"])
     return result
@@ -179,7 +179,7 @@ def checked(data: Json, fields: Fields) -> tuple[ExperimentSpec | None, list[Pro
 
 
 def start_panel(spec: ExperimentSpec | None, problems: list[Problem]) -> None:
-    with st.container(border=True):
+    with st.container(border=True, key="start-panel"):
         show_preview(spec)
         st.divider()
         if problems:

@@ -6,7 +6,6 @@ import streamlit as st
 
 from distill_core.charts.gains import gains
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
-from distill_core.charts.style import plot_config
 from distill_core.errors import Conflict
 from distill_core.rows import ExperimentView
 from pages.ui import exporting, places, progress, results, tables, undo, verdicts, words
@@ -110,8 +109,8 @@ def judged(view: ExperimentView) -> None:
         return
     verdicts.show_verdicts(found, view.runs)
     st.caption("How this is judged", help=verdicts.HELP)
-    st.plotly_chart(
-        gains(found, view.runs, theme=results.theme()), theme=None, key="gains", config=plot_config("gains"),
+    results.show_chart(
+        gains(found, view.runs, theme=results.theme()), key="gains", file_name="gains",
         alt="Accuracy gained over the student alone, by seed, with intervals",
     )
 

@@ -49,10 +49,11 @@ def line(row: ExperimentRow) -> None:
             students = ", ".join(plain_name(name, 24) for name in row.students[:4]) + (
                 " …" if len(row.students) > 4 else ""
             )
+            teacher = markdown_name(row.teacher)
             done = f"{row.runs_done} of {row.runs_total} runs" if row.runs_total else words.plural(row.seeds, "seed")
             reused = f", {row.runs_reused} reused" if row.runs_reused else ""
             st.caption(
-                f"{markdown_name(row.dataset)} · teacher {markdown_name(row.teacher)} · students {markdown_name(students, 90)} · "
+                f"{markdown_name(row.dataset)} · teacher {teacher} · students {markdown_name(students, 90)} · "
                 f"{done}{reused} · {words.ago(row.created_at)}"
             )
             if row.reason and row.state in ("failed", "lost"):

@@ -57,24 +57,29 @@ class Fields:
         inner, optional = _without_null(schema)
         parts = (schema.get("description") or inner.get("description"), _bounds(inner))
         help_text = " ".join(part for part in parts if part) or None
-        if optional:
-            given = st.checkbox(name, value=value is not None, key=self.key(f"{path}?", variant), help=help_text)
-            if not given:
+        if not optional:
+            drawn = self._widget(
+                self.key(path, variant), inner, value, name=name, help_text=help_text, title_of=title_of or {},
+            )
+            self.slot(path)
+            return drawn
+        # As close as a label is to its field, so that optional fields stand in one line with the others.
+        with st.container(gap="xxsmall"):
+            drawn = None
+            if st.checkbox(name, value=value is not None, key=self.key(f"{path}?", variant), help=help_text):
+                start = _start_of(inner) if value is None else value
+                drawn = self._widget(
+                    self.key(path, variant), inner, start, name=f"{name}: value", help_text=None,
+                    title_of=title_of or {}, hidden=True,
+                )
+            else:
                 st.caption(unset or "not set")
-                self.slot(path)
-                return None
-            name, help_text = f"{name}: value", None
-            value = _start_of(inner) if value is None else value
-        drawn = self._widget(
-            self.key(path, variant), inner, value, name=name, help_text=help_text, title_of=title_of or {},
-            hidden=optional
-        )
-        self.slot(path)
+            self.slot(path)
         return drawn
 
     def _widget(
         self, key: str, schema: Schema, value: Any, *, name: str, help_text: str | None, title_of: Mapping[Any, str],
-        hidden: bool,
+        hidden: bool = False,
     ) -> Any:
         kind = schema.get("type")
         shown: Literal["visible", "collapsed"] = "collapsed" if hidden else "visible"

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from distill_core.charts.confusion import confusion, total_confusion
-from distill_core.charts.names import plain_name
+from distill_core.charts.names import markdown_text
 from distill_core.charts.per_class import per_class
-from distill_core.charts.style import Theme, plot_config
+from distill_core.charts.style import Theme, caption_of, plot_config
 from distill_core.charts.tradeoff import Cost, latency_conditions, tradeoff
 from distill_core.rows import RunRow
 from pages.ui import words
+from pages.ui.rivals import rival_names, rival_of
 
 Picture = Literal["svg", "png"]
 COSTS: dict[Cost, str] = {
@@ -35,10 +37,17 @@ def picture() -> Picture:
     return chosen
 
 
+def show_chart(figure: go.Figure, *, key: str, file_name: str, alt: str, image: Picture = "svg") -> None:
+    """A figure in the house style with its caption below, where it has the page's width."""
+    st.plotly_chart(figure, theme=None, key=key, config=plot_config(file_name, image=image), alt=alt)
+    if caption := caption_of(figure):
+        st.caption(markdown_text(caption))
+
+
 def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
     """Accuracy against a cost of choice; the choice is in the address."""
     conditions = latency_conditions(runs)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True):
         cost: Cost = st.segmented_control(
             "Cost", list(COSTS), format_func=lambda name: COSTS[name],
             default="latency" if conditions else "parameters",
@@ -46,54 +55,51 @@ def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
         )
         batch, threads = conditions[0] if conditions else (1, 1)
         if cost == "latency" and len(conditions) > 1:
-            chosen = st.selectbox(
-                "Measured with", range(len(conditions)), key=f"{key}-conditions", width=220,
-                format_func=lambda i: f"batch {conditions[i][0]}, {words.threads(conditions[i][1])}",
+            batch, threads = st.selectbox(
+                "Measured with", conditions, key="measured", width=220, bind="query-params",
+                format_func=lambda one: f"batch {one[0]}, {words.threads(one[1])}",
                 help="Batch size and threads of the latency measurement.",
             )
-            batch, threads = conditions[chosen]
         image = picture()
-    figure = tradeoff(runs, x=cost, theme=theme(), batch=batch, threads=threads)
-    st.plotly_chart(
-        figure, theme=None, key=f"{key}-tradeoff", config=plot_config("accuracy-against-cost", image=image),
-        alt=f"Accuracy against {COSTS[cost]}, one dot a variant",
+    show_chart(
+        tradeoff(runs, x=cost, theme=theme(), batch=batch, threads=threads), key=f"{key}-tradeoff",
+        file_name="accuracy-against-cost", image=image, alt=f"Accuracy against {COSTS[cost]}, one dot a variant",
     )
 
 
 def show_per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, key: str) -> None:
     """Accuracy on each class, teacher, alone and distilled side by side."""
     image = picture()
-    st.plotly_chart(
-        per_class(runs, class_names, theme=theme()), theme=None, key=f"{key}-classes",
-        config=plot_config("per-class", image=image),
+    show_chart(
+        per_class(runs, class_names, theme=theme()), key=f"{key}-classes", file_name="per-class", image=image,
         alt="Share of each class recognised, by variant",
     )
 
 
 def show_confusion(runs: Sequence[RunRow], class_names: Sequence[str], *, key: str) -> None:
-    """One run's confusion matrix, or the sum over the seeds of a variant."""
+    """One run's confusion matrix, or the sum over the seeds of a variant; the choice is in the address."""
     tested = [run for run in runs if run.confusion]
     if not tested:
         st.info("No run has been tested yet.", icon=":material/hourglass:")
         return
-    variants = list(dict.fromkeys((run.role, run.name) for run in tested))
-    start = next((i for i, (role, _) in enumerate(variants) if role == "student"), 0)
+    names = rival_names(tested)
+    rivals = list(names)
+    start = next((i for i, (_, role, _) in enumerate(rivals) if role == "student"), 0)
     with st.container(horizontal=True):
-        number = st.selectbox(
-            "Variant", range(len(variants)), index=start, key=f"{key}-confusion-variant", width=280,
-            format_func=lambda i: plain_name(variants[i][1]), help="Whose mistakes to show.",
+        rival = st.selectbox(
+            "Variant", rivals, index=start, key="mistakes", width=320, bind="query-params",
+            format_func=lambda one: names[one], help="Whose mistakes to show.",
         )
-        mine = [run for run in tested if (run.role, run.name) == variants[number]]
-        seeds: list[int | None] = [None, *(run.seed for run in mine)] if len(mine) > 1 else [mine[0].seed]
+        mine = [run for run in tested if rival_of(run) == rival]
+        each = {f"seed {run.seed}": [run] for run in mine}
+        seeds = {"all seeds": mine} | each if len(mine) > 1 else each
         seed = st.selectbox(
-            "Seed", seeds, key=f"{key}-confusion-seed-{number}", width=180,
-            format_func=lambda value: "all seeds together" if value is None else f"seed {value}",
+            "Seed", list(seeds), key="mistakes-seed", width=180, bind="query-params",
             help="One run, or the sum over all seeds.",
         )
         image = picture()
-    matrix = total_confusion(run for run in mine if seed is None or run.seed == seed)
-    st.plotly_chart(
-        confusion(matrix, class_names, theme=theme()), theme=None, key=f"{key}-confusion",
-        config=plot_config("confusion", image=image),
+    figure = confusion(total_confusion(seeds[seed]), class_names, theme=theme(), title=f"{names[rival]} · {seed}")
+    show_chart(
+        figure, key=f"{key}-confusion", file_name="confusion", image=image,
         alt="Confusion matrix: true class by predicted class",
     )

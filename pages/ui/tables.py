@@ -49,15 +49,25 @@ def run_frame(runs: Sequence[RunRow], *, with_experiment: bool = False) -> pd.Da
     return pd.DataFrame(rows)
 
 
+def stop_in_short(run: RunRow) -> str:
+    """Why a run ended, in a word or two; empty while it has not."""
+    if not run.stop_rule:
+        return ""
+    ended = run.epochs if run.stopped_epoch is None else run.stopped_epoch
+    if run.state in ("diverged", "stopped"):
+        return f"{'diverged' if run.state == 'diverged' else 'on request'}, epoch {ended}"
+    return f"full {run.epochs} epochs" if ended >= run.epochs else f"early, epoch {ended}"
+
+
 def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
     """Titles, formats and explanations for `run_frame`."""
     conditions = conditions_of(runs)
     return {
-        "experiment": Column.TextColumn("Experiment", help="The experiment the run belongs to.", width="medium"),
-        "role": Column.TextColumn("Role", width="small", help=(
+        "experiment": Column.TextColumn("Experiment", help="The experiment the run belongs to."),
+        "role": Column.TextColumn("Role", help=(
             "teacher: the network that is imitated. alone: the student's network trained without the teacher. "
             "distilled: trained with the teacher.")),
-        "name": Column.TextColumn("Name", help="Name of the variant.", width="medium"),
+        "name": Column.TextColumn("Name", help="Name of the variant."),
         "seed": Column.NumberColumn(
             "Seed", help="Fixes initial weights, batches and views; same seed, same start.", format="%d",
         ),
@@ -91,9 +101,9 @@ def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
         "best_epoch": Column.NumberColumn(
             "Best epoch", format="%d", help="The epoch whose weights are kept, chosen on validation data.",
         ),
-        "stop_rule": Column.TextColumn(
-            "Stop rule", help="Why training ended and which epoch was restored.", width="large",
-        ),
+        "stop_rule": Column.TextColumn("Stop rule", help=(
+            "Why training ended: after its full budget of epochs, early where validation had not improved for as long "
+            "as its patience, because the loss diverged, or on request. The best epoch was restored.")),
         "seconds": Column.NumberColumn(
             "Seconds", format="%.1f",
             help="Time spent on training this run; runs of one seed train together and share it.",
@@ -115,6 +125,8 @@ def show_runs(
     frame = run_frame(runs, with_experiment=with_experiment).dropna(axis="columns", how="all")
     if not any(run.reused_from for run in runs):
         frame = frame.drop(columns=["reused_from"], errors="ignore")
+    # A whole sentence a row would be cut at the right; the kept epochs of the curves tell it when pointed at.
+    frame["stop_rule"] = [stop_in_short(run) for run in runs]
     columns = {name: column for name, column in run_columns(runs).items() if name in frame.columns}
     st.dataframe(
         frame, key=key, hide_index=True, width="stretch", column_config=columns, placeholder="–",

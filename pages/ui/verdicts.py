@@ -8,7 +8,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.evaluation.verdict import Judgement, Verdict
-from distill_core.rows import RunRow
+from distill_core.rows import ExperimentRow, RunRow
 
 HELP = (
     "Both networks have the same shape and were trained with the same budget, seeds, batches and initial "
@@ -54,10 +54,11 @@ def show_verdicts(found: Iterable[Verdict], runs: Iterable[RunRow]) -> None:
         )
 
 
-def show_lines(found: Iterable[tuple[str, Sequence[Verdict]]], runs: Collection[RunRow]) -> None:
+def show_lines(found: Iterable[tuple[ExperimentRow, Sequence[Verdict]]], runs: Collection[RunRow]) -> None:
     """One line a verdict, by experiment, for the variants among the runs; a badge says which way it went."""
-    shown, distilled = {run.name for run in runs}, {run.name for run in runs if run.role == "student"}
     for experiment, verdicts in found:
+        mine = [run for run in runs if run.experiment_id == experiment.experiment_id]
+        shown, distilled = {run.name for run in mine}, {run.name for run in mine if run.role == "student"}
         lines = [
             f"{BADGES[verdict.verdict] if verdict.student in distilled else CONTROL} "
             f"{markdown_text(verdict.sentence())}"
@@ -65,5 +66,5 @@ def show_lines(found: Iterable[tuple[str, Sequence[Verdict]]], runs: Collection[
             if verdict.student in shown
         ]
         if lines:
-            st.markdown(f"**{markdown_name(experiment, 60)}**", help=HELP)
+            st.markdown(f"**{markdown_name(experiment.name, 60)}**", help=HELP)
             st.markdown("  \n".join(lines))

@@ -21,8 +21,8 @@ def image_folder(root: Path) -> dict[str, str]:
     return {"path": str(root)}
 
 
-# What a dataset needs to be tried; an entry that needs nothing has no line here.
-NEEDS = {"image-folder": image_folder}
+# What a dataset of a trait needs to be tried; others are tried with their defaults.
+NEEDS = {"folder": image_folder}
 
 
 @pytest.fixture(params=[entry.name for entry in REGISTRY])
@@ -32,7 +32,10 @@ def entry(request: pytest.FixtureRequest) -> DatasetEntry:
 
 @pytest.fixture
 def params(entry: DatasetEntry, tmp_path: Path) -> object:
-    return entry.resolve(NEEDS[entry.name](tmp_path / "in") if entry.name in NEEDS else {})
+    needed: dict[str, str] = {}
+    for trait in entry.traits & NEEDS.keys():
+        needed |= NEEDS[trait](tmp_path / "in")
+    return entry.resolve(needed)
 
 
 @pytest.fixture

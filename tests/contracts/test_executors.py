@@ -12,40 +12,42 @@ from pathlib import Path
 import pytest
 
 from distill_core.catalog import Params
-from distill_core.errors import Conflict
-from distill_core.executors import REGISTRY
-from distill_core.executors.executor import Executor
-from distill_core.executors.local import LocalExecutor
+from distill_core.errors import Conflict, LabError
+from distill_core.executors import REGISTRY, chosen_executor
+from distill_core.executors.executor import WORKER, Executor
 from distill_core.folders import ExperimentFolder, Home
-from distill_core.processes import read_stamp
+from distill_core.processes import identity_of, read_stamp
 from distill_core.store.store import Store
 from tests.store_samples import small_spec
 
-FAKE_WORKER = Path(__file__).parents[1] / "faults" / "fake_worker.py"
-# By the name of their entry; a new executor adds itself here.
-MAKERS: dict[str, Callable[[], Executor]] = {
-    "local": lambda: LocalExecutor(command=(sys.executable, str(FAKE_WORKER))),
-}
-
-
-def test_every_registered_executor_is_held_to_the_contract() -> None:
-    assert set(MAKERS) == set(REGISTRY.names)
+FAKE_WORKER = (sys.executable, str(Path(__file__).parents[1] / "faults" / "fake_worker.py"))
 
 
 @pytest.mark.parametrize("name", REGISTRY.names)
 def test_an_entry_builds_an_executor(name: str, tmp_path: Path) -> None:
     entry = REGISTRY[name]
     assert isinstance(entry.resolve({}), Params)
-    assert entry.build(entry.resolve({})).status(ExperimentFolder(tmp_path)) == "none"
+    assert entry.build(entry.resolve({}), WORKER).status(ExperimentFolder(tmp_path)) == "none"
 
 
-@pytest.fixture(params=sorted(MAKERS))
+def test_the_environment_chooses_and_a_wrong_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for unset in ("", "local"):
+        monkeypatch.setenv("DISTILL_EXECUTOR", unset)
+        assert chosen_executor() is REGISTRY["local"]
+    monkeypatch.setenv("DISTILL_EXECUTOR", "lokal")
+    with pytest.raises(LabError, match=f"allowed: {', '.join(REGISTRY.names)}"):
+        chosen_executor()
+
+
+@pytest.fixture(params=REGISTRY.names)
 def make(request: pytest.FixtureRequest) -> Callable[[], Executor]:
-    return MAKERS[request.param]
+    """Builds executors of one kind, all of which start fake workers."""
+    entry = REGISTRY[request.param]
+    return lambda: entry.build(entry.resolve({}), FAKE_WORKER)
 
 
 @pytest.fixture
-def folder_of(tmp_path: Path) -> Iterator[Callable[[str], ExperimentFolder]]:
+def folder_of(tmp_path: Path, make: Callable[[], Executor]) -> Iterator[Callable[[str], ExperimentFolder]]:
     """Makes the folder of an experiment whose worker behaves as the name says; kills what is left at the end."""
     store, made = Store(Home(tmp_path)), []
 
@@ -56,7 +58,7 @@ def folder_of(tmp_path: Path) -> Iterator[Callable[[str], ExperimentFolder]]:
 
     yield build
     for folder in made:
-        MAKERS["local"]().end(folder, force=True)
+        make().end(folder, force=True)
 
 
 def wait_for(what: Callable[[], bool], *, seconds: float = 20) -> None:
@@ -96,13 +98,14 @@ def test_force_ends_a_worker_that_does_not_listen_and_all_it_started(make: Calla
     child = folder.path / "child.pid"
     wait_for(lambda: child.exists() and child.read_text() != "")
     executor.end(folder, force=False)
+    # Nothing tells that it did not listen; a worker that did would be gone in this time.
     time.sleep(0.3)
     assert executor.status(folder) == "alive"
     executor.end(folder, force=True)
     wait_for(lambda: executor.status(folder) == "gone")
-    # Its orphan was killed too; once the system's first process has reaped it, there is nobody to signal.
+    # Its orphan was killed too.
     pid = int(child.read_text())
-    wait_for(lambda: Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z" if _exists(pid) else True)
+    wait_for(lambda: identity_of(pid) is None)
 
 
 def test_a_second_worker_is_refused(make: Callable[[], Executor], folder_of) -> None:
@@ -148,11 +151,3 @@ def test_what_a_worker_prints_goes_to_its_log(make: Callable[[], Executor], fold
     executor.start(folder)
     wait_for(lambda: executor.status(folder) == "gone")
     assert "IsADirectoryError" in folder.worker_log.read_text()
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -10,7 +10,7 @@ import pytest
 LIGHT = [
     "distill_core.errors", "distill_core.spec", "distill_core.events", "distill_core.folders", "distill_core.presets",
     "distill_core.catalog", "distill_core.plan", "distill_core.evaluation.figures", "distill_core.evaluation.verdict",
-    "distill_core.charts.curves", "distill_core.charts.tradeoff", "distill_core.store.store", "distill_core.executors",
+    "distill_core.charts.tradeoff", "distill_core.store.store", "distill_core.executors",
     "distill_core.services", "distill_core.jobs.dispatcher", "distill_core.jobs.preview_client",
     "distill_core.deployment.bundle", "distill_core.cli",
 ]  # fmt: skip

@@ -7,6 +7,8 @@ from typing import Any
 from playwright.sync_api import Page
 
 PLOT = ".lab-plot.js-plotly-plot"
+POINTS = """selector => { const plot = document.querySelector(selector); if (!plot || !plot.data) return 0;
+    return plot.data.filter(t => !/^(best|mean)/.test(t.uid)).reduce((n, t) => n + t.x.length, 0); }"""
 
 
 def wait_for_curves(page: Page, *, timeout_ms: float = 60_000) -> None:
@@ -15,14 +17,31 @@ def wait_for_curves(page: Page, *, timeout_ms: float = 60_000) -> None:
 
 def points(page: Page) -> int:
     """Points of all seed lines together."""
-    script = """selector => { const plot = document.querySelector(selector); if (!plot || !plot.data) return 0;
-        return plot.data.filter(t => !/^(best|mean)/.test(t.uid)).reduce((n, t) => n + t.x.length, 0); }"""
-    return int(page.evaluate(script, PLOT))
+    return int(page.evaluate(POINTS, PLOT))
 
 
-def zoom(page: Page, low: float, high: float) -> None:
-    script = "([s, ...range]) => window.Plotly.relayout(document.querySelector(s), {'xaxis.range': range})"
-    page.evaluate(script, [PLOT, low, high])
+def wait_for_more(page: Page, number: int, *, timeout_ms: float = 30_000) -> None:
+    """Waits until the seed lines have more points than the number."""
+    page.wait_for_function(f"([selector, n]) => ({POINTS})(selector) > n", arg=[PLOT, number], timeout=timeout_ms)
+
+
+def zoom(page: Page) -> list[float]:
+    """Drags across the middle of the plot as a reader does; returns the epochs it shows then.
+
+    A zoom by script would not do: Plotly keeps only a reader's own over a redraw.
+    """
+    before = x_range(page)
+    box = page.locator(f"{PLOT} .nsewdrag").first.bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.25 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], middle, steps=8)
+    page.mouse.up()
+    page.wait_for_function(
+        "([s, low]) => document.querySelector(s)._fullLayout.xaxis.range[0] > low", arg=[PLOT, before[0] + 1]
+    )
+    return x_range(page)
 
 
 def x_range(page: Page) -> list[float]:

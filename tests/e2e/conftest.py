@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from distill_core.folders import Home
 
@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run",
 ]
+# Training, server and browser share the cores of a small machine; playwright's own five seconds are too few.
+expect.set_options(timeout=30_000)
 WIDE, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -85,6 +87,12 @@ def _end_background_processes(home: Home) -> None:
             mine = named or process.environ().get("DISTILL_HOME") == str(home.path)
             if mine and process.pid != os.getpid():
                 process.send_signal(signal.SIGKILL)
+
+
+def settled(page: Page) -> None:
+    """Waits until the page shows what the last script run made."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
 
 
 @pytest.fixture

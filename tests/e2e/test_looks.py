@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Locator, expect
 
-from tests.e2e.conftest import OpenTab, Server, running_server
+from tests.e2e.conftest import OpenTab, Server, running_server, settled
 from tests.fixtures import build_finished_experiment, preset_spec
 
 pytestmark = pytest.mark.e2e
@@ -32,8 +33,7 @@ def test_a_page_fits_its_screen(
     furnished: Server, open_tab: OpenTab, tmp_path: Path, place: str, theme: str, phone: bool
 ) -> None:
     page = open_tab(f"{furnished.url}/{place}", theme=theme, phone=phone)
-    page.wait_for_function("() => !document.querySelector('[data-testid=stSkeleton]')")
-    page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')")
+    settled(page)
     page.screenshot(path=tmp_path / "page.png", full_page=True)
     sizes = page.evaluate(
         "() => [document.documentElement, document.querySelector('[data-testid=stMain]')].map(e => "
@@ -49,3 +49,40 @@ def test_a_page_fits_its_screen(
     background = page.evaluate("() => getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     assert background == ("rgb(15, 19, 24)" if theme == "dark" else "rgb(255, 255, 255)")
     assert page.locator("[data-testid=stException]").count() == 0
+
+
+def left_of(part: Locator) -> float:
+    box = part.bounding_box()
+    assert box
+    return box["x"]
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_titles_in_the_list_stand_in_line_with_the_text_below_and_are_not_cut(
+    furnished: Server, open_tab: OpenTab, phone: bool
+) -> None:
+    page = open_tab(furnished.url, phone=phone)
+    settled(page)
+    for identity in ("one", "two"):
+        card = page.locator(f".st-key-row-{identity}")
+        title = card.get_by_test_id("stPageLink-NavLink").locator("strong").filter(visible=True)
+        text = card.get_by_test_id("stCaptionContainer").first
+        assert abs(left_of(title) - left_of(text)) < 1
+        cut = title.evaluate("e => { const p = e.closest('span'); return p.scrollWidth > p.clientWidth + 1; }")
+        assert not cut
+
+
+def test_optional_fields_stand_in_line_with_the_others(furnished: Server, open_tab: OpenTab) -> None:
+    page = open_tab(f"{furnished.url}/new")
+    settled(page)
+    card = page.locator(".st-key-card-budget")
+    boxes = [card.get_by_label(name, exact=True).bounding_box() for name in ("Epochs", "Steps an epoch: value")]
+    tops = [box["y"] for box in boxes if box]
+    assert len(tops) == 2 and abs(tops[0] - tops[1]) < 2
+
+
+def test_the_start_button_stays_in_view_beside_the_form(furnished: Server, open_tab: OpenTab) -> None:
+    page = open_tab(f"{furnished.url}/new")
+    settled(page)
+    page.get_by_label("Seeds", exact=True).scroll_into_view_if_needed()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_in_viewport()

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.events import StateChanged, read_events
+from distill_core.events import State, StateChanged, read_events
 from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder, Home, read_json, write_json
 from distill_core.jobs.dispatcher import Dispatcher
 from distill_core.processes import is_held, read_stamp
 from distill_core.rows import ExperimentView
 from distill_core.store import records
+from distill_core.store.requests import write_export_request
 from distill_core.store.store import Store
 from distill_core.store.transitions import ENDED
 from tests.store_samples import declared, finished, small_spec, write_events
@@ -126,7 +127,7 @@ def test_a_killed_worker_goes_on_by_itself(bench: Bench) -> None:
     assert view.row.attempt == 2
     assert any("without a last word" in note.text for note in view.notes)
     # Each attempt told one epoch; the half line between them harmed neither.
-    assert [point.epoch for point in bench.store.epochs(name)[0]] == [1, 2]
+    assert [epoch for _, epoch, *_ in bench.store.live_points(name)[0]] == [1, 2]
 
 
 def test_a_worker_killed_from_outside_in_the_middle_goes_on(bench: Bench) -> None:
@@ -159,6 +160,39 @@ def test_stopping_keeps_what_the_worker_tells_last(bench: Bench) -> None:
     bench.store.transition(name, expected={"cancelled"}, to="queued", at=time.time(), attempt=0)
     bench.turn_until(lambda: bench.store.state(name) == "running")
     assert not bench.folder(name).stop_request.exists()
+
+
+@pytest.mark.parametrize("before", ["succeeded", "failed", "cancelled"])
+@pytest.mark.parametrize(
+    ("behaviour", "trouble"),
+    [
+        ("succeeds", ""),
+        ("fails", "The export failed: The data are not there."),
+        ("waits", "The export was stopped before its end; ask for it again to have it."),
+        ("dies", "The export failed: The worker was lost 1 times"),
+    ],
+)
+def test_an_export_ends_as_the_experiment_had_ended(
+    make_bench: Callable[..., Bench], behaviour: str, trouble: str, before: State
+) -> None:
+    bench = make_bench(most_attempts=1)
+    name = bench.launch(behaviour)
+    for state in ("starting", "running", before):
+        bench.store.transition(name, expected=("queued", "starting", "running"), to=state, at=time.time(), reason="why")
+    bench.store.transition(
+        name, expected={before}, to="queued", at=time.time(), attempt=0,
+        prepare=lambda: write_export_request(bench.folder(name), "r", state=before, reason="why"),
+    )
+    if behaviour == "waits":
+        bench.turn_until(lambda: bench.store.state(name) == "running")
+        bench.store.transition(name, expected={"running"}, to="stopping", at=time.time())
+    view = bench.end_of(name)
+    assert (view.row.state, view.row.reason) == (before, "why")
+    told = [note.text for note in view.notes if note.text.startswith("The export")]
+    assert len(told) == bool(trouble) and "".join(told).startswith(trouble)
+    bench.store.reindex()
+    assert bench.store.experiment(name) == view
+    assert bench.dispatcher.tick() is False
 
 
 def test_who_does_not_stop_is_killed_after_the_grace(make_bench: Callable[..., Bench]) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from distill_core.events import EpochEnded, read_events
+from distill_core.events import EpochEnded, WorkerStarted, read_events
 from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder, Home
 from distill_core.processes import is_held, read_stamp
+from distill_core.rows import ExperimentView
 from distill_core.services import Lab
 from distill_core.spec import parse_spec
 from distill_core.store.store import Store
@@ -28,6 +29,7 @@ LAUNCHER = """
 import json, sys, time
 from pathlib import Path
 from distill_core.folders import Home
+from distill_core.rows import ExperimentView
 from distill_core.services import Lab
 from distill_core.spec import parse_spec
 print(Lab(Home(Path(sys.argv[1]))).launch(parse_spec(json.loads(sys.argv[2]))), flush=True)
@@ -60,7 +62,25 @@ def epochs_in(folder: ExperimentFolder) -> int:
     return sum(isinstance(event, EpochEnded) for event, _ in read_events(folder.events))
 
 
-def test_the_work_survives_everybody(home: Home, spec_data: dict[str, Any]) -> None:
+def epochs_by_attempt(folder: ExperimentFolder) -> list[list[EpochEnded]]:
+    """What each worker told of its epochs."""
+    told: list[list[EpochEnded]] = []
+    for event, _ in read_events(folder.events):
+        if isinstance(event, WorkerStarted):
+            told.append([])
+        elif isinstance(event, EpochEnded):
+            told[-1].append(event)
+    return told
+
+
+def students(view: ExperimentView) -> set[str]:
+    return {run.run_id for run in view.runs if run.role != "teacher"}
+
+
+def test_the_work_survives_everybody(
+    home: Home, spec_data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTILL_CHECKPOINT_SECONDS", "0")
     spec_data["student_training"]["epochs"] = 40
     spec_data["seeds"] = [0]
     launcher = subprocess.Popen(
@@ -92,9 +112,13 @@ def test_the_work_survives_everybody(home: Home, spec_data: dict[str, Any]) -> N
     assert view.row.attempt == 2 and all(run.state == "finished" for run in view.runs)
     assert any("without a last word" in note.text for note in view.notes)
 
+    # From the checkpoint, not from the beginning: at most the epoch in which the worker died is told again.
+    before, after = epochs_by_attempt(folder)
+    assert min(event.epoch for event in after) >= max(event.epoch for event in before if event.run_id in students(view))
+
     # Every point once, and the weights of a run that nobody disturbed.
-    points, _ = lab.epochs(name)
-    assert len(points) == len({(point.run_id, point.epoch) for point in points}) == 2 + 3 * 40
+    points = lab.live(name, 0)["points"]
+    assert len(points) == len({(run, epoch) for run, epoch, *_ in points}) == 2 + 3 * 40
     quiet = Store(Home(home.path.with_name("quiet")))
     quiet.create(parse_spec(spec_data), experiment_id="quiet", created_at=1.0)
     undisturbed = quiet.home.experiment("quiet")

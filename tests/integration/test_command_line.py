@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,5 +121,25 @@ def test_an_interrupted_terminal_leaves_the_work_going(terminal: Terminal) -> No
         assert time.monotonic() < until + 60
         time.sleep(0.05)
     assert store.state(name) == "cancelled"
-    assert terminal.json("resume", name)["state"] == "queued"
+    # The dispatcher that is up may have begun it before its state is told.
+    assert terminal.json("resume", name)["state"] in ("queued", "starting")
     terminal.run("cancel", name)
+
+
+def test_the_dashboard_tells_its_address_as_json_and_nothing_else(terminal: Terminal) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = terminal.start("ui", "--json", "--no-browser", "--port", str(port))
+    assert process.stdout is not None
+    told = ""
+    for line in process.stdout:
+        told += line
+        if line == "}\n":
+            break
+    assert json.loads(told) == {"url": f"http://127.0.0.1:{port}/", "experiment_id": None}
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=10) as answer:
+        assert answer.status == 200
+    process.send_signal(signal.SIGTERM)
+    rest, err = process.communicate(timeout=30)
+    assert (process.returncode, rest) == (0, "") and "Traceback" not in err

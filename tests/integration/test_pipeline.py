@@ -3,91 +3,37 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from distill_core.deployment.parity import onnx_logits
 from distill_core.errors import DataError, DeviceError, Diverged, SpecError
 from distill_core.events import (
     DataLoaded,
     EpochEnded,
-    Event,
-    EventLog,
     LatencyMeasured,
     OnnxExported,
     RunChanged,
     RunDeclared,
     RunFinished,
     StepChanged,
-    WorkerEnded,
-    read_events,
+    ThreadsChosen,
 )
-from distill_core.folders import ExperimentFolder, Home, read_json
-from distill_core.pipeline import run_experiment
-from distill_core.spec import parse_spec
-
-T = TypeVar("T", bound=Event)
-
-
-class Lab:
-    """A home in which experiments run in this process."""
-
-    def __init__(self, path: Path) -> None:
-        self.home = Home(path)
-
-    def run(
-        self,
-        name: str,
-        data: dict[str, Any],
-        *,
-        stop: Callable[[], bool] = lambda: False,
-        request: dict[str, Any] | None = None,
-    ) -> WorkerEnded:
-        folder = self.home.experiment(name)
-        reuse = {run.name: str(run) for run in self.home.experiments.glob("*/runs/*") if run.parent.parent.name != name}
-        log = EventLog(folder.events)
-        try:
-            return run_experiment(
-                parse_spec(data),
-                folder,
-                cache=self.home.cache,
-                reuse=reuse,
-                request=request or {},
-                emit=log,
-                should_stop=stop,
-                clock=time.time,
-            )
-        finally:
-            log.close()
-
-    def told(self, name: str, kind: type[T]) -> list[T]:
-        return [event for event, _ in read_events(self.home.experiment(name).events) if isinstance(event, kind)]
-
-    def folder(self, name: str) -> ExperimentFolder:
-        return self.home.experiment(name)
+from distill_core.folders import write_json
+from tests.integration.pipeline_lab import PipelineLab, accuracies, after
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    return Lab(tmp_path)
+def lab(tmp_path: Path) -> PipelineLab:
+    return PipelineLab(tmp_path)
 
 
-def after(count: int) -> Callable[[], bool]:
-    asked = iter([False] * count)
-    return lambda: next(asked, True)
-
-
-def accuracies(lab: Lab, name: str) -> dict[tuple[str, int], float]:
-    declared = {run.run_id: (run.name, run.seed) for run in lab.told(name, RunDeclared)}
-    return {declared[run.run_id]: run.accuracy for run in lab.told(name, RunFinished)}
-
-
-def test_an_experiment_leaves_every_figure(lab: Lab, spec_data: dict) -> None:
+def test_an_experiment_leaves_every_figure(lab: PipelineLab, spec_data: dict) -> None:
     assert lab.run("one", spec_data).outcome == "succeeded"
     folder = lab.folder("one")
     declared = lab.told("one", RunDeclared)
@@ -118,7 +64,9 @@ def test_an_experiment_leaves_every_figure(lab: Lab, spec_data: dict) -> None:
     assert states == dict.fromkeys(["teacher", "cohort:0", "cohort:1", "export", "latency"], "finished")
 
 
-def test_every_export_gives_the_same_answers_as_torch_and_one_graph_is_measured_once(lab: Lab, spec_data: dict) -> None:
+def test_every_export_gives_the_same_answers_as_torch_and_one_graph_is_measured_once(
+    lab: PipelineLab, spec_data: dict
+) -> None:
     lab.run("one", spec_data)
     exported = lab.told("one", OnnxExported)
     assert len(exported) == 4, "the teacher and one run of each variant"
@@ -129,7 +77,7 @@ def test_every_export_gives_the_same_answers_as_torch_and_one_graph_is_measured_
     assert all(row.p50 > 0 and row.machine for event in measured for row in event.rows)
 
 
-def test_another_temperature_retrains_only_the_student_it_concerns(lab: Lab, spec_data: dict) -> None:
+def test_another_temperature_retrains_only_the_student_it_concerns(lab: PipelineLab, spec_data: dict) -> None:
     lab.run("one", spec_data)
     other = copy.deepcopy(spec_data)
     other["students"][1]["terms"][1]["loss"]["params"]["temperature"] = 9.0
@@ -149,7 +97,7 @@ def test_another_temperature_retrains_only_the_student_it_concerns(lab: Lab, spe
 
 @pytest.mark.parametrize("steps", [5, 40, 60])
 def test_a_stop_keeps_usable_models_and_resuming_gives_what_an_uninterrupted_run_gives(
-    lab: Lab, spec_data: dict, steps: int, tmp_path: Path
+    lab: PipelineLab, spec_data: dict, steps: int, tmp_path: Path
 ) -> None:
     assert lab.run("parts", spec_data, stop=after(steps)).outcome == "cancelled"
     stopped = [run for run in lab.told("parts", RunFinished) if run.state == "stopped"]
@@ -158,7 +106,7 @@ def test_a_stop_keeps_usable_models_and_resuming_gives_what_an_uninterrupted_run
         assert lab.folder("parts").run(run.run_id).model.exists()
         assert 0 <= run.accuracy <= 1
     assert lab.run("parts", spec_data).outcome == "succeeded"
-    whole = Lab(tmp_path / "whole")
+    whole = PipelineLab(tmp_path / "whole")
     whole.run("whole", spec_data)
     assert accuracies(lab, "parts") == accuracies(whole, "whole")
     for run in whole.folder("whole").path.glob("runs/*"):
@@ -166,14 +114,14 @@ def test_a_stop_keeps_usable_models_and_resuming_gives_what_an_uninterrupted_run
         assert twin.model.read_bytes() == (run / "model.safetensors").read_bytes(), "bit-identical"
 
 
-def test_running_a_finished_experiment_again_trains_nothing(lab: Lab, spec_data: dict) -> None:
+def test_running_a_finished_experiment_again_trains_nothing(lab: PipelineLab, spec_data: dict) -> None:
     lab.run("one", spec_data)
     epochs = len(lab.told("one", EpochEnded))
     assert lab.run("one", spec_data).outcome == "succeeded"
     assert len(lab.told("one", EpochEnded)) == epochs
 
 
-def test_other_runs_are_exported_on_request(lab: Lab, spec_data: dict) -> None:
+def test_other_runs_are_exported_on_request(lab: PipelineLab, spec_data: dict) -> None:
     lab.run("one", spec_data)
     wanted = [run.run_id for run in lab.told("one", RunDeclared) if run.seed == 1][:1]
     assert lab.run("one", spec_data, request={"export": wanted, "train": False}).outcome == "succeeded"
@@ -182,7 +130,7 @@ def test_other_runs_are_exported_on_request(lab: Lab, spec_data: dict) -> None:
     assert onnx_logits(lab.folder("one").path / export.path, images).shape == (3, 10)
 
 
-def test_a_divergence_ends_the_experiment_and_keeps_the_rest(lab: Lab, spec_data: dict) -> None:
+def test_a_divergence_ends_the_experiment_and_keeps_the_rest(lab: PipelineLab, spec_data: dict) -> None:
     spec_data["students"][1]["terms"][1]["weight"] = 1e6
     spec_data["student_training"]["optimizer"] = {"kind": "sgd", "learning_rate": 100.0}
     with pytest.raises(Diverged, match=r"runs diverged: .*lower the learning rate"):
@@ -224,7 +172,7 @@ def test_a_divergence_ends_the_experiment_and_keeps_the_rest(lab: Lab, spec_data
     ],
 )
 def test_what_cannot_be_trained_is_refused_in_one_sentence(
-    lab: Lab, spec_data: dict, change: Callable[[dict], Any], error: type[Exception], sentence: str
+    lab: PipelineLab, spec_data: dict, change: Callable[[dict], Any], error: type[Exception], sentence: str
 ) -> None:
     change(spec_data)
     with pytest.raises(error) as caught:
@@ -233,8 +181,13 @@ def test_what_cannot_be_trained_is_refused_in_one_sentence(
     assert not lab.told("bad", RunDeclared)
 
 
-def test_a_resumed_worker_keeps_its_thread_count(lab: Lab, spec_data: dict) -> None:
+def test_a_resumed_worker_keeps_its_thread_count(lab: PipelineLab, spec_data: dict) -> None:
     lab.run("one", spec_data, stop=after(3))
-    held = read_json(lab.folder("one").calibration)
-    lab.run("one", spec_data)
-    assert read_json(lab.folder("one").calibration) == held
+    before = torch.get_num_threads()
+    write_json(lab.folder("one").calibration, {"threads": 2, "most": 2})
+    try:
+        lab.run("one", spec_data)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert [event.threads for event in lab.told("one", ThreadsChosen)] == [1, 2]

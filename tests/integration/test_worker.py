@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from distill_core.errors import LabError
 from distill_core.events import AnyEvent, WorkerEnded, WorkerStarted, read_events
 from distill_core.folders import ExperimentFolder, Home
-from distill_core.jobs.worker import StopWish
+from distill_core.jobs.worker import StopWish, checkpoint_seconds
 from distill_core.processes import read_stamp
 from distill_core.spec import ExperimentSpec
 from distill_core.store.store import Store
@@ -127,3 +128,14 @@ def test_the_stop_file_is_seen_but_not_asked_for_all_the_time(tmp_path: Path) ->
 def test_the_worker_s_own_code_loads_no_torch() -> None:
     code = "import sys, distill_core.jobs.worker; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("setting", "seconds"), [("", 10.0), ("0", 0.0), ("2.5", 2.5)])
+def test_checkpoints_come_as_often_as_the_environment_says(setting: str, seconds: float) -> None:
+    assert checkpoint_seconds(setting) == seconds
+
+
+@pytest.mark.parametrize("setting", ["soon", "-1", "nan"])
+def test_a_wrong_time_between_checkpoints_is_refused(setting: str) -> None:
+    with pytest.raises(LabError, match=r"DISTILL_CHECKPOINT_SECONDS is .*; allowed: seconds from 0 on"):
+        checkpoint_seconds(setting)

@@ -66,6 +66,19 @@ def test_latency_stands_with_its_conditions_and_after_parity(open_page, home: Ho
     assert {"batch", "threads", "provider", "p50", "p95", "p99", "machine"} <= set(latency.columns)
 
 
+def test_conditions_and_mistakes_come_from_the_address(open_page, home: Home) -> None:
+    identity = build_finished_experiment(home, spec=preset_spec(seeds=2))
+    app = open_page(PAGE, id=identity, tab="Trade-off", measured="batch 32, 1 thread")
+    assert app.selectbox(key="measured").value == (32, 1)
+    app = open_page(PAGE, id=identity, tab="Confusion", mistakes="distilled T=8", **{"mistakes-seed": "seed 1"})
+    assert not app.exception
+    assert app.selectbox(key="mistakes").value[2] == "distilled T=8"
+    assert app.selectbox(key="mistakes-seed").value == "seed 1"
+    app.selectbox(key="mistakes-seed").select("all seeds").run()
+    assert not app.exception
+    assert "Numbers: percent of the row." in boxes(app), "the caption stands below the chart"
+
+
 def test_a_running_experiment_shows_progress_and_no_verdict(open_page, home: Home) -> None:
     worker = build_running_experiment(home)
     app = open_page(PAGE, id=worker.experiment_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from distill_core.events import LatencyRow, Role
-from distill_core.rows import EpochRow, RunRow
+from distill_core.rows import RunRow
 
 CLASSES = ("cat", "dog", "owl")
 
@@ -28,19 +28,6 @@ def run(role: Role, name: str, seed: int = 0, *, experiment: str = "e1", **figur
         run_id=f"{experiment}-{role}-{name}-{seed}", experiment_id=experiment,
         experiment_name=f"Experiment {experiment}", role=role, name=name, seed=seed, **values,
     )
-
-
-def epochs(of: RunRow, count: int = 10, *, start: float = 0.5, **figures: Any) -> list[EpochRow]:
-    return [
-        EpochRow(
-            cursor=epoch, run_id=of.run_id, epoch=epoch, step=epoch * 25, learning_rate=0.01, train_loss=1 / epoch,
-            validation_accuracy=start + 0.04 * epoch + of.seed / 100, validation_nll=1 / epoch,
-            raw_terms=figures.get("raw_terms", {"kd": 2.0, "cross-entropy": 1.0}),
-            weighted_terms=figures.get("weighted_terms", {"kd": 1.8, "cross-entropy": 0.2}), raw_kl=0.1,
-            best=epoch == of.best_epoch,
-        )
-        for epoch in range(1, count + 1)
-    ]
 
 
 def digits_like(seeds: int = 5) -> list[RunRow]:

@@ -11,15 +11,13 @@ import plotly.graph_objects as go
 import pytest
 
 from distill_core.charts.confusion import confusion, total_confusion
-from distill_core.charts.curves import curves
 from distill_core.charts.gains import gains
 from distill_core.charts.per_class import per_class
-from distill_core.charts.style import Theme
-from distill_core.charts.terms import terms
+from distill_core.charts.style import Theme, caption_of
 from distill_core.charts.tradeoff import latency_conditions, tradeoff
 from distill_core.evaluation.verdict import Verdict, paired_verdict
 from distill_core.rows import RunRow
-from tests.unit.chart_rows import CLASSES, digits_like, epochs, latency, run
+from tests.unit.chart_rows import CLASSES, digits_like, latency, run
 
 Chart = Callable[[list[RunRow], Theme], go.Figure]
 NASTY = "<img src=x onerror=alert(1)> $x$ %{y}"
@@ -38,22 +36,16 @@ def verdicts_of(rows: list[RunRow]) -> list[Verdict]:
 
 
 CHARTS: dict[str, Chart] = {
-    "curves": lambda rows, theme: curves(rows, [e for row in rows for e in epochs(row)], theme=theme),
     "latency": lambda rows, theme: tradeoff(rows, x="latency", theme=theme),
     "size": lambda rows, theme: tradeoff(rows, x="size", theme=theme),
     "macs": lambda rows, theme: tradeoff(rows, x="macs", theme=theme),
     "parameters": lambda rows, theme: tradeoff(rows, x="parameters", theme=theme),
     "per class": lambda rows, theme: per_class(rows, CLASSES, theme=theme),
     "confusion": lambda rows, theme: confusion(total_confusion(rows), CLASSES, theme=theme),
-    "terms": lambda rows, theme: terms([e for row in rows[:1] for e in epochs(row)], theme=theme),
     "gains": lambda rows, theme: gains(verdicts_of(rows), rows, theme=theme),
 }
 every_chart = pytest.mark.parametrize("chart", list(CHARTS.values()), ids=list(CHARTS))
 both_themes = pytest.mark.parametrize("theme", ["light", "dark"])
-
-
-def caption(fig: go.Figure) -> str:
-    return " ".join(fig.layout.meta["notes"])
 
 
 def named(fig: go.Figure) -> dict[str, go.Scatter]:
@@ -81,6 +73,14 @@ def test_nothing_yet_gives_one_plain_sentence(chart: Chart, theme: Theme) -> Non
 
 
 @every_chart
+def test_the_caption_stays_out_of_the_figure(chart: Chart) -> None:
+    fig = chart(digits_like(), "light")
+    assert fig.layout.title.text is None, "a page shows the caption at its full width"
+    for axis in (fig.layout.xaxis.title.text, caption_of(fig)):
+        assert axis, "a downloaded picture has its axis, a page its caption"
+
+
+@every_chart
 def test_runs_without_figures_are_no_error(chart: Chart) -> None:
     nothing = {"accuracy": None, "per_class": (), "confusion": (), "best_epoch": None}
     waiting = [run("baseline", "a", **nothing), run("student", "s", **nothing)]
@@ -96,7 +96,10 @@ def test_markup_in_names_shows_as_text(chart: Chart) -> None:
     rows = [replace(row, **figures) for row in rows]
     # Ids are the lab's own in real life.
     rows = [replace(row, run_id=f"run{number}") for number, row in enumerate(rows)]
-    content = chart(rows, "light").to_json().replace("\\u003c", "<").replace("\\u003e", ">")
+    fig = chart(rows, "light")
+    # The caption is plain text for the page, which escapes it; Plotly never shows it.
+    fig.layout.meta = None
+    content = fig.to_json().replace("\\u003c", "<").replace("\\u003e", ">")
     assert "<img" not in content
     assert "$x$" not in content
 
@@ -113,64 +116,6 @@ def test_a_variant_has_its_own_colour_on_every_chart(chart: Chart) -> None:
             assert drawn == colours[trace.name]
 
 
-class TestCurves:
-    def test_mean_band_and_best_epochs(self) -> None:
-        rows = [run("student", "s", seed, best_epoch=8) for seed in range(3)]
-        fig = curves(rows, [e for row in rows for e in epochs(row)], theme="light")
-        band, line, rings = fig.data
-        assert line.y[0] == pytest.approx(55.0) and line.y[-1] == pytest.approx(91.0)
-        assert len(line.x) == 10 and line.name == "s"
-        assert (max(band.y), min(band.y)) == (pytest.approx(92.0), pytest.approx(54.0))
-        assert list(rings.x) == [8, 8, 8] and list(rings.customdata) == [0, 1, 2]
-        assert {trace.legendgroup for trace in fig.data} == {"e1/e1-student-s-0"}
-        assert "lowest to highest seed" in caption(fig)
-
-    def test_one_seed_has_no_band(self) -> None:
-        rows = [run("student", "s")]
-        fig = curves(rows, epochs(rows[0]), theme="light")
-        assert [trace.fill for trace in fig.data] == [None, None]
-        assert "Band" not in caption(fig)
-
-    def test_the_teacher_is_level_at_its_kept_epoch(self) -> None:
-        teacher, student = run("teacher", "teacher", best_epoch=7), run("student", "s")
-        points = epochs(teacher, 30, start=0.2) + epochs(student, 10)
-        line = named(curves([teacher, student], points, theme="light"))["teacher"]
-        assert list(line.y) == pytest.approx([48.0, 48.0, 48.0])
-        assert max(line.x) == 10, "as long as the students' curves"
-
-    def test_the_teacher_alone_has_its_own_curve(self) -> None:
-        teacher = run("teacher", "teacher")
-        assert len(named(curves([teacher], epochs(teacher), theme="light"))["teacher"].x) == 10
-
-    def test_seeds_that_stopped_early_are_told(self) -> None:
-        rows = [run("student", "s", 0), run("student", "s", 1, best_epoch=4)]
-        fig = curves(rows, epochs(rows[0], 10) + epochs(rows[1], 5), theme="light")
-        assert named(fig)["s"].y[-1] == pytest.approx(90.0), "the mean of the one that went on"
-        assert "stopped earlier" in caption(fig)
-
-    def test_an_epoch_told_twice_counts_as_told_last(self) -> None:
-        row = run("student", "s")
-        fig = curves([row], epochs(row, 3, start=0.1) + epochs(row, 3, start=0.5), theme="light")
-        assert list(named(fig)["s"].y) == pytest.approx([54.0, 58.0, 62.0])
-
-    def test_losses_in_nats_and_no_teacher_line_for_the_training_loss(self) -> None:
-        rows = [run("teacher", "teacher"), run("student", "s")]
-        points = [e for row in rows for e in epochs(row)]
-        assert named(curves(rows, points, theme="light", metric="validation_nll"))["s"].y[0] == 1.0
-        training = curves(rows, points, theme="light", metric="train_loss")
-        assert set(named(training)) == {"s"} and len(training.data) == 1
-
-    def test_diverged_epochs_are_gaps_not_errors(self) -> None:
-        row = run("student", "s", best_epoch=1)
-        points = epochs(row, 3)
-        broken = [*points[:2], replace(points[2], validation_accuracy=math.nan)]
-        assert len(named(curves([row], broken, theme="light"))["s"].y) == 2
-
-    def test_long_curves_are_cut(self) -> None:
-        row = run("student", "s")
-        assert len(named(curves([row], epochs(row, 5000), theme="light"))["s"].x) <= 1000
-
-
 class TestTradeoff:
     def test_mean_deviation_and_latency(self) -> None:
         fig = tradeoff(digits_like(), x="latency", theme="light")
@@ -179,7 +124,7 @@ class TestTradeoff:
         assert dots["teacher"].error_x.array[0] == pytest.approx(0.06) and dots["teacher"].error_y.array is None
         assert dots["T=8"].y[0] == pytest.approx(92.0)
         assert dots["T=8"].error_y.array[0] == pytest.approx(100 * math.sqrt(0.00025))
-        assert "Test machine, CPUExecutionProvider" in caption(fig)
+        assert "Test machine, CPUExecutionProvider" in caption_of(fig)
         for part in ("batch&nbsp;", "threads&nbsp;", "CPUExecutionProvider", "Test machine", "p95"):
             assert part in dots["T=8"].hovertemplate
 
@@ -193,8 +138,8 @@ class TestTradeoff:
         places = [named(fig)[name].x[0] for name in ("alone", "alone, smoothed", "T=1", "T=8")]
         assert len(set(places)) == 4 and sum(places) / 4 == pytest.approx(0.025)
         assert max(places) - min(places) < 0.1 * 0.12
-        assert "side by side" in caption(fig)
-        assert "side by side" not in caption(tradeoff([run("student", "s")], x="macs", theme="light"))
+        assert "side by side" in caption_of(fig)
+        assert "side by side" not in caption_of(tradeoff([run("student", "s")], x="macs", theme="light"))
 
     def test_only_exactly_the_asked_conditions(self) -> None:
         rows = [
@@ -203,14 +148,14 @@ class TestTradeoff:
         ]
         fig = tradeoff(rows, x="latency", batch=32, theme="light")
         assert set(named(fig)) == {"t"} and named(fig)["t"].x[0] == 5
-        assert "2 variants are left out: no ONNX latency at batch 32, 1 thread." in caption(fig)
+        assert "2 variants are left out: no ONNX latency at batch 32, 1 thread." in caption_of(fig)
         nothing = tradeoff(rows, x="latency", threads=7, theme="light")
         assert nothing.layout.annotations[0].text == "No ONNX latency at batch 1, 7 threads yet."
         assert latency_conditions(rows) == [(1, 1), (32, 1)]
 
     def test_different_machines_are_warned_of(self) -> None:
         rows = [run("teacher", "t", latency=(latency(1),)), run("student", "s", latency=(latency(1, machine="Other"),))]
-        assert "with care" in caption(tradeoff(rows, x="latency", theme="light"))
+        assert "with care" in caption_of(tradeoff(rows, x="latency", theme="light"))
 
     @pytest.mark.parametrize(("largest", "kind"), [(10_001, "log"), (10_000, None)])
     def test_logarithmic_beyond_tenfold(self, largest: int, kind: str | None) -> None:
@@ -239,7 +184,7 @@ class TestPerClass:
     def test_a_class_without_samples_is_left_out_and_told(self) -> None:
         fig = per_class([run("student", "s", per_class=(0.5, math.nan, 0.2))], CLASSES, theme="light")
         assert list(fig.layout.yaxis.ticktext) == ["cat", "owl"]
-        assert "1 class has no test samples." in caption(fig)
+        assert "1 class has no test samples." in caption_of(fig)
 
     def test_of_a_hundred_classes_the_twenty_with_the_largest_change(self) -> None:
         names = [f"class {n}" for n in range(100)]
@@ -250,7 +195,7 @@ class TestPerClass:
         fig = per_class(rows, names, theme="light")
         shown = list(fig.layout.yaxis.ticktext)
         assert len(shown) == 20 and shown[:3] == ["class 0", "class 1", "class 99"]
-        assert caption(fig).startswith("The 20 of 100 classes with the largest change")
+        assert caption_of(fig).startswith("The 20 of 100 classes with the largest change")
         assert fig.layout.height < 900
 
     def test_a_withheld_class_shows_as_zero(self) -> None:
@@ -268,10 +213,15 @@ class TestConfusion:
         assert wrong.text[0][1] == "20" and wrong.text[0][2] == ""
         assert (right.zmax, wrong.zmax) == (1.0, 0.5)
 
+    def test_the_title_says_whose_mistakes_and_is_no_markup(self) -> None:
+        fig = confusion(((9, 0), (0, 9)), ("a", "b"), theme="light", title=f"{NASTY} · seed 1")
+        assert "<" not in fig.layout.title.text and fig.layout.title.text.endswith("seed 1")
+        assert confusion(((9, 0), (0, 9)), ("a", "b"), theme="light").layout.title.text is None
+
     def test_a_few_mistakes_look_like_few(self) -> None:
         fig = confusion(((999, 1), (0, 1000)), ("a", "b"), theme="light")
         assert fig.data[1].zmax == 0.05 and fig.data[1].text[0][1] == "<1"
-        assert "No mistakes." in caption(confusion(((9, 0), (0, 9)), ("a", "b"), theme="light"))
+        assert "No mistakes." in caption_of(confusion(((9, 0), (0, 9)), ("a", "b"), theme="light"))
 
     def test_seeds_add_up(self) -> None:
         rows = [run("student", "s", 0), run("student", "s", 1), run("student", "s", 2, confusion=())]
@@ -286,26 +236,6 @@ class TestConfusion:
     def test_a_matrix_of_other_classes_is_refused(self) -> None:
         with pytest.raises(ValueError, match="one a class"):
             confusion(((1, 2), (3, 4)), CLASSES, theme="light")
-
-
-class TestTerms:
-    def test_shares_add_up_to_everything(self) -> None:
-        row = run("student", "s")
-        fig = terms(epochs(row), theme="light", titles={"kd": "Soft labels (KD)"})
-        assert [trace.name for trace in fig.data] == ["Soft labels (KD)", "cross-entropy"]
-        assert list(fig.data[0].y) == pytest.approx([90.0] * 10)
-        assert [a + b for a, b in zip(fig.data[0].y, fig.data[1].y, strict=True)] == pytest.approx([100.0] * 10)
-        assert list(fig.data[0].customdata[0]) == ["1.8", "2"]
-
-    def test_one_term_is_said_to_be_everything(self) -> None:
-        fig = terms(epochs(run("student", "s"), weighted_terms={"kd": 0.3}), theme="light")
-        assert set(fig.data[0].y) == {100.0} and "all of the loss" in caption(fig)
-
-    def test_a_diverged_epoch_is_left_out_and_told(self) -> None:
-        row = run("student", "s")
-        broken = epochs(row, 2)[:1] + epochs(row, 2, weighted_terms={"kd": math.nan})[1:]
-        fig = terms(broken, theme="light")
-        assert list(fig.data[0].x) == [1] and "1 epoch without a finite loss left out." in caption(fig)
 
 
 class TestGains:

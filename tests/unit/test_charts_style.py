@@ -17,6 +17,7 @@ from distill_core.charts.style import (
     Theme,
     add_caption,
     apply_style,
+    caption_of,
     empty_figure,
     faint,
     hover,
@@ -147,10 +148,22 @@ def test_names_tell_experiments_apart_and_are_escaped() -> None:
 
 
 def test_more_than_eight_are_cut_and_told() -> None:
-    found = variants([run("student", f"s{n}") for n in range(11)], "light")
-    shown, notes = choose(found)
-    assert len(shown) == 8 and notes == ["3 more not shown: at most 8 fit one chart."]
-    assert choose(found[:8]) == (found[:8], [])
+    rows = [run("student", f"s{n}") for n in range(11)]
+    shown, notes = choose(rows, "light")
+    assert shown == variants(rows, "light")[:8] and notes == ["3 more not shown: at most 8 fit one chart."]
+    assert choose(rows[:8], "light") == (variants(rows[:8], "light"), [])
+
+
+def test_of_twenty_experiments_the_first_are_shown_whole() -> None:
+    rows = [
+        run(role, name, experiment=f"e{n}") for n in range(20)
+        for role, name in (("teacher", "teacher"), ("baseline", "alone"), ("student", "T=4"))
+    ]  # fmt: skip
+    shown, notes = choose(rows, "light")  # type: ignore[arg-type]
+    homes = [(variant.first.experiment_id, variant.role) for variant in shown]
+    assert {home for home, role in homes if role == "student"} == {"e0", "e1"}
+    assert {(home, "baseline") for home, role in homes if role == "student"} <= set(homes)
+    assert len({variant.color for variant in shown}) == 8 and notes == ["52 more not shown: at most 8 fit one chart."]
 
 
 def test_spread_ignores_what_is_not_a_number() -> None:
@@ -158,19 +171,15 @@ def test_spread_ignores_what_is_not_a_number() -> None:
     one = spread([0.5, None])
     assert one is not None and (one.mean, one.sd, one.seeds) == (0.5, None, 1)
     three = spread([1.0, 2.0, 3.0])
-    assert three is not None and (three.mean, three.low, three.high, three.sd) == (2.0, 1.0, 3.0, 1.0)
+    assert three is not None and (three.mean, three.sd, three.seeds) == (2.0, 1.0, 3)
 
 
-def test_captions_fit_a_phone_and_grow_the_margin() -> None:
+def test_captions_are_kept_as_plain_text() -> None:
     fig = apply_style(go.Figure(), "light")
-    add_caption(fig, ["A sentence that is long enough to need more than a single line on a phone, surely.", "Short."])
-    lines = fig.layout.title.text.split("<br>")
-    assert len(lines) == 3 and max(map(len, lines)) <= 56
-    assert fig.layout.margin.b > 58 + 3 * 15
-    assert fig.layout.meta["notes"][1] == "Short."
-    bare = go.Figure()
-    add_caption(bare, [])
-    assert bare.layout.title.text is None
+    assert caption_of(fig) == ""
+    add_caption(fig, ["Dots: <mean> over seeds.", "Short."])
+    assert caption_of(fig) == "Dots: <mean> over seeds. Short."
+    assert fig.layout.title.text is None and caption_of(empty_figure("Nothing yet.", "light")) == ""
 
 
 def test_empty_figures_say_what_is_missing() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from distill_core.catalog import Catalogue
-from distill_core.errors import Conflict, NotFound, SpecError
+from distill_core.errors import Conflict, LabError, NotFound, SpecError
 from distill_core.events import OnnxExported
-from distill_core.folders import Home, read_json, write_json
+from distill_core.folders import Home, read_json
 from distill_core.services import Lab
 from distill_core.spec import ExperimentSpec
 from distill_core.store.records import new_experiment_id
@@ -114,11 +114,15 @@ def test_stopping_what_waits_and_what_runs(lab: Lab) -> None:
 def test_resuming_forgets_an_export_request(lab: Lab) -> None:
     name = ended(lab, state="failed")
     request = lab.home.experiment(name).request
-    write_json(request, {"export": ["t"], "train": False})
+    lab.request_export(name, "d1")
+    lab.stop(name)
+    assert request.exists()
     lab.resume(name)
     assert not request.exists() and lab.store.state(name) == "queued"
     with pytest.raises(Conflict, match="queued"):
         lab.resume(name)
+    lab.stop(name)
+    assert lab.store.state(name) == "cancelled", "what trains again is stopped as any training"
     with pytest.raises(Conflict, match="succeeded"):
         lab.resume(ended(lab))
 
@@ -128,14 +132,49 @@ def test_requesting_exports(lab: Lab) -> None:
     with pytest.raises(NotFound):
         lab.request_export(name, "no-such-run")
     lab.request_export(name, "d1")
-    assert read_json(lab.home.experiment(name).request) == {"export": ["d1"], "train": False}
+    before = {"state": "succeeded", "reason": ""}
+    assert read_json(lab.home.experiment(name).request) == {"export": ["d1"], "train": False, "before": before}
     with pytest.raises(Conflict, match="queued"):
         lab.request_export(name, "a1")
     assert read_json(lab.home.experiment(name).request)["export"] == ["d1"]
     for state in ("starting", "running", "succeeded"):
         lab.store.transition(name, expected=("queued", "starting", "running"), to=state, at=1.0)  # type: ignore[arg-type]
     lab.request_export(name, "a1")
-    assert read_json(lab.home.experiment(name).request)["export"] == ["a1", "d1"]
+    assert read_json(lab.home.experiment(name).request)["export"] == ["a1"], "d1 was told to be done"
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled"])
+def test_stopping_an_export_leaves_the_experiment_as_it_was(lab: Lab, state: str) -> None:
+    name = ended(lab, state=state)
+    seconds = lab.result(name)["seconds"]
+    for step in ("queued", "starting", "running"):
+        # Stopped again and again it still is what it was before the first request.
+        lab.request_export(name, "d1")
+        for move in ("starting", "running")[: ("queued", "starting", "running").index(step)]:
+            lab.store.transition(name, expected={"queued", "starting"}, to=move, at=1000.0)  # type: ignore[arg-type]
+        lab.stop(name)
+        if step != "queued":
+            assert lab.store.state(name) == "stopping"
+            lab.store.transition(name, expected={"stopping"}, to="cancelled", at=1000.0, reason="Stopped.")
+        view = lab.experiment(name)
+        assert (view.row.state, view.row.reason) == (state, "")
+    assert [note.text for note in view.notes] == [
+        "The export was stopped before its end; ask for it again to have it."
+    ] * 3
+    assert lab.result(name)["seconds"] == seconds
+    lab.reindex()
+    assert lab.experiment(name) == view
+
+
+def test_an_executor_that_there_is_not_is_told_before_anything_is_queued(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = ended(lab, state="failed")
+    monkeypatch.setenv("DISTILL_EXECUTOR", "slurm")
+    for ask in (lambda: lab.launch(small_spec()), lambda: lab.resume(name), lambda: lab.request_export(name, "d1")):
+        with pytest.raises(LabError, match="DISTILL_EXECUTOR is 'slurm'; allowed: local"):
+            ask()
+    assert lab.counts() == {"failed": 1} and lab.doctor()["executor"] == "slurm"
 
 
 def test_a_run_without_a_network_is_not_exported(lab: Lab) -> None:

@@ -30,13 +30,17 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
+def epochs_of(store: Store) -> list[int]:
+    return [epoch for _, epoch, *_ in store.live_points(NAME)[0]]
+
+
 def test_a_whole_story_is_told_once(store: Store) -> None:
     story = whole_story()
     write_events(store.home, NAME, *story)
     assert store.ingest(NAME) == len(story)
-    view, points = store.experiment(NAME), store.epochs(NAME)
+    view, points = store.experiment(NAME), store.live_points(NAME)
     assert store.ingest(NAME) == 0
-    assert (store.experiment(NAME), store.epochs(NAME)) == (view, points)
+    assert (store.experiment(NAME), store.live_points(NAME)) == (view, points)
     assert [run.run_id for run in view.runs] == ["t", "a0", "d0", "a1", "d1"]
     teacher = view.teacher
     assert teacher is not None and teacher.accuracy == 0.99 and teacher.confusion == ((9, 1), (2, 8))
@@ -59,7 +63,7 @@ def test_events_in_two_halves_equal_events_at_once(store: Store) -> None:
 def test_more_events_than_one_transaction_takes(store: Store) -> None:
     write_events(store.home, NAME, declared("r"), *(epoch("r", number) for number in range(1, 4501)))
     assert store.ingest(NAME) == 4501
-    assert [point.epoch for point in store.epochs(NAME, limit=5000)[0]] == list(range(1, 4501))
+    assert epochs_of(store) == list(range(1, 4501))
 
 
 def test_a_half_written_last_line_waits_for_its_end(store: Store) -> None:
@@ -73,7 +77,7 @@ def test_a_half_written_last_line_waits_for_its_end(store: Store) -> None:
     with path.open("ab") as file:
         file.write(line[30:])
     assert store.ingest(NAME) == 1
-    assert [point.epoch for point in store.epochs(NAME)[0]] == [1, 2]
+    assert epochs_of(store) == [1, 2]
 
 
 def test_a_damaged_line_is_skipped_and_noted(store: Store) -> None:
@@ -82,7 +86,7 @@ def test_a_damaged_line_is_skipped_and_noted(store: Store) -> None:
         file.write(b'{"kind": "from a newer version", "at": 1}\n\xff\xfe\x00\n')
     write_events(store.home, NAME, epoch("r", 2))
     assert store.ingest(NAME) == 5
-    assert [point.epoch for point in store.epochs(NAME)[0]] == [1, 2]
+    assert epochs_of(store) == [1, 2]
     notes = store.experiment(NAME).notes
     assert len(notes) == 2 and all(note.level == "error" and "skipped" in note.text for note in notes)
 
@@ -91,9 +95,10 @@ def test_nan_and_infinity_survive(store: Store) -> None:
     diverged = finished("r", accuracy=math.nan, state="diverged").model_copy(update={"nll": math.inf, "ece": -math.inf})
     write_events(store.home, NAME, declared("r"), epoch("r", 1, loss=math.nan), epoch("r", 2, loss=math.inf), diverged)
     store.ingest(NAME)
-    (first, second), _ = store.epochs(NAME)
-    assert math.isnan(first.train_loss) and math.isnan(first.weighted_terms["kd"]) and math.isnan(first.raw_terms["kd"])
-    assert second.train_loss == math.inf and first.validation_nll == 0.3
+    (first, second), _ = store.live_points(NAME)
+    _, _, loss, _, nll, terms, _ = first
+    assert math.isnan(loss) and math.isnan(terms["kd"]) and nll == 0.3
+    assert second[2] == math.inf
     run = store.experiment(NAME).runs[0]
     assert run.accuracy is not None and math.isnan(run.accuracy)
     assert (run.nll, run.ece, run.state) == (math.inf, -math.inf, "diverged")
@@ -103,12 +108,12 @@ def test_nan_and_infinity_survive(store: Store) -> None:
 def test_a_repeated_epoch_replaces_the_point_under_a_new_cursor(store: Store) -> None:
     write_events(store.home, NAME, declared("r"), epoch("r", 1), epoch("r", 2, loss=0.4), epoch("r", 3))
     store.ingest(NAME)
-    _, cursor = store.epochs(NAME)
+    _, cursor = store.live_points(NAME)
     write_events(store.home, NAME, epoch("r", 2, loss=0.1))
     store.ingest(NAME)
-    news, newest = store.epochs(NAME, since=cursor)
-    assert [(point.epoch, point.train_loss) for point in news] == [(2, 0.1)] and newest > cursor
-    assert sorted((point.epoch, point.train_loss) for point in store.epochs(NAME)[0]) == [(1, 0.5), (2, 0.1), (3, 0.5)]
+    news, newest = store.live_points(NAME, since=cursor)
+    assert [point[1:3] for point in news] == [(2, 0.1)] and newest > cursor
+    assert sorted(point[1:3] for point in store.live_points(NAME)[0]) == [(1, 0.5), (2, 0.1), (3, 0.5)]
 
 
 def test_points_come_in_pieces_and_a_cursor_of_another_database_starts_over(store: Store) -> None:
@@ -116,10 +121,10 @@ def test_points_come_in_pieces_and_a_cursor_of_another_database_starts_over(stor
     store.ingest(NAME)
     seen, cursor = [], 0
     while True:
-        points, cursor = store.epochs(NAME, since=cursor, limit=3)
+        points, cursor = store.live_points(NAME, since=cursor, limit=3)
         if not points:
             break
-        seen += [point.epoch for point in points]
+        seen += [epoch for _, epoch, *_ in points]
     assert seen == list(range(1, 8))
     assert len(store.live_points(NAME, since=10**9)[0]) == 7
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from distill_core.folders import Home
+from distill_core.folders import Home, write_json
 from distill_core.store.database import DamagedIndex, set_aside
 from distill_core.store.store import Store
 from tests.store_samples import declared, epoch, small_spec, whole_story, write_events
@@ -68,12 +69,12 @@ def test_a_database_made_from_the_folders_equals_the_old_one(store: Store, tmp_p
 
 
 def test_reindexing_in_place_changes_nothing_but_cursors(store: Store) -> None:
-    before, (_, cursor) = dump(store.home), store.epochs("finished")
+    before, (_, cursor) = dump(store.home), store.live_points("finished")
     store.reindex()
     store.reindex()
     assert dump(store.home) == before
     # Who polls with an old cursor gets the rebuilt points.
-    assert len(store.epochs("finished", since=cursor)[0]) == 15
+    assert len(store.live_points("finished", since=cursor)[0]) == 15
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_indexed(store: Store) -> None:
@@ -85,6 +86,46 @@ def test_what_cannot_be_read_is_told_and_the_rest_indexed(store: Store) -> None:
     left = {row.experiment_id for row in store.experiments(include_deleted=True)}
     assert left == {"resumed", "deleted", "damaged-line"}
     assert store.experiment("deleted").row.created_at == 3.0, "taken from the journal"
+
+
+def test_what_is_launched_meanwhile_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest, launched = store.ingest, []
+
+    def launch_once(name: str) -> int:
+        if not launched:
+            launched.append(store.create(small_spec("meanwhile"), experiment_id="meanwhile", created_at=60.0))
+        return ingest(name)
+
+    monkeypatch.setattr(store, "ingest", launch_once)
+    assert store.reindex() == (5, [])
+    assert store.state("meanwhile") == "queued"
+
+
+def test_a_launch_under_way_is_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder is there before its spec is: neither unreadable nor to be forgotten."""
+    half_made, go_on = threading.Event(), threading.Event()
+
+    def slowly(path: Path, data: Any) -> None:
+        half_made.set()
+        assert go_on.wait(20)
+        write_json(path, data)
+
+    monkeypatch.setattr("distill_core.store.store.write_json", slowly)
+    launcher = threading.Thread(
+        target=lambda: store.create(small_spec("slow"), experiment_id="aa-slow", created_at=60.0)
+    )
+    launcher.start()
+    assert half_made.wait(20)
+    told: list[tuple[int, list[str]]] = []
+    other = Store(store.home)
+    rebuild = threading.Thread(target=lambda: told.append(other.reindex()))
+    rebuild.start()
+    # It has listed the folders by now or will; either way it cannot read this one before the launch is whole.
+    rebuild.join(0.3)
+    go_on.set()
+    launcher.join()
+    rebuild.join()
+    assert told == [(6, [])] and store.state("aa-slow") == "queued"
 
 
 def test_a_key_used_twice_keeps_its_first_experiment(store: Store) -> None:

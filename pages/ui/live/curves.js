@@ -36,7 +36,7 @@ function safe(uid) { return uid.replace(/[^A-Za-z0-9_-]/g, "_"); }
 
 function number(value) { return typeof value === "number" && Number.isFinite(value) ? value : null; }
 
-// Min/max buckets that keep the first and the last point.
+// Min/max buckets that keep the first and the last point; a gap never hides an extreme, and all gap stays a gap.
 function thin(xs, ys) {
   if (xs.length <= MOST_POINTS) return [xs.slice(), ys.slice()];
   const buckets = Math.floor(MOST_POINTS / 2) - 1, kept = new Set([0, xs.length - 1]);
@@ -44,8 +44,9 @@ function thin(xs, ys) {
     const from = 1 + Math.floor((b * (xs.length - 2)) / buckets), to = 1 + Math.floor(((b + 1) * (xs.length - 2)) / buckets);
     let low = from, high = from;
     for (let i = from; i < to; i += 1) {
-      if (ys[i] < ys[low]) low = i;
-      if (ys[i] > ys[high]) high = i;
+      if (ys[i] === null) continue;
+      if (ys[low] === null || ys[i] < ys[low]) low = i;
+      if (ys[high] === null || ys[i] > ys[high]) high = i;
     }
     kept.add(low); kept.add(high);
   }
@@ -371,7 +372,8 @@ class Curves {
       for (const line of this.series(run)) {
         const index = this.drawn.get(safe(line.key));
         if (index === undefined || this.plot.data[index].mode === "markers") return false;
-        if (this.plot.data[index].x.length > 2 * MOST_POINTS) return false;
+        // Somewhat above the limit, or a long line would be drawn anew with every point.
+        if (this.plot.data[index].x.length > 1.1 * MOST_POINTS) return false;
         const fresh = line.points.slice(-points.length);
         x.push(fresh.map((p) => p[0])); y.push(fresh.map((p) => p[1])); indices.push(index);
       }
