@@ -58,7 +58,7 @@ class Views(Frozen):
     """How often and how an image is altered before a network sees it.
 
     `fixed_views` of K makes the clean image and K-1 altered copies once, so that the teacher
-    answers each only once; None draws a new alteration at every step.
+    answers each only once; None augments anew at every step.
     """
 
     augmentation: Annotated[Affine | CropFlip, Field(discriminator="kind")] | None = None

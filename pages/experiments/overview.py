@@ -46,8 +46,8 @@ def line(row: ExperimentRow) -> None:
     ):
         with st.container(gap="xxsmall", width="stretch"):
             places.link(places.EXPERIMENT, f"**{markdown_name(row.name, 60)}**", icon="", id=row.experiment_id)
-            students = ", ".join(plain_name(name, 24) for name in row.students[:4]) + (
-                " …" if len(row.students) > 4 else ""
+            students = "; ".join(plain_name(name, 24) for name in row.students[:4]) + (
+                "; …" if len(row.students) > 4 else ""
             )
             teacher = markdown_name(row.teacher)
             done = f"{row.runs_done} of {row.runs_total} runs" if row.runs_total else words.plural(row.seeds, "seed")

@@ -36,7 +36,7 @@ TRAINING_HELP = {
 FIXED_VIEWS: Json = {
     "anyOf": [{"type": "integer", "minimum": 1, "maximum": 256, "default": 16}, {"type": "null"}],
     "description": (
-        "So many views of each image are made once, and the teacher answers each once. Off: a new alteration at every "
+        "So many views of each image are made once, and the teacher answers each once. Off: augmented anew at every "
         "step."
     ),
 }
@@ -140,7 +140,7 @@ def training_section(fields: Fields, path: str, training: Json) -> Json:
 def views_section(fields: Fields, path: str, views: Json) -> Json:
     """How images are altered before a network sees them."""
     augmentation = tagged(
-        fields, f"{path}.augmentation", AUGMENTATIONS, views.get("augmentation"), label="Alterations",
+        fields, f"{path}.augmentation", AUGMENTATIONS, views.get("augmentation"), label="Augmentation",
         none="None: the images as they are",
         help_text="Altered copies make few images go further; teacher and students may differ.")
     fixed: int | None = 1
@@ -161,7 +161,7 @@ def teacher_section(fields: Fields, catalogue: Catalogue, teacher: Json) -> Json
             fields, "teacher.architecture", catalogue.architectures, teacher["architecture"], label="Teacher's network",
         )
     }
-    with st.expander("Teacher's budget, alterations and seed", icon=":material/tune:", key=fields.key("teacher-more")):
+    with st.expander("Teacher's budget, augmentation and seed", icon=":material/tune:", key=fields.key("teacher-more")):
         result["training"] = training_section(fields, "teacher.training", teacher["training"])
         result["views"] = views_section(fields, "teacher.views", teacher["views"])
         result["seed"] = fields.draw(
