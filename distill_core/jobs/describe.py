@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from distill_core.folders import write_json
 
 
 def main(out: Path) -> None:
+    # Loading torch beside the first visitor's page must not slow it.
+    os.nice(10)
     from distill_core.training.preparation import installed_catalogue
 
     write_json(out, installed_catalogue().to_json())
