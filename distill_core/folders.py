@@ -197,7 +197,7 @@ class Home:
 
     @property
     def processor_lock(self) -> Path:
-        """Held by whoever trains on the processor, or measures latency there: see processes.processor_held."""
+        """Held by whoever trains on the processor, or measures latency there: see processes.lock_held."""
         return self.path / "processor.lock"
 
     @property

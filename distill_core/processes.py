@@ -18,8 +18,8 @@ from distill_core.folders import read_json, write_json
 
 _probing = threading.Lock()
 _SECONDS_BETWEEN_TRIES = 0.1
-# Locks of processor_held that this process has: lockf knows no nesting, and closing any handle of a file lets go.
-_processors: set[Path] = set()
+# Locks of lock_held that this process has: lockf knows no nesting, and closing any handle of a file lets go.
+_held_here: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -116,16 +116,16 @@ def is_held(path: Path) -> bool:
 
 
 @contextmanager
-def processor_held(
+def lock_held(
     path: Path, *, wait: bool = True, should_stop: Callable[[], bool] = lambda: False,
     on_wait: Callable[[], object] = lambda: None, sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[bool]:
-    """Keep a home's processor to this process, so that nobody trains beside a measurement; `path`: Home.processor_lock.
+    """Hold a lock file for the block, such as Home.processor_lock, so that nobody trains beside a measurement.
 
     Yields whether it is held: not if another process has it and `wait` is false, or a stop was asked for while waiting,
     which `on_wait` is told of once. A process that holds it already gets it again at once. One thread at a time.
     """
-    if path in _processors:
+    if path in _held_here:
         yield True
         return
     lock = hold(path)
@@ -137,9 +137,9 @@ def processor_held(
     if lock is None:
         yield False
         return
-    _processors.add(path)
+    _held_here.add(path)
     try:
         yield True
     finally:
-        _processors.discard(path)
+        _held_here.discard(path)
         lock.close()

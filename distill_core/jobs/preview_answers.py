@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from distill_core.folders import Home
 from distill_core.jobs.devices import default_threads
 from distill_core.pipeline import Checked, deep_check
 from distill_core.plan import digest
-from distill_core.processes import processor_held
+from distill_core.processes import lock_held
 from distill_core.spec import Choice, ExperimentSpec, parse_spec
 from distill_core.training.timing import choose_threads, estimate_seconds
 
@@ -56,24 +57,16 @@ class PreviewAnswers:
         be trained again. Raises SpecError, DataError or DeviceError.
         """
         checked, busy = self._checked(request, gone), bool(request.get("busy", False))
-        reused = frozenset(str(run_id) for run_id in request.get("reused", ()))
-        with processor_held(self._home.measuring_lock, should_stop=gone) as quiet:
-            if not quiet:
-                raise HelperUnavailable(_GIVEN_UP)
-            return self._answer(checked, reused, gone, busy=busy)
-
-    def _answer(
-        self, checked: Checked, reused: frozenset[str], gone: Callable[[], bool], *, busy: bool
-    ) -> dict[str, Any]:
         students = _by_architecture(checked)
         teacher = checked.spec.teacher.architecture
-        figures = self._measured(checked, [teacher, *(choice for choice, _ in students)], busy=busy)
+        figures = self._measured(checked, [teacher, *(choice for choice, _ in students)], gone, busy=busy)
         teacher_figures = figures[self._key(checked, teacher)]
         networks = [self._network("teacher", "teacher", [], teacher, teacher_figures, teacher_figures)]
         for choice, names in students:
             name = _describe(choice, checked)
             found = figures[self._key(checked, choice)]
             networks.append(self._network("student", name, names, choice, found, teacher_figures))
+        reused = frozenset(str(run_id) for run_id in request.get("reused", ()))
         return _summary(checked) | {
             "networks": networks,
             "estimate_seconds": self._estimate(checked, reused, gone, busy=busy),
@@ -86,16 +79,34 @@ class PreviewAnswers:
             raise HelperUnavailable(_GIVEN_UP)
         return deep_check(parse_spec(request.get("spec")), cache=self._home.cache)
 
+    @contextmanager
+    def _quiet(self, gone: Callable[[], bool]) -> Iterator[None]:
+        """Nobody measures latency meanwhile: the steps and exports made here would spoil it."""
+        with lock_held(self._home.measuring_lock, should_stop=gone) as held:
+            if not held:
+                raise HelperUnavailable(_GIVEN_UP)
+            yield
+
     def _key(self, checked: Checked, choice: Choice) -> str:
         return digest([choice.model_dump(mode="json"), list(checked.data.shape), checked.data.classes])
 
-    def _measured(self, checked: Checked, choices: Sequence[Choice], *, busy: bool) -> dict[str, _Figures]:
+    def _measured(
+        self, checked: Checked, choices: Sequence[Choice], gone: Callable[[], bool], *, busy: bool
+    ) -> dict[str, _Figures]:
         """Figures of every choice by key; what is not yet known is exported and measured now, side by side."""
         by_key = {self._key(checked, choice): choice for choice in choices}
         lacking = {
             key: choice for key, choice in by_key.items()
             if key not in self._figures or (self._figures[key].latency is None and not busy)
         }
+        if lacking:
+            with self._quiet(gone):
+                self._measure(checked, lacking, busy=busy)
+        result = {key: self._figures[key] for key in by_key}
+        _forget_oldest(self._figures)
+        return result
+
+    def _measure(self, checked: Checked, lacking: Mapping[str, Choice], *, busy: bool) -> None:
         data = checked.data
         with tempfile.TemporaryDirectory(prefix="distill-preview-") as folder:
             paths = {key: Path(folder) / f"{key}.onnx" for key in lacking}
@@ -103,7 +114,7 @@ class PreviewAnswers:
                 network = _as_if_trained(checked.network(choice, seed=0))
                 size = export_onnx(network, paths[key], shape=data.shape, mean=data.mean, std=data.std)
                 self._figures[key] = _Figures(profile(network, shape=data.shape), size, None)
-            if paths and not busy:
+            if not busy:
                 rows = measure(
                     paths, batches=(1,), threads=(1,), warmup=WARM_UP, repeats=REPEATS, shape=data.shape,
                     machine=self._machine, longest_seconds=LONGEST_SECONDS,
@@ -111,9 +122,6 @@ class PreviewAnswers:
                 for key, latency in rows.items():
                     known = self._figures[key]
                     self._figures[key] = _Figures(known.profile, known.onnx_size_bytes, latency)
-        result = {key: self._figures[key] for key in by_key}
-        _forget_oldest(self._figures)
-        return result
 
     def _network(
         self, role: str, name: str, students: Sequence[str], choice: Choice, figures: _Figures, teacher: _Figures
@@ -137,8 +145,9 @@ class PreviewAnswers:
         left = [number for number, run in enumerate(checked.plan.runs) if run.run_id not in reused]
         key = digest([_what_takes_time(checked.spec), checked.here.fingerprint, checked.device_kind, left, busy])
         if key not in self._estimates:
-            choose_threads(checked, most=default_threads(), should_stop=gone)
-            found = estimate_seconds(checked, should_stop=gone, skip=reused)
+            with self._quiet(gone):
+                choose_threads(checked, most=default_threads(), should_stop=gone)
+                found = estimate_seconds(checked, should_stop=gone, skip=reused)
             if gone():
                 raise HelperUnavailable("The request was given up before its answer was ready.")
             self._estimates[key] = found

@@ -32,7 +32,7 @@ from distill_core.jobs.devices import (
     package_versions,
     resolve_device,
 )
-from distill_core.processes import hold, processor_held, write_stamp
+from distill_core.processes import hold, lock_held, write_stamp
 from distill_core.spec import ExperimentSpec, read_spec
 
 _NICENESS_ON_CPU = 10
@@ -137,7 +137,7 @@ def _work(folder: ExperimentFolder, emit: Teller, should_stop: Callable[[], bool
         with ExitStack() as held:
             if device == "cpu":
                 waits = Noted(at=time.time(), text="Waits while another experiment measures latency on this processor.")
-                processor = processor_held(
+                processor = lock_held(
                     folder.home.processor_lock, should_stop=should_stop, on_wait=partial(emit, waits)
                 )
                 if not held.enter_context(processor):

@@ -14,7 +14,7 @@ from distill_core.events import Emit, LatencyMeasured, LatencyRow, Noted, OnnxEx
 from distill_core.folders import ExperimentFolder, read_json, write_json
 from distill_core.pipeline.keeping import Keeper
 from distill_core.plan import PlannedRun
-from distill_core.processes import processor_held
+from distill_core.processes import lock_held
 from distill_core.training.preparation import Checked
 
 EXPORT_TITLE, LATENCY_TITLE = "ONNX export and parity", "ONNX latency"
@@ -142,8 +142,8 @@ def _measure(
         emit(StepChanged(at=clock(), step="latency", title=LATENCY_TITLE, state="running", done=0, total=cells))
         waits = Noted(at=clock(), text="Latency waits until nothing else of ours keeps the processor busy.")
         with (
-            processor_held(folder.home.processor_lock, should_stop=should_stop, on_wait=lambda: emit(waits)),
-            processor_held(folder.home.measuring_lock, should_stop=should_stop),
+            lock_held(folder.home.processor_lock, should_stop=should_stop, on_wait=lambda: emit(waits)),
+            lock_held(folder.home.measuring_lock, should_stop=should_stop),
         ):
             # Told to stop while waiting, it comes here without the locks, and measures nothing.
             rows = measure(

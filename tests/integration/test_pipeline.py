@@ -28,11 +28,6 @@ from distill_core.folders import write_json
 from tests.integration.pipeline_lab import PipelineLab, accuracies, after
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> PipelineLab:
-    return PipelineLab(tmp_path)
-
-
 def test_an_experiment_leaves_every_figure(lab: PipelineLab, spec_data: dict) -> None:
     assert lab.run("one", spec_data).outcome == "succeeded"
     folder = lab.folder("one")

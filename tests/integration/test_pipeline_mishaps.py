@@ -25,11 +25,6 @@ from distill_core.losses import REGISTRY
 from tests.integration.pipeline_lab import PipelineLab, accuracies, after
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> PipelineLab:
-    return PipelineLab(tmp_path)
-
-
 def test_a_teacher_that_diverged_teaches_nobody_however_often_it_is_resumed(
     lab: PipelineLab, spec_data: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,42 +18,17 @@ from typing import Any
 import psutil
 import pytest
 
-from distill_core.errors import DataError, DeviceError, HelperUnavailable, LabError, SpecError
+from distill_core.errors import HelperUnavailable, LabError
 from distill_core.folders import Home
 from distill_core.jobs.preview import NICE, PreviewServer
-from distill_core.jobs.preview_answers import BUSY_REASON
-from distill_core.jobs.preview_client import PreviewClient, connect, recorded_address, socket_address
-from distill_core.pipeline import deep_check
-from distill_core.spec import parse_spec
-
-
-def make_client(home: Home, version: str = "v1", idle_seconds: float = 60.0) -> PreviewClient:
-    return PreviewClient(home, idle_seconds=idle_seconds, version=lambda: version)
-
-
-def end(home: Home) -> None:
-    """End the process of this home, if one listens, without starting one."""
-    connection = connect(home)
-    if connection is not None:
-        with connection:
-            connection.sendall(b'{"kind": "leave"}\n')
-            connection.recv(100)
+from distill_core.jobs.preview_client import connect, recorded_address, socket_address
+from tests.integration.preview_home import end, make_client
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home")
     yield home
-    end(home)
-
-
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PreviewClient]:
-    """One process with torch loaded, for the tests that need only its answers."""
-    home = Home(tmp_path_factory.mktemp("warm"))
-    client = make_client(home)
-    client.ask("ping", timeout_seconds=120)
-    yield client
     end(home)
 
 
@@ -162,79 +137,6 @@ def test_a_process_that_cannot_start_is_one_sentence(home: Home, monkeypatch: py
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(HelperUnavailable, match="could not start; try again, its log is"):
         make_client(home).ask("ping")
-
-
-def test_answer_holds_the_completed_spec(warm: PreviewClient, spec_data: dict[str, Any], tmp_path: Path) -> None:
-    checked = deep_check(parse_spec(spec_data), cache=tmp_path)
-    answer = warm.ask("profile", {"spec": spec_data, "busy": True}, timeout_seconds=120)
-    assert parse_spec(answer["spec"]) == checked.spec
-    assert answer["fingerprint"] == checked.here.fingerprint
-    assert answer["counts"] == checked.counts
-    assert [run["run_id"] for run in answer["runs"]] == [run.run_id for run in checked.plan.runs]
-
-
-@pytest.mark.parametrize(
-    ("change", "error"),
-    [
-        ({"student_training": {"batch_size": 5000}}, SpecError),
-        ({"name": "n" * 500, "seeds": [1, 1], "nonsense": [float("nan")]}, SpecError),
-        ({"data": {"dataset": {"name": "image-folder", "params": {"path": "/no/such/folder"}}}}, DataError),
-        ({"device": "cuda:77"}, DeviceError),
-    ],
-)
-def test_errors_arrive_as_they_were_raised(
-    warm: PreviewClient, spec_data: dict[str, Any], tmp_path: Path, change: dict[str, Any], error: type[LabError]
-) -> None:
-    with pytest.raises(error) as here:
-        deep_check(parse_spec(spec_data | change), cache=tmp_path)
-    with pytest.raises(error) as there:
-        warm.ask("profile", {"spec": spec_data | change})
-    assert there.value.sentence == here.value.sentence
-    if isinstance(here.value, SpecError) and isinstance(there.value, SpecError):
-        assert [problem.field for problem in there.value.problems] == [p.field for p in here.value.problems]
-
-
-def test_profile_measures_once_and_then_answers_at_once(warm: PreviewClient, spec_data: dict[str, Any]) -> None:
-    busy = warm.ask("profile", {"spec": spec_data, "busy": True}, timeout_seconds=120)
-    for network in busy["networks"]:
-        assert (network["latency"], network["latency_reason"]) == (None, BUSY_REASON)
-    assert "training is running" in " ".join(busy["warnings"])
-
-    answer = warm.ask("profile", {"spec": spec_data}, timeout_seconds=120)
-    teacher, student = answer["networks"]
-    assert (teacher["role"], teacher["name"], teacher["compression_ratio"]) == ("teacher", "teacher", 1.0)
-    assert (student["role"], student["students"]) == ("student", ["alone", "distilled", "distilled, all"])
-    assert student["name"].endswith("width 4")
-    assert student["compression_ratio"] == pytest.approx(teacher["parameters"] / student["parameters"])
-    for network in answer["networks"]:
-        (row,) = network["latency"]
-        assert (row["batch"], row["threads"], row["provider"]) == (1, 1, "CPUExecutionProvider")
-        assert 0 < row["p50"] <= row["p95"] and row["machine"]
-        assert network["macs"] > 0 and network["size_bytes"] > 4 * network["parameters"]
-        assert network["onnx_size_bytes"] > 4 * network["parameters"]
-    seconds = answer["estimate_seconds"]
-    assert seconds["total"] == pytest.approx(sum(value for part, value in seconds.items() if part != "total"))
-    assert answer["warnings"] == []
-
-    spec_data["students"][1]["terms"][1]["loss"]["params"]["temperature"] = 9.0
-    spec_data["students"][1]["terms"][0]["weight"] = 0.3
-    spec_data["student_training"]["optimizer"]["learning_rate"] = 0.02
-    again = warm.ask("profile", {"spec": spec_data})
-    # Timed anew, no two would be equal to the last digit.
-    assert again["networks"] == answer["networks"]
-    assert again["estimate_seconds"] == seconds
-    assert again["runs"][0] == answer["runs"][0] and again["runs"][2] != answer["runs"][2]
-
-
-def test_profile_knows_what_is_reused_and_what_compresses_nothing(
-    warm: PreviewClient, spec_data: dict[str, Any]
-) -> None:
-    spec_data["teacher"]["architecture"] = spec_data["students"][0]["architecture"]
-    answer = warm.ask("profile", {"spec": spec_data}, timeout_seconds=120)
-    assert "no fewer parameters than the teacher" in " ".join(answer["warnings"])
-    assert answer["estimate_seconds"]["teacher"] > 0
-    reused = [answer["runs"][0]["run_id"], "ffffffffffffffff"]
-    assert warm.ask("profile", {"spec": spec_data, "reused": reused})["estimate_seconds"]["teacher"] == 0
 
 
 def test_asking_needs_no_torch() -> None:

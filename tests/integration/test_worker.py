@@ -7,25 +7,39 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from distill_core.errors import LabError
-from distill_core.events import AnyEvent, WorkerEnded, WorkerStarted, read_events
+from distill_core.events import AnyEvent, Noted, RunDeclared, WorkerEnded, WorkerStarted, read_events
+from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder, Home
 from distill_core.jobs.worker import StopWish, checkpoint_seconds
-from distill_core.processes import read_stamp
+from distill_core.processes import hold, is_held, read_stamp
 from distill_core.spec import ExperimentSpec
 from distill_core.store.store import Store
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tiny_spec: ExperimentSpec) -> ExperimentFolder:
+def folder(tmp_path: Path, tiny_spec: ExperimentSpec) -> Iterator[ExperimentFolder]:
     store = Store(Home(tmp_path))
     store.create(tiny_spec, experiment_id="one", created_at=1.0)
     store.transition("one", expected={"queued"}, to="starting", at=2.0, attempt=2)
-    return store.home.experiment("one")
+    folder = store.home.experiment("one")
+    yield folder
+    LocalExecutor().end(folder, force=True)
+
+
+@pytest.fixture
+def measuring(folder: ExperimentFolder) -> Iterator[IO[str]]:
+    """The lock of somebody who measures latency on the processor."""
+    lock = hold(folder.home.processor_lock)
+    assert lock is not None
+    yield lock
+    lock.close()
 
 
 def start(folder: ExperimentFolder) -> subprocess.Popen[str]:
@@ -37,7 +51,18 @@ def start(folder: ExperimentFolder) -> subprocess.Popen[str]:
 
 def work(folder: ExperimentFolder) -> tuple[int, list[AnyEvent]]:
     code = start(folder).wait(timeout=120)
-    return code, [event for event, _ in read_events(folder.events)]
+    return code, events_of(folder)
+
+
+def events_of(folder: ExperimentFolder) -> list[AnyEvent]:
+    return [event for event, _ in read_events(folder.events)]
+
+
+def wait_for(what: Callable[[], bool], *, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
 
 
 def test_a_whole_experiment(folder: ExperimentFolder) -> None:
@@ -86,13 +111,10 @@ def test_the_unexpected_leaves_its_trace_in_the_log(folder: ExperimentFolder) ->
 
 def test_a_terminated_worker_says_that_it_was_stopped(folder: ExperimentFolder) -> None:
     process = start(folder)
-    until = time.monotonic() + 60
-    while not any(isinstance(event, WorkerStarted) for event, _ in read_events(folder.events)):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_for(lambda: any(isinstance(event, WorkerStarted) for event in events_of(folder)))
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=120) == 0
-    last = [event for event, _ in read_events(folder.events)][-1]
+    last = events_of(folder)[-1]
     assert isinstance(last, WorkerEnded) and last.outcome == "cancelled"
 
 
@@ -139,3 +161,31 @@ def test_checkpoints_come_as_often_as_the_environment_says(setting: str, seconds
 def test_a_wrong_time_between_checkpoints_is_refused(setting: str) -> None:
     with pytest.raises(LabError, match=r"DISTILL_CHECKPOINT_SECONDS is .*; allowed: seconds from 0 on"):
         checkpoint_seconds(setting)
+
+
+def waits(folder: ExperimentFolder) -> bool:
+    return any(isinstance(event, Noted) and "Waits while" in event.text for event in events_of(folder))
+
+
+def test_it_waits_for_a_measurement_then_works_and_keeps_others_out(
+    folder: ExperimentFolder, measuring: IO[str]
+) -> None:
+    process = start(folder)
+    wait_for(lambda: waits(folder))
+    assert not any(isinstance(event, RunDeclared) for event in events_of(folder))
+    measuring.close()
+    wait_for(lambda: any(isinstance(event, RunDeclared) for event in events_of(folder)))
+    assert is_held(folder.home.processor_lock) or process.poll() is not None
+    assert process.wait(timeout=120) == 0, folder.worker_log.read_text()
+    assert not is_held(folder.home.processor_lock)
+
+
+def test_a_stop_is_heard_while_it_waits(folder: ExperimentFolder, measuring: IO[str]) -> None:
+    process = start(folder)
+    wait_for(lambda: waits(folder))
+    folder.stop_request.touch()
+    assert process.wait(timeout=60) == 0
+    last = events_of(folder)[-1]
+    assert isinstance(last, WorkerEnded) and (last.outcome, last.reason) == (
+        "cancelled", "Stopped while it waited to begin."
+    )

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.processes import is_held, processor_held
+from distill_core.processes import is_held, lock_held
 
 HOLDER = (
-    "import sys; from pathlib import Path; from distill_core.processes import processor_held\n"
-    "with processor_held(Path(sys.argv[1]), wait=False) as held:\n"
+    "import sys; from pathlib import Path; from distill_core.processes import lock_held\n"
+    "with lock_held(Path(sys.argv[1]), wait=False) as held:\n"
     "    print(held, flush=True); input()\n"
     "print('let go', flush=True); input()"
 )
@@ -54,10 +54,10 @@ def other(path: Path) -> Iterator[Other]:
 
 def test_who_asks_while_another_has_it_goes_without(path: Path, other: Other) -> None:
     assert other.has_it
-    with processor_held(path, wait=False) as held:
+    with lock_held(path, wait=False) as held:
         assert not held
     other.let_go()
-    with processor_held(path, wait=False) as held:
+    with lock_held(path, wait=False) as held:
         assert held
 
 
@@ -70,21 +70,21 @@ def test_who_waits_gets_it_and_is_told_once_that_it_waits(path: Path, other: Oth
         if len(naps) == 3:
             other.let_go()
 
-    with processor_held(path, on_wait=lambda: waits.append("waits"), sleep=nap) as held:
+    with lock_held(path, on_wait=lambda: waits.append("waits"), sleep=nap) as held:
         assert held
     assert waits == ["waits"] and len(naps) == 3
 
 
 def test_a_stop_ends_the_wait(path: Path, other: Other) -> None:
     stops = iter([False, False, True])
-    with processor_held(path, should_stop=lambda: next(stops), sleep=lambda seconds: None) as held:
+    with lock_held(path, should_stop=lambda: next(stops), sleep=lambda seconds: None) as held:
         assert not held
     assert is_held(path), "the other keeps it"
 
 
 def test_who_has_it_gets_it_again_and_keeps_it_to_the_end(path: Path) -> None:
-    with processor_held(path) as outer:
-        with processor_held(path, on_wait=lambda: pytest.fail("waits for itself")) as inner:
+    with lock_held(path) as outer:
+        with lock_held(path, on_wait=lambda: pytest.fail("waits for itself")) as inner:
             assert outer and inner
         rival = Other(path)
         assert not rival.has_it, "the inner end must not let go"
@@ -95,7 +95,7 @@ def test_who_has_it_gets_it_again_and_keeps_it_to_the_end(path: Path) -> None:
 
 
 def test_it_is_let_go_by_an_error_too(path: Path) -> None:
-    with pytest.raises(ValueError, match="trouble"), processor_held(path):
+    with pytest.raises(ValueError, match="trouble"), lock_held(path):
         raise ValueError("trouble")
     late = Other(path)
     assert late.has_it
