@@ -126,13 +126,11 @@ class Lab:
         One that only waits for an export or makes it ends as it had ended before.
         """
         now = self._clock()
-        request = self.home.experiment(experiment_id).stop_request
         state = self.store.state(experiment_id)
         if state == "queued":
             try:
                 self.store.transition(
-                    experiment_id, expected={"queued"}, to="cancelled", at=now, reason="Stopped before it began.",
-                    prepare=request.touch,
+                    experiment_id, expected={"queued"}, to="cancelled", at=now, reason="Stopped before it began."
                 )
                 return
             except Conflict:
@@ -142,6 +140,7 @@ class Lab:
             return
         if state not in BUSY:
             raise Conflict(f"Experiment {experiment_id} is {state}; only one that waits or runs can be stopped.")
+        request = self.home.experiment(experiment_id).stop_request
         self.store.transition(
             experiment_id, expected={"starting", "running"}, to="stopping", at=now, reason="Stop requested.",
             prepare=request.touch,

@@ -24,19 +24,16 @@ def ending(folder: ExperimentFolder, event: StateChanged) -> tuple[StateChanged,
     before = request.get("before")
     if event.state not in ENDED or request.get("train", True) or before is None:
         return event, None
-    trouble = _trouble(folder, event, before=before["state"], asked=request["export"])
+    trouble = _trouble(event)
     note = Noted(at=event.at, text=trouble, level="warning") if trouble else None
     return event.model_copy(update={"state": before["state"], "reason": before["reason"]}), note
 
 
-def _trouble(folder: ExperimentFolder, event: StateChanged, *, before: State, asked: list[str]) -> str:
-    """Why the export came to nothing. A worker may only repeat how the training had ended: that is no trouble."""
-    if event.state == "cancelled" and (before == "succeeded" or folder.stop_request.exists()):
+def _trouble(event: StateChanged) -> str:
+    """Why the export came to nothing; empty if it came to its end."""
+    if event.state == "cancelled":
         return "The export was stopped before its end; ask for it again to have it."
-    exported = all(folder.run(run_id).onnx_result.exists() for run_id in asked)
-    if event.state == "failed" and not (before == "failed" and exported):
-        return f"The export failed: {event.reason or 'see the log.'}"
-    return ""
+    return f"The export failed: {event.reason or 'see the log.'}" if event.state == "failed" else ""
 
 
 def _request(folder: ExperimentFolder) -> dict[str, Any]:
