@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from distill_core.catalog import LossEntry, Params
-from distill_core.losses.term import StepTensors, TermFunction
+from distill_core.entries import LossEntry, Params
+from distill_core.losses.term import StepTensors, TapShapes, TermFunction
 
 
 def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:
@@ -31,7 +31,7 @@ class KdParams(Params):
     )
 
 
-def build(params: KdParams) -> TermFunction:
+def build(params: KdParams, shapes: TapShapes | None) -> TermFunction:
     def term(step: StepTensors) -> Tensor:
         return kd(step.student_logits, step.teacher(), temperature=params.temperature)
 
@@ -44,6 +44,6 @@ ENTRY = LossEntry(
     summary="Learn from the teacher's softened class probabilities.",
     source="https://arxiv.org/abs/1503.02531",
     params=KdParams,
-    traits=frozenset({"teacher"}),
+    traits=frozenset({"teacher", "classification", "tagging"}),
     build=build,
 )

@@ -1,12 +1,12 @@
-"""Logit matching by squared error: the student regresses the teacher's logits."""
+"""Logit matching by squared error: the student regresses the teacher's logits, or its values in a regression."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill_core.catalog import LossEntry, Params
-from distill_core.losses.term import StepTensors, TermFunction
+from distill_core.entries import LossEntry, Params
+from distill_core.losses.term import StepTensors, TapShapes, TermFunction
 
 
 def mse_logits(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ class MseLogitsParams(Params):
     pass
 
 
-def build(params: MseLogitsParams) -> TermFunction:
+def build(params: MseLogitsParams, shapes: TapShapes | None) -> TermFunction:
     def term(step: StepTensors) -> Tensor:
         return mse_logits(step.student_logits, step.teacher())
 
@@ -32,9 +32,9 @@ def build(params: MseLogitsParams) -> TermFunction:
 ENTRY = LossEntry(
     name="mse-logits",
     title="Logit regression (MSE)",
-    summary="Learn the teacher's raw logits by least squares; slower than soft labels in short training.",
+    summary="Learn the teacher's raw logits by least squares, or its values in a regression; slower than soft labels.",
     source="https://arxiv.org/abs/1312.6184",
     params=MseLogitsParams,
-    traits=frozenset({"teacher"}),
+    traits=frozenset({"teacher", "classification", "tagging", "regression"}),
     build=build,
 )
