@@ -7,7 +7,8 @@ import math
 from pydantic import Field
 from torch import nn
 
-from distill_core.catalog import ArchitectureEntry, Params
+from distill_core.entries import ArchitectureEntry, Params
+from distill_core.signature import Signature
 
 
 class MlpParams(Params):
@@ -16,21 +17,26 @@ class MlpParams(Params):
     )
 
 
-def build(params: MlpParams, shape: tuple[int, ...], classes: int) -> nn.Module:
-    """[B,C,H,W] -> [B,classes], of any size."""
+def build(params: MlpParams, signature: Signature) -> nn.Module:
+    """[B,*shape] -> [B,outputs], of any numbers; ValueError for texts and for answers per step."""
+    if signature.kind == "text" or signature.task == "tagging":
+        raise ValueError(
+            f"An MLP reads numbers and answers once per sample; these are {signature.noun} for {signature.task}."
+        )
     return nn.Sequential(
         nn.Flatten(),
-        nn.Linear(math.prod(shape), params.hidden),
+        nn.Linear(math.prod(signature.shape), params.hidden),
         nn.ReLU(inplace=True),
-        nn.Linear(params.hidden, classes),
+        nn.Linear(params.hidden, signature.outputs),
     )
 
 
 ENTRY = ArchitectureEntry(
     name="mlp",
     title="MLP (1 hidden layer)",
-    summary="No notion of space at all; 2,410 parameters on the digits.",
+    summary="No notion of space or order at all; 2,410 parameters on the digits.",
     source="measured for the digits presets",
     params=MlpParams,
+    traits=frozenset({"image", "sequence", "table", "classification", "regression"}),
     build=build,
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 from torch import Tensor, nn
 
-from distill_core.catalog import ArchitectureEntry, Params
+from distill_core.architectures.pieces import IMAGE_TRAITS, image_shape
+from distill_core.entries import ArchitectureEntry, Params
+from distill_core.signature import Signature
 
 
 class ResNet9Params(Params):
@@ -44,11 +46,12 @@ class ScaledLinear(nn.Linear):
         return super().forward(input) * self.scale
 
 
-def build(params: ResNet9Params, shape: tuple[int, ...], classes: int) -> nn.Module:
-    """[B,C,H,W] -> [B,classes]; H and W of at least 8 pixels."""
+def build(params: ResNet9Params, signature: Signature) -> nn.Module:
+    """[B,C,H,W] -> [B,outputs]; H and W of at least 8 pixels."""
+    channels, _, _ = image_shape(signature, network="A ResNet-9", least=8)
     w = params.width
     return nn.Sequential(
-        convolution(shape[0], w),
+        convolution(channels, w),
         convolution(w, 2 * w, stride=2),
         Residual(2 * w),
         convolution(2 * w, 4 * w, stride=2),
@@ -56,7 +59,7 @@ def build(params: ResNet9Params, shape: tuple[int, ...], classes: int) -> nn.Mod
         Residual(8 * w),
         nn.AdaptiveMaxPool2d(1),
         nn.Flatten(),
-        ScaledLinear(8 * w, classes, scale=params.logit_scale),
+        ScaledLinear(8 * w, signature.outputs, scale=params.logit_scale),
     )
 
 
@@ -66,5 +69,6 @@ ENTRY = ArchitectureEntry(
     summary="83% on CIFAR-10 in minutes on a CPU; 412,954 parameters at width 16, 103,954 at width 8.",
     source="https://arxiv.org/abs/1512.03385",
     params=ResNet9Params,
+    traits=IMAGE_TRAITS,
     build=build,
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 from torch import nn
 
-from distill_core.catalog import ArchitectureEntry, Params
+from distill_core.architectures.pieces import IMAGE_TRAITS, image_shape
+from distill_core.entries import ArchitectureEntry, Params
+from distill_core.signature import Signature
 
 
 class SmallCnnParams(Params):
@@ -17,9 +19,9 @@ class SmallCnnParams(Params):
     )
 
 
-def build(params: SmallCnnParams, shape: tuple[int, ...], classes: int) -> nn.Module:
-    """[B,C,H,W] -> [B,classes]; H and W of at least 4 pixels."""
-    channels, height, width = shape
+def build(params: SmallCnnParams, signature: Signature) -> nn.Module:
+    """[B,C,H,W] -> [B,outputs]; H and W of at least 4 pixels."""
+    channels, height, width = image_shape(signature, network="The small CNN", least=4)
     w = params.width
 
     def block(inputs: int, outputs: int) -> list[nn.Module]:
@@ -33,7 +35,7 @@ def build(params: SmallCnnParams, shape: tuple[int, ...], classes: int) -> nn.Mo
         nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Dropout(params.dropout),
-        nn.Linear(4 * w * (height // 4) * (width // 4), classes),
+        nn.Linear(4 * w * (height // 4) * (width // 4), signature.outputs),
     )
 
 
@@ -43,5 +45,6 @@ ENTRY = ArchitectureEntry(
     summary="A sound teacher for small grey images; 25,978 parameters on the digits.",
     source="measured for the digits presets",
     params=SmallCnnParams,
+    traits=IMAGE_TRAITS,
     build=build,
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import Field
 from torch import nn
 
-from distill_core.catalog import ArchitectureEntry, Params
+from distill_core.architectures.pieces import IMAGE_TRAITS, image_shape
+from distill_core.entries import ArchitectureEntry, Params
+from distill_core.signature import Signature
 
 
 class StridedCnnParams(Params):
@@ -14,8 +16,9 @@ class StridedCnnParams(Params):
     )
 
 
-def build(params: StridedCnnParams, shape: tuple[int, ...], classes: int) -> nn.Module:
-    """[B,C,H,W] -> [B,classes]; H and W of at least 8 pixels."""
+def build(params: StridedCnnParams, signature: Signature) -> nn.Module:
+    """[B,C,H,W] -> [B,outputs]; H and W of at least 8 pixels."""
+    channels, _, _ = image_shape(signature, network="The strided CNN", least=8)
     w = params.width
 
     def block(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
@@ -23,7 +26,7 @@ def build(params: StridedCnnParams, shape: tuple[int, ...], classes: int) -> nn.
         return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
 
     return nn.Sequential(
-        *block(shape[0], w, stride=2),
+        *block(channels, w, stride=2),
         *block(w, 2 * w),
         nn.MaxPool2d(2),
         *block(2 * w, 3 * w),
@@ -31,7 +34,7 @@ def build(params: StridedCnnParams, shape: tuple[int, ...], classes: int) -> nn.
         *block(3 * w, 4 * w),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
-        nn.Linear(4 * w, classes),
+        nn.Linear(4 * w, signature.outputs),
     )
 
 
@@ -41,5 +44,6 @@ ENTRY = ArchitectureEntry(
     summary="Very fast on 32-pixel images; 26,974 parameters on CIFAR-10, where it under-fits.",
     source="measured for the CIFAR-10 preset",
     params=StridedCnnParams,
+    traits=IMAGE_TRAITS,
     build=build,
 )
