@@ -8,29 +8,30 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from distill_core.catalog import DatasetEntry, Params
-from distill_core.datasets.image_data import ImageData
+from distill_core.datasets.samples import Samples
+from distill_core.entries import DatasetEntry, Params, Tell, silent
 
 # The rows are ordered by writer; the scikit-learn MOOC ("Sample grouping") puts a writer's border here.
 FIRST_TEST_ROW = 1157
 # Of the training rows, as measured once; fixed so that the figures of all experiments compare.
 MEAN, STD = 0.3053, 0.3760
+SPLIT_NAME = f"sklearn-digits-by-writer-{FIRST_TEST_ROW}"
 
 
 class DigitsParams(Params):
     pass
 
 
-def load(params: DigitsParams, cache: Path) -> ImageData:
+def load(params: DigitsParams, cache: Path, tell: Tell = silent) -> Samples:
     """1,157 training and 640 test images, uint8 [N,1,8,8]; ships with scikit-learn."""
     bunch = load_digits()
     # Grey values are 0..16; as 0..255 they lose at most 0.002 of the range.
     images = torch.from_numpy(np.round(bunch.images * (255 / 16)).astype(np.uint8)).unsqueeze(1)
     labels = torch.from_numpy(bunch.target.astype(np.int64))
-    return ImageData(
-        train_images=images[:FIRST_TEST_ROW],
+    return Samples(
+        train_inputs=images[:FIRST_TEST_ROW],
         train_labels=labels[:FIRST_TEST_ROW],
-        test_images=images[FIRST_TEST_ROW:],
+        test_inputs=images[FIRST_TEST_ROW:],
         test_labels=labels[FIRST_TEST_ROW:],
         class_names=tuple(str(name) for name in bunch.target_names),
         mean=(MEAN,),
@@ -39,7 +40,7 @@ def load(params: DigitsParams, cache: Path) -> ImageData:
 
 
 def fingerprint(params: DigitsParams) -> str:
-    return f"sklearn-digits-by-writer-{FIRST_TEST_ROW}"
+    return SPLIT_NAME
 
 
 ENTRY = DatasetEntry(
@@ -48,6 +49,7 @@ ENTRY = DatasetEntry(
     summary="1,797 real digits of 13 writers, inside scikit-learn; the test writers are never trained on.",
     source="https://archive.ics.uci.edu/dataset/80",
     params=DigitsParams,
+    traits=frozenset({"image", "classification"}),
     load=load,
     fingerprint=fingerprint,
 )
