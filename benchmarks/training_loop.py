@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.report import write_result
+from distill_core.folders import Home
 from distill_core.presets import find_preset
 from distill_core.training.assembly import student_cohort
 from distill_core.training.cohort import Surroundings
@@ -40,7 +41,7 @@ def bare(checked: Checked, teacher: torch.nn.Module, names: tuple[str, ...]) -> 
     stream = student_cohort(checked, runs, teacher, Surroundings.silent()).candidates[0].stream
     pool, labels, rows_count, batch = stream._pool, stream.labels, stream.rows, stream.batch_size
     training = checked.spec.student_training
-    held = stream.normalise(checked.data.train_images[checked.split.student_validation])
+    held = stream.normalise(checked.data.train_inputs[checked.split.student_validation])
     held_labels = checked.data.train_labels[checked.split.student_validation]
     seconds = 0.0
     for run in runs:
@@ -98,7 +99,7 @@ def bare(checked: Checked, teacher: torch.nn.Module, names: tuple[str, ...]) -> 
 def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        checked = deep_check(find_preset("digits").spec, cache=Path(folder))
+        checked = deep_check(find_preset("digits").spec, home=Home(Path(folder)))
     teacher = checked.network(checked.spec.teacher.architecture, seed=50).eval()
     cases = {
         "alone": ("alone",),

@@ -1,0 +1,125 @@
+"""Choosing own weights for a network: those on the shelf, and a place to upload more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.typing import UploadedFile
+
+from distill_core.charts.names import markdown_text, plain_name
+from distill_core.errors import LabError, NotFound
+from distill_core.spec import LONGEST_NAME
+from distill_core.weights import LARGEST_BYTES, WeightsFile
+from pages.ui import words
+from pages.ui.session import lab
+
+NONE = "none"
+HELP = (
+    "Starts from weights that you uploaded instead of random ones. They must come from the same architecture with the "
+    "same settings."
+)
+_BYTES_A_MEGABYTE = 1 << 20
+
+
+def weights_picker(fields_key: str, value: str, *, label: str = "Own weights") -> str:
+    """The id of the chosen weights, empty for none; starts from `value` for each new `fields_key`."""
+    selected = f"{fields_key}-weights"
+    if selected not in st.session_state:
+        st.session_state[selected] = value
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        # Above in the page, but drawn after the upload, which may choose.
+        box = st.container()
+        with st.popover("Upload", icon=":material/upload_file:", help="Adds weights from a file of yours."):
+            _show_upload(fields_key, selected)
+    titles = _titles(lab().weights.all(), chosen=st.session_state[selected])
+    picked = box.selectbox(
+        label, list(titles), key=selected, help=HELP, format_func=lambda weights_id: titles.get(weights_id, NONE)
+    )
+    _show_facts(picked or "")
+    return picked or ""
+
+
+def _show_upload(fields_key: str, selected: str) -> None:
+    """A name, a file and what came of it; what was taken in is chosen at once."""
+    turn, told = f"{fields_key}-turn", f"{fields_key}-told"
+    number = st.session_state.setdefault(turn, 0)
+    name = st.text_input(
+        "Name", key=f"{fields_key}-name-{number}", max_chars=LONGEST_NAME, placeholder="the file's name",
+        help="How these weights are listed. Type it before you choose the file.",
+    )
+    file = st.file_uploader(
+        # Told here, for Streamlit rounds it up to a gigabyte.
+        f"A .safetensors file or a .pt or .pth state dict, up to {words.size(LARGEST_BYTES)}",
+        key=f"{fields_key}-file-{number}",
+        max_upload_size=LARGEST_BYTES // _BYTES_A_MEGABYTE,
+        help="The content decides, not the ending. Whole models, TorchScript, .pt2 and ONNX files are refused, for "
+        "reading them could run code or gives no weights by name.",
+    )
+    if file is None:
+        if told in st.session_state:
+            _show_outcome(*st.session_state[told])
+        return
+    bar = st.progress(0.0, text="Copying")
+    try:
+        weights = lab().weights.add(
+            name or "", file, file_name=file.name, on_progress=lambda what, share: bar.progress(share, text=what)
+        )
+    except LabError as error:
+        st.session_state[told] = False, error.sentence
+    else:
+        st.session_state[told] = True, f"{plain_name(weights.name)} is on the shelf and chosen."
+        st.session_state[selected] = weights.id
+    _let_go(file)
+    # A new, empty widget: the old one would hand over its file at every run.
+    st.session_state[turn] = number + 1
+    st.rerun()
+
+
+def _show_outcome(taken: bool, sentence: str) -> None:
+    if taken:
+        st.success(markdown_text(sentence), icon=":material/check:")
+    else:
+        st.error(markdown_text(sentence), icon=":material/error:")
+
+
+def _let_go(file: UploadedFile) -> None:
+    """Streamlit keeps an upload in memory for as long as the tab is open; these are large, and copied by now."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    file.close()
+
+
+def _titles(offered: Sequence[WeightsFile], *, chosen: str) -> dict[str, str]:
+    """What each choice is called; equal titles get the id's beginning, for the browser tells titles, not ids."""
+    plain = {
+        weights.id: f"{plain_name(weights.name)} · {words.count(weights.parameters)} parameters" for weights in offered
+    }
+    times = Counter(plain.values())
+    titles = {found: f"{title} · {found[:6]}" if times[title] > 1 else title for found, title in plain.items()}
+    if chosen and chosen not in titles:
+        # Of an older experiment or another machine: kept, so that nothing changes unnoticed.
+        titles[chosen] = f"{chosen} (not on the shelf)"
+    return {"": NONE, **titles}
+
+
+def _show_facts(weights_id: str) -> None:
+    """Where the chosen weights come from, and what was changed while reading them."""
+    if not weights_id:
+        return
+    try:
+        weights = lab().weights.get(weights_id)
+    except NotFound as error:
+        st.warning(markdown_text(error.sentence), icon=":material/search_off:")
+        return
+    facts = [
+        markdown_text(weights.file_name), words.plural(weights.tensors, "tensor"), words.size(weights.size_bytes),
+        words.ago(weights.created_at),
+    ]
+    st.caption(" · ".join(facts))
+    for note in weights.notes:
+        st.caption(markdown_text(note))
