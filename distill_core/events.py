@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, TypeAdapter
 
+from distill_core.signature import InputKind, Task
+
 State = Literal["queued", "starting", "running", "stopping", "succeeded", "failed", "cancelled", "lost"]
 RunState = Literal["waiting", "training", "finished", "stopped", "diverged", "reused"]
 Role = Literal["teacher", "baseline", "student", "compressed"]
@@ -59,7 +61,7 @@ class ThreadsChosen(Event):
 
 
 class DataLoaded(Event):
-    """The dataset as read; `notes` tell what was skipped."""
+    """The dataset as read; `class_names` are the names of the outputs, `notes` tell what was skipped."""
 
     kind: Literal["data"] = "data"
     class_names: tuple[str, ...]
@@ -68,6 +70,8 @@ class DataLoaded(Event):
     validation: int
     test: int
     notes: tuple[str, ...] = ()
+    task: Task = "classification"
+    input_kind: InputKind = "image"
 
 
 class StepChanged(Event):
@@ -107,7 +111,10 @@ class RunChanged(Event):
 
 
 class EpochEnded(Event):
-    """Means over one epoch of one run, and its validation. Losses in nats."""
+    """Means over one epoch of one run, and its validation. Losses in nats.
+
+    Of a regression accuracy and NLL are NaN and the last two fields are there, as in RunFinished.
+    """
 
     kind: Literal["epoch"] = "epoch"
     run_id: str
@@ -121,10 +128,12 @@ class EpochEnded(Event):
     weighted_terms: dict[str, Number] = Field(default_factory=dict)
     raw_kl: Number | None = Field(None, description="KL(teacher || student) at T=1 on the validation samples.")
     best: bool = Field(False, description="The best validation so far.")
+    validation_r2: Number | None = None
+    validation_mse: Number | None = None
 
 
 class RunFinished(Event):
-    """Final figures of a run, measured on the test set with the restored epoch."""
+    """Final figures of a run, measured on the test set with the restored epoch; see evaluation.figures.Figures."""
 
     kind: Literal["run-finished"] = "run-finished"
     run_id: str
@@ -140,6 +149,9 @@ class RunFinished(Event):
     teacher_kl: Number | None = None
     per_class: tuple[Number, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
+    r2: Number | None = None
+    mse: Number | None = None
+    teacher_mse: Number | None = None
 
 
 class OnnxExported(Event):

@@ -8,40 +8,43 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.catalog import Catalogue
+from distill_core.evaluation.metrics import primary_metric
 from distill_core.evaluation.verdict import Verdict, paired_verdict
-from distill_core.plan import digest, is_plain_baseline, with_baselines
+from distill_core.plan import baseline_of, with_baselines
 from distill_core.rows import ExperimentView, RunRow
 
 _WITH_FIGURES = ("finished", "reused")
 _VERDICT_KEYS = ("student", "metric", "delta_mean", "ci_low", "ci_high", "seeds", "verdict")
 
 
-def verdicts_of(view: ExperimentView, catalogue: Catalogue, *, metric: str = "accuracy") -> list[Verdict]:
-    """Every variant against the same architecture trained alone on plain labels, by paired seeds.
+def baselines_of(view: ExperimentView, catalogue: Catalogue) -> dict[str, str]:
+    """For each variant's name the name of the one trained alone that it is judged against; plain ones have none."""
+    students = with_baselines(view.spec, catalogue)
+    found = {student.name: baseline_of(student, students, catalogue) for student in students}
+    return {name: baseline.name for name, baseline in found.items() if baseline is not None}
+
+
+def verdicts_of(view: ExperimentView, catalogue: Catalogue, *, metric: str = "") -> list[Verdict]:
+    """Every variant against the same network trained alone, by paired seeds; by default in the task's main figure.
 
     A variant is left out until it shares a finished seed with its baseline.
     """
+    chosen = metric or primary_metric(view.task)
     figures: dict[str, dict[int, float]] = {}
     for run in view.runs:
-        if run.role != "teacher" and run.state in _WITH_FIGURES and getattr(run, metric) is not None:
-            figures.setdefault(run.name, {})[run.seed] = getattr(run, metric)
-    found = []
-    baselines: dict[str, str] = {}
-    # with_baselines puts each architecture's plain baseline before its rivals.
-    for student in with_baselines(view.spec, catalogue):
-        baseline = baselines.setdefault(digest(student.architecture.model_dump()), student.name)
-        mine, theirs = figures.get(student.name, {}), figures.get(baseline, {})
-        if not is_plain_baseline(student, catalogue) and mine.keys() & theirs.keys():
-            found.append(
-                paired_verdict(mine, theirs, student_name=student.name, baseline_name=baseline, metric=metric)
-            )
-    return found
+        if run.role != "teacher" and run.state in _WITH_FIGURES and getattr(run, chosen) is not None:
+            figures.setdefault(run.name, {})[run.seed] = getattr(run, chosen)
+    return [
+        paired_verdict(figures[name], figures[baseline], student_name=name, baseline_name=baseline, metric=chosen)
+        for name, baseline in baselines_of(view, catalogue).items()
+        if figures.get(name, {}).keys() & figures.get(baseline, {}).keys()
+    ]
 
 
 def result_json(view: ExperimentView, verdicts: list[Verdict], *, folder: Path, now: float) -> dict[str, Any]:
     """The result that `run` and `show` print. Accuracies in 0..1, times in seconds, latency in milliseconds.
 
-    What is not measured, and NaN, is null.
+    What is not measured, has no meaning for the task or is NaN, is null.
     """
     row = view.row
     seconds = row.busy_seconds
@@ -50,6 +53,7 @@ def result_json(view: ExperimentView, verdicts: list[Verdict], *, folder: Path, 
     return {
         "experiment_id": row.experiment_id,
         "state": row.state,
+        "task": view.task,
         "seconds": round(seconds, 3),
         "verdicts": [_selected(verdict.to_json()) for verdict in verdicts],
         "runs": [_run_json(run, folder) for run in view.runs],
@@ -80,5 +84,6 @@ def _run_json(run: RunRow, folder: Path) -> dict[str, Any]:
         "run_id": run.run_id, "role": run.role, "name": run.name, "seed": run.seed, "state": run.state,
         "parameters": run.parameters, "macs": run.macs, "size_bytes": run.size_bytes,
         "accuracy": finite(run.accuracy), "nll": finite(run.nll), "ece": finite(run.ece),
-        "agreement": finite(run.agreement), "onnx": onnx, "latency_ms": latency or None,
+        "agreement": finite(run.agreement), "r2": finite(run.r2), "mse": finite(run.mse),
+        "teacher_mse": finite(run.teacher_mse), "onnx": onnx, "latency_ms": latency or None,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from distill_core.events import LatencyRow, Role, RunState, State, StepState
+from distill_core.signature import InputKind, Task
 from distill_core.spec import ExperimentSpec
 
 
@@ -49,7 +50,10 @@ class StepRow:
 
 @dataclass(frozen=True)
 class RunRow:
-    """One network and all its figures; None: not (yet) measured. Accuracies in 0..1."""
+    """One network and all its figures; None: not (yet) measured. Accuracies in 0..1.
+
+    Of a regression accuracy, NLL and ECE are NaN, and r2, mse and teacher_mse are there.
+    """
 
     run_id: str
     experiment_id: str
@@ -83,6 +87,15 @@ class RunRow:
     test_total: int | None = None
     latency: tuple[LatencyRow, ...] = ()
     latency_shared_from: str = ""
+    task: Task = "classification"
+    r2: float | None = None
+    mse: float | None = None
+    teacher_mse: float | None = None
+
+    @property
+    def score(self) -> float | None:
+        """The figure by which networks of this task are judged: accuracy, or R² of a regression."""
+        return self.r2 if self.task == "regression" else self.accuracy
 
     @property
     def label(self) -> str:
@@ -123,7 +136,15 @@ class ExperimentView:
     notes: tuple[NoteRow, ...]
     worker: WorkerRow | None
     class_names: tuple[str, ...] = field(default=())
+    """Names of the outputs."""
+    task: Task = "classification"
+    input_kind: InputKind = "image"
+
+    @property
+    def teachers(self) -> tuple[RunRow, ...]:
+        return tuple(run for run in self.runs if run.role == "teacher")
 
     @property
     def teacher(self) -> RunRow | None:
-        return next((run for run in self.runs if run.role == "teacher"), None)
+        """The first of them, whose inner layers students may read."""
+        return next(iter(self.teachers), None)

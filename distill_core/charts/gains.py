@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from distill_core.charts.names import display_name
 from distill_core.charts.style import BLUE, THEMES, Theme, add_caption, apply_style, empty_figure, faint, hover
 from distill_core.charts.variants import Variant, variants
+from distill_core.evaluation.metrics import METRICS, heading
 from distill_core.evaluation.verdict import Verdict
 from distill_core.rows import RunRow
 
@@ -18,46 +19,49 @@ _ROW_PX = 58
 def gains(verdicts: Sequence[Verdict], runs: Sequence[RunRow] = (), *, theme: Theme) -> go.Figure:
     """A row a verdict, all of the same metric: differences student minus baseline, paired by seed.
 
-    The runs give the students the colours they have on every other chart. Shares are shown in points, NLL and KL
-    in nats. Raises ValueError for verdicts of different metrics.
+    The runs give the students the colours they have on every other chart, and the task. Shares are shown in points,
+    NLL and KL in nats, R² as it is. Raises ValueError for verdicts of different metrics.
     """
     compared = [verdict for verdict in verdicts if verdict.differences]
     if not compared:
         return empty_figure("No student and baseline have finished on the same seed yet.", theme)
-    metrics = list(dict.fromkeys(verdict.metric_title for verdict in compared))
+    metrics = list(dict.fromkeys(verdict.metric for verdict in compared))
     if len(metrics) > 1:
-        raise ValueError(f"verdicts of {' and '.join(metrics)} cannot share an axis")
+        titles = " and ".join(METRICS[metric].title for metric in metrics)
+        raise ValueError(f"verdicts of {titles} cannot share an axis")
     first, looks = compared[0], {variant.first.name: variant for variant in variants(runs, theme)}
-    unit, factor = ("points", 100.0) if first.is_share else ("nats", 1.0)
+    kind = first.kind
     fig = go.Figure()
     for row, verdict in enumerate(compared):
-        _add_row(fig, verdict, row, look=looks.get(verdict.student), factor=factor, unit=unit)
-    _add_zero(fig, first, factor=factor, theme=theme)
+        _add_row(fig, verdict, row, look=looks.get(verdict.student))
+    _add_zero(fig, first, theme=theme)
     _add_names(fig, compared, theme=theme)
     better = "right" if first.higher_is_better else "left"
-    title = first.metric_title[:1].upper() + first.metric_title[1:]
+    title = heading(first.metric, runs[0].task if runs else "classification")
     against = display_name(first.baseline, 16) if _one_baseline(compared) else "baseline"
-    fig.update_xaxes(title_text=f"{title} minus {against}, {unit} ({better} is better)", showgrid=True)
+    unit = f", {kind.unit}" if kind.unit else ""
+    fig.update_xaxes(title_text=f"{title} minus {against}{unit} ({better} is better)", showgrid=True)
     fig.update_yaxes(range=[len(compared) - 0.45, -0.65], visible=False)
     fig.update_layout(height=80 + _ROW_PX * len(compared), showlegend=False)
     rings = "Rings: student minus baseline, one seed each."
     diamond = f"Diamond and bar: mean and its {first.confidence:.0%} interval."
-    grey = f"Grey: less than {first.smallest_gain * factor:g} {unit} either way, too little to matter."
+    little = f"{first.smallest_gain * kind.factor:g} {kind.unit}".rstrip()
+    grey = f"Grey: less than {little} either way, too little to matter."
     add_caption(fig, [f"{rings} {diamond} {grey}"])
     return apply_style(fig, theme)
 
 
-def _add_row(fig: go.Figure, verdict: Verdict, row: int, *, look: Variant | None, factor: float, unit: str) -> None:
-    colour = look.color if look else BLUE
-    digits = "+.1f" if verdict.is_share else "+.3f"
+def _add_row(fig: go.Figure, verdict: Verdict, row: int, *, look: Variant | None) -> None:
+    colour, factor = look.color if look else BLUE, verdict.kind.factor
+    digits, unit = "+.1f" if verdict.kind.is_share else "+.3f", f" {verdict.kind.unit}".rstrip()
     heading = f"{display_name(verdict.student, 28)} against {display_name(verdict.baseline, 28)}"
     fig.add_scatter(
         x=[difference * factor for _, difference in verdict.differences], y=[row] * len(verdict.differences),
         customdata=[seed for seed, _ in verdict.differences], mode="markers",
         marker={"symbol": "circle-open", "size": 9, "color": colour, "line_width": 1.5},
-        hovertemplate=hover([("seed", "%{customdata}"), ("gain", f"%{{x:{digits}}} {unit}")], heading=heading),
+        hovertemplate=hover([("seed", "%{customdata}"), ("gain", f"%{{x:{digits}}}{unit}")], heading=heading),
     )
-    mean, lines = verdict.delta_mean * factor, [("mean", f"%{{x:{digits}}} {unit}")]
+    mean, lines = verdict.delta_mean * factor, [("mean", f"%{{x:{digits}}}{unit}")]
     interval = None
     if verdict.ci_low is not None and verdict.ci_high is not None:
         low, high = verdict.ci_low * factor, verdict.ci_high * factor
@@ -73,8 +77,8 @@ def _add_row(fig: go.Figure, verdict: Verdict, row: int, *, look: Variant | None
     )
 
 
-def _add_zero(fig: go.Figure, first: Verdict, *, factor: float, theme: Theme) -> None:
-    colours, little = THEMES[theme], first.smallest_gain * factor
+def _add_zero(fig: go.Figure, first: Verdict, *, theme: Theme) -> None:
+    colours, little = THEMES[theme], first.smallest_gain * first.kind.factor
     fig.add_vrect(x0=-little, x1=little, fillcolor=faint(colours.muted, 0.12), line_width=0, layer="below")
     fig.add_vline(x=0, line={"color": colours.muted, "width": 1}, layer="below")
 

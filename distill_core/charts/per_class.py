@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 import plotly.graph_objects as go
 
@@ -17,7 +18,7 @@ MOST_CLASSES = 20
 def per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, theme: Theme) -> go.Figure:
     """A row a class, a dot a variant: the mean over seeds of the share of the class's samples recognised.
 
-    Beyond 20 classes only the 20 whose students differ most from their baseline are shown, largest first.
+    Beyond 20 classes only the 20 that the students recognise least are shown, worst on top.
     """
     found, notes = choose(runs, theme)
     by_variant = {variant.group: _by_class(variant, len(class_names)) for variant in found}
@@ -28,9 +29,10 @@ def per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, theme: Them
     without = len(class_names) - len(classes)
     if len(classes) > MOST_CLASSES:
         total = len(classes)
-        changes = {index: _change(measured, by_variant, index) for index in classes}
-        classes = sorted(classes, key=lambda index: -changes[index])[:MOST_CLASSES]
-        notes.insert(0, f"The {MOST_CLASSES} of {total} classes with the largest change, largest on top.")
+        shares = {index: _recognised(measured, by_variant, index) for index in classes}
+        classes = sorted(classes, key=lambda index: shares[index])[:MOST_CLASSES]
+        notes.insert(0, f"The {MOST_CLASSES} of {total} classes recognised least, worst on top.")
+    what = "class's steps" if measured[0].first.task == "tagging" else "class"
     fig = go.Figure()
     for number, variant in enumerate(measured):
         shift = _shift(number, len(measured))
@@ -42,7 +44,7 @@ def per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, theme: Them
     # A hair line a class, so that dots can be followed to their name.
     for row in range(len(classes)):
         fig.add_hline(y=row, layer="below", line={"width": 1, "color": "rgba(128,128,128,0.18)"})
-    fig.update_xaxes(title_text="Share of the class recognised", ticksuffix="%", showgrid=True)
+    fig.update_xaxes(title_text=f"Share of the {what} recognised", ticksuffix="%", showgrid=True)
     if any(len(variant.runs) > 1 for variant in measured):
         notes.insert(0, "Dots: mean over seeds.")
     if without:
@@ -57,14 +59,11 @@ def _by_class(variant: Variant, classes: int) -> list[Spread | None]:
     return [spread(shares[index] for shares in measured) for index in range(classes)]
 
 
-def _change(found: Sequence[Variant], by_variant: dict[str, list[Spread | None]], index: int) -> float:
-    """The largest distance between a student and a baseline on a class; without both, between any two."""
+def _recognised(found: Sequence[Variant], by_variant: dict[str, list[Spread | None]], index: int) -> float:
+    """The students' mean share of a class, in their absence everybody's."""
     means = [(variant.role, at.mean) for variant in found if (at := by_variant[variant.group][index])]
-    baselines = [mean for role, mean in means if role == "baseline"]
-    others = [mean for role, mean in means if role in ("student", "compressed")]
-    if baselines and others:
-        return max(abs(other - baseline) for other in others for baseline in baselines)
-    return max(mean for _, mean in means) - min(mean for _, mean in means)
+    students = [mean for role, mean in means if role in ("student", "compressed")]
+    return fmean(students or [mean for _, mean in means])
 
 
 def _shift(number: int, count: int) -> float:

@@ -1,4 +1,4 @@
-"""The chart that decides: accuracy against what a network costs."""
+"""The chart that decides: accuracy, or R², against what a network costs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from distill_core.charts.names import display_name, plain_name
 from distill_core.charts.style import THEMES, Theme, add_caption, apply_style, empty_figure, hover
 from distill_core.charts.variants import Spread, Variant, choose, spread
+from distill_core.evaluation.metrics import METRICS, Metric, metric_title, primary_metric
 from distill_core.events import LatencyRow
 from distill_core.rows import RunRow
 
@@ -22,25 +23,31 @@ _LARGEST_DOT_PX, _SMALLEST_DOT_PX = 34.0, 12.0
 @dataclass(frozen=True)
 class _Dot:
     variant: Variant
-    accuracy: Spread
+    score: Spread
     cost: float
     cost_high: float
     latency: LatencyRow | None
 
 
 def tradeoff(runs: Sequence[RunRow], *, x: Cost, theme: Theme, batch: int = 1, threads: int = 1) -> go.Figure:
-    """Accuracy in percent against latency, size, MACs or parameters; one dot a variant, area by its parameters.
+    """Accuracy in percent, of a regression R², against latency, size, MACs or parameters, for runs of one task.
 
-    Accuracy is the mean over seeds with one standard deviation either way; latency the p50 with a whisker to the
-    p95, at exactly the given batch and threads. Variants without it are left out and counted under the chart.
-    The cost axis is logarithmic where the range exceeds tenfold.
+    One dot a variant, its area by its parameters: the mean over seeds with one standard deviation either way.
+    Latency is the p50 with a whisker to the p95, at exactly the given batch and threads; variants without it are left
+    out and counted under the chart. The cost axis is logarithmic where the range exceeds tenfold. Raises ValueError
+    for runs of different tasks.
     """
+    tasks = list(dict.fromkeys(run.task for run in runs))
+    if len(tasks) > 1:
+        raise ValueError(f"runs of a {' and a '.join(tasks)} cannot share an axis")
+    task = tasks[0] if tasks else "classification"
+    metric, name = METRICS[primary_metric(task)], metric_title(primary_metric(task), task)
     found, notes = choose(runs, theme)
-    trained = [(variant, accuracy) for variant in found if (accuracy := spread(run.accuracy for run in variant.runs))]
-    dots = [dot for variant, accuracy in trained if (dot := _dot(variant, accuracy, x, batch=batch, threads=threads))]
+    trained = [(variant, score) for variant in found if (score := spread(run.score for run in variant.runs))]
+    dots = [dot for variant, score in trained if (dot := _dot(variant, score, x, batch=batch, threads=threads))]
     conditions = f"batch {batch}, {_threads(threads)}"
     if not dots:
-        missing = f"No ONNX latency at {conditions} yet." if trained else "No run has an accuracy yet."
+        missing = f"No ONNX latency at {conditions} yet." if trained else "No run has been tested yet."
         return empty_figure(missing, theme)
     fig = go.Figure()
     most_parameters = max(dot.variant.first.parameters for dot in dots)
@@ -48,9 +55,11 @@ def tradeoff(runs: Sequence[RunRow], *, x: Cost, theme: Theme, batch: int = 1, t
     logarithmic = max(costs) > 10 * min(costs) > 0
     places = _side_by_side(costs, logarithmic=logarithmic)
     for dot, place in zip(dots, places, strict=True):
-        _add_dot(fig, dot, place=place, most_parameters=most_parameters, factor=_unit(x, dots)[1], theme=theme)
+        _add_dot(
+            fig, dot, metric, place=place, most_parameters=most_parameters, factor=_unit(x, dots)[1], theme=theme,
+        )
     _cost_axis(fig, x, dots, conditions=conditions, logarithmic=logarithmic)
-    fig.update_yaxes(title_text="Test accuracy", ticksuffix="%")
+    fig.update_yaxes(title_text=f"Test {name}", ticksuffix="%" if metric.is_share else "")
     # On a phone the legend has a line a variant; the plot keeps its room.
     fig.update_layout(height=max(400, 290 + 28 * len(dots)), legend_itemsizing="constant")
     left_out = _left_out(len(trained) - len(dots), conditions)
@@ -63,15 +72,15 @@ def latency_conditions(runs: Iterable[RunRow]) -> list[tuple[int, int]]:
     return sorted({(row.batch, row.threads) for run in runs for row in run.latency})
 
 
-def _dot(variant: Variant, accuracy: Spread, x: Cost, *, batch: int, threads: int) -> _Dot | None:
+def _dot(variant: Variant, score: Spread, x: Cost, *, batch: int, threads: int) -> _Dot | None:
     first = variant.first
     row = next(
         (row for run in variant.runs for row in run.latency if (row.batch, row.threads) == (batch, threads)), None
     )
     if x == "latency":
-        return _Dot(variant, accuracy, row.p50, row.p95, row) if row else None
+        return _Dot(variant, score, row.p50, row.p95, row) if row else None
     cost = float({"size": first.size_bytes, "macs": first.macs, "parameters": first.parameters}[x])
-    return _Dot(variant, accuracy, cost, cost, row)
+    return _Dot(variant, score, cost, cost, row)
 
 
 def _side_by_side(costs: Sequence[float], *, logarithmic: bool) -> list[float]:
@@ -121,13 +130,14 @@ def _log_ticks(low: float, high: float) -> dict[str, list[float] | list[str]]:
 
 
 def _add_dot(
-    fig: go.Figure, dot: _Dot, *, place: float, most_parameters: int, factor: float, theme: Theme
+    fig: go.Figure, dot: _Dot, metric: Metric, *, place: float, most_parameters: int, factor: float, theme: Theme
 ) -> None:
-    variant, accuracy, row = dot.variant, dot.accuracy, dot.latency
+    variant, score, row = dot.variant, dot.score, dot.latency
     first = variant.first
     share = first.parameters / most_parameters if most_parameters else 1.0
-    lines = [("accuracy", f"{accuracy.mean * 100:.1f}%" + (f" ± {accuracy.sd * 100:.1f}" if accuracy.sd else ""))]
-    lines += [("seeds", f"{accuracy.seeds}"), ("parameters", f"{first.parameters:,}"), ("MACs", f"{first.macs:,}")]
+    deviation = f" ± {metric.signed(score.sd).lstrip('+')}" if score.sd else ""
+    lines = [(metric.title, f"{metric.value(score.mean)}{deviation}")]
+    lines += [("seeds", f"{score.seeds}"), ("parameters", f"{first.parameters:,}"), ("MACs", f"{first.macs:,}")]
     lines += [("weights", f"{first.size_bytes / 1000:,.1f} kB"), ("network", display_name(first.architecture))]
     if row is not None:
         lines += [
@@ -139,8 +149,9 @@ def _add_dot(
     above = (dot.cost_high - dot.cost) * factor
     to_p95 = {**whisker, "array": [above], "arrayminus": [0.0], "symmetric": False, "thickness": 1}
     fig.add_scatter(
-        x=[place * factor], y=[accuracy.mean * 100], mode="markers", name=variant.name, legendgroup=variant.group,
-        error_y={**whisker, "array": [accuracy.sd * 100]} if accuracy.sd else None,
+        x=[place * factor], y=[score.mean * metric.factor], mode="markers",
+        name=variant.name, legendgroup=variant.group,
+        error_y={**whisker, "array": [score.sd * metric.factor]} if score.sd else None,
         error_x=to_p95 if above else None,
         marker={
             "color": variant.color, "symbol": variant.symbol,
@@ -155,7 +166,7 @@ def _reading_notes(dots: Sequence[_Dot], x: Cost, *, moved: bool) -> list[str]:
     notes = ["Dot area: parameters."]
     if moved:
         notes.append("Equal costs stand side by side.")
-    if any(dot.accuracy.sd for dot in dots):
+    if any(dot.score.sd for dot in dots):
         notes.append("Bars up and down: one standard deviation over seeds.")
     rows = [dot.latency for dot in dots if dot.latency is not None]
     if x == "latency":

@@ -113,7 +113,8 @@ def series_styles(runs: Iterable[RunRow], theme: Theme) -> dict[str, SeriesStyle
 def choose(runs: Sequence[RunRow], theme: Theme) -> tuple[tuple[Variant, ...], list[str]]:
     """At most eight variants, and a note that tells of any more.
 
-    Of several experiments the first are shown whole: eight teachers would say nothing about their students.
+    Of several experiments the first are shown whole: eight teachers would say nothing about their students. For the
+    same reason an experiment's further teachers come last.
     """
     found = variants(runs, theme)
     if len(found) <= MOST_SERIES:
@@ -123,7 +124,10 @@ def choose(runs: Sequence[RunRow], theme: Theme) -> tuple[tuple[Variant, ...], l
     order: dict[str, int] = {}
     for run in runs:
         order.setdefault(run.run_id, places[run.experiment_id])
-    first = sorted(found, key=lambda variant: min(order[run.run_id] for run in variant.runs))
+    further = _further_teachers(found)
+    first = sorted(
+        found, key=lambda variant: (min(order[run.run_id] for run in variant.runs), variant.group in further)
+    )
     kept = {variant.group for variant in first[:MOST_SERIES]}
     if len({variant.first.experiment_id for variant in found}) > 1:
         # Looks are shared out anew, or the eight would have what the others left.
@@ -131,6 +135,13 @@ def choose(runs: Sequence[RunRow], theme: Theme) -> tuple[tuple[Variant, ...], l
     else:
         shown = tuple(variant for variant in found if variant.group in kept)
     return shown, [f"{len(found) - MOST_SERIES} more not shown: at most {MOST_SERIES} fit one chart."]
+
+
+def _further_teachers(found: Sequence[Variant]) -> set[str]:
+    """Groups of all teachers but the first of each experiment."""
+    teachers = [variant for variant in found if variant.role == "teacher"]
+    firsts = {variant.first.experiment_id: variant.group for variant in reversed(teachers)}
+    return {variant.group for variant in teachers} - set(firsts.values())
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:

@@ -8,32 +8,14 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any, Literal
 
+from distill_core.evaluation.metrics import METRICS, Metric
+
 Judgement = Literal["helped", "did not help", "inconclusive"]
 
 
 @dataclass(frozen=True)
-class Metric:
-    """How a figure is read: its name in a sentence, its unit, and what is too little to matter."""
-
-    title: str
-    higher_is_better: bool
-    is_share: bool
-    smallest_gain: float
-
-
-# Half a point of accuracy and one point of ECE are within what choosing a recipe alone can move.
-METRICS: dict[str, Metric] = {
-    "accuracy": Metric("accuracy", higher_is_better=True, is_share=True, smallest_gain=0.005),
-    "agreement": Metric("agreement with the teacher", higher_is_better=True, is_share=True, smallest_gain=0.005),
-    "ece": Metric("ECE", higher_is_better=False, is_share=True, smallest_gain=0.01),
-    "nll": Metric("NLL", higher_is_better=False, is_share=False, smallest_gain=0.01),
-    "teacher_kl": Metric("KL to the teacher", higher_is_better=False, is_share=False, smallest_gain=0.01),
-}
-
-
-@dataclass(frozen=True)
 class Verdict:
-    """A student against its baseline. All figures in the metric's own unit (accuracy 0..1, NLL nats).
+    """A student against its baseline. All figures in the metric's own unit (accuracy 0..1, NLL nats, R² none).
 
     `delta_mean`, `ci_low`, `ci_high` and `differences` (seed, difference) are student minus baseline, whatever
     the direction that is better. The interval is None below two seeds, the means are NaN without any.
@@ -57,26 +39,30 @@ class Verdict:
     higher_is_better: bool = True
 
     @property
-    def is_share(self) -> bool:
-        """Whether the figures are shares in 0..1, shown as percent and points; else they are nats."""
-        return METRICS[self.metric].is_share
+    def kind(self) -> Metric:
+        """How its figures are read."""
+        return METRICS[self.metric]
 
     @property
     def metric_title(self) -> str:
-        return METRICS[self.metric].title
+        return self.kind.title
 
     def sentence(self) -> str:
         """The whole verdict in one line; names stand as the user wrote them, so escape it before Markdown or HTML."""
-        prefix = "" if self.metric == "accuracy" else f"{self.metric_title}: "
+        kind, is_main = self.kind, self.metric in ("accuracy", "r2")
+        prefix = "" if is_main else f"{kind.title}: "
         if self.seeds == 0:
             return f"{prefix}{self.student} and {self.baseline} share no seed with figures: {self.verdict}."
         if self.ci_low is None or self.ci_high is None:
             evidence = _count(self.seeds, "seed")
         else:
-            interval = f"{self._signed(self.ci_low)} to {self._signed(self.ci_high)}"
+            interval = f"{kind.signed(self.ci_low)} to {kind.signed(self.ci_high)}"
             evidence = f"{self.confidence * 100:.3g}% CI {interval}, {_count(self.seeds, 'seed')}"
-        rivals = f"{self.student} {self._value(self.student_mean)}, {self.baseline} {self._value(self.baseline_mean)}"
-        delta = f"{self._signed(self.delta_mean)} {'points' if self.is_share else 'nats'}"
+        # A percentage tells by itself that it is an accuracy; a bare number must say what it is.
+        named = f"{kind.title} " if is_main and not kind.is_share else ""
+        rivals = f"{self.student} {named}{kind.value(self.student_mean)}"
+        rivals += f", {self.baseline} {kind.value(self.baseline_mean)}"
+        delta = f"{kind.signed(self.delta_mean)} {kind.unit}".rstrip()
         return f"{prefix}{rivals}: {delta} ({evidence}): {self.verdict}."
 
     def because(self) -> str:
@@ -85,7 +71,7 @@ class Verdict:
         return self._reason() + left_out
 
     def _reason(self) -> str:
-        gain = self._amount(self.smallest_gain)
+        gain = self.kind.amount(self.smallest_gain)
         if self.ci_low is None or self.ci_high is None:
             return "One seed cannot tell." if self.seeds == 1 else "Nothing to compare: no seed has both figures."
         worst, best = _as_gains(self.ci_low, self.ci_high, higher_is_better=self.higher_is_better)
@@ -98,18 +84,6 @@ class Verdict:
             return f"Even the best end of the interval gains less than {gain}."
         more = "more seeds would narrow it" if worst < 0 else "more seeds may settle it"
         return f"The interval holds both no gain and one of {gain} or more; {more}."
-
-    def _value(self, value: float) -> str:
-        return f"{value * 100:.1f}%" if self.is_share else f"{value:.3f}"
-
-    def _signed(self, value: float) -> str:
-        return f"{value * 100:+z.1f}" if self.is_share else f"{value:+z.3f}"
-
-    def _amount(self, value: float) -> str:
-        if not self.is_share:
-            return f"{value:.3g} nats"
-        points = value * 100
-        return "half a point" if points == 0.5 else f"{points:.3g} point{'' if points <= 1 else 's'}"
 
     def to_json(self) -> dict[str, Any]:
         """The fields of a result's `verdicts`; figures without a value are null."""

@@ -122,7 +122,7 @@ class EventBatch:
                 self._connection.execute(
                     update(experiments)
                     .where(experiments.c.experiment_id == self._id)
-                    .values(class_names=event.class_names)
+                    .values(class_names=event.class_names, task=event.task, input_kind=event.input_kind)
                 )
             case WorkerStarted():
                 self._replace_worker(event, offset)

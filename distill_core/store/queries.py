@@ -87,13 +87,15 @@ def experiment_view(connection: Connection, experiment_id: str) -> ExperimentVie
         ),
         worker=None if worker is None else WorkerRow(**_only(worker, WorkerRow.__dataclass_fields__)),
         class_names=tuple(found["class_names"]),
+        task=found["task"],
+        input_kind=found["input_kind"],
     )
 
 
 def run_rows(connection: Connection, *conditions: ColumnElement[bool]) -> list[RunRow]:
     """Runs in the order they were declared, experiment by experiment, oldest experiment first."""
     statement = (
-        select(runs, experiments.c.name.label("experiment_name"))
+        select(runs, experiments.c.name.label("experiment_name"), experiments.c.task)
         .join(experiments, experiments.c.experiment_id == runs.c.experiment_id)
         .where(*conditions)
         .order_by(experiments.c.created_at, experiments.c.experiment_id, runs.c.number)
@@ -106,7 +108,8 @@ def live_points(
 ) -> tuple[list[tuple[Any, ...]], int]:
     """What a live curve draws: (run id, epoch, training loss, accuracy, NLL, weighted terms, best).
 
-    Points above a cursor, and the newest cursor among them (or the one asked from if there is none).
+    Of a regression R² and the mean squared error stand where accuracy and NLL do. Points above a cursor, and the
+    newest cursor among them (or the one asked from if there is none).
     """
     columns = epochs.c
     newest = connection.scalar(select(func.max(columns.cursor)).where(columns.experiment_id == experiment_id))
@@ -115,8 +118,9 @@ def live_points(
         since = 0
     found = connection.execute(
         select(
-            columns.cursor, columns.run_id, columns.epoch, columns.train_loss, columns.validation_accuracy,
-            columns.validation_nll, columns.weighted_terms, columns.best,
+            columns.cursor, columns.run_id, columns.epoch, columns.train_loss,
+            func.coalesce(columns.validation_r2, columns.validation_accuracy),
+            func.coalesce(columns.validation_mse, columns.validation_nll), columns.weighted_terms, columns.best,
         )
         .where(columns.experiment_id == experiment_id, columns.cursor > since)
         .order_by(columns.cursor)

@@ -68,7 +68,8 @@ def add(connection: Connection, folder: ExperimentFolder, spec: ExperimentSpec) 
         "deleted": folder.deleted.exists(), "spec": spec.to_json(), "name": spec.name,
         "dataset": spec.data.dataset.name, "teacher": spec.teacher.architecture.name,
         "students": [student.name for student in spec.students], "seeds": len(spec.seeds),
-        "wanted_device": spec.device, "class_names": [], "journal_offset": 0, "events_offset": 0,
+        "wanted_device": spec.device, "class_names": [], "task": "classification", "input_kind": "image",
+        "journal_offset": 0, "events_offset": 0,
     }
     row |= apply_journal(connection, row, read_lines(folder.journal, offset=0))
     connection.execute(insert(experiments).values(**row))

@@ -82,6 +82,8 @@ experiments = Table(
     Column("busy_seconds", Float, nullable=False),
     # Of the events.
     Column("class_names", Json, nullable=False),
+    Column("task", String, nullable=False),
+    Column("input_kind", String, nullable=False),
     # Bytes of the folder's files that these rows already tell.
     Column("journal_offset", Integer, nullable=False),
     Column("events_offset", Integer, nullable=False),
@@ -133,6 +135,9 @@ runs = Table(
     Column("ece", Number),
     Column("agreement", Number),
     Column("teacher_kl", Number),
+    Column("r2", Number),
+    Column("mse", Number),
+    Column("teacher_mse", Number),
     Column("per_class", Json, nullable=False),
     Column("confusion", Json, nullable=False),
     Column("onnx_path", String),
@@ -165,6 +170,8 @@ epochs = Table(
     Column("weighted_terms", Json, nullable=False),
     Column("raw_kl", Number),
     Column("best", Boolean, nullable=False),
+    Column("validation_r2", Number),
+    Column("validation_mse", Number),
     UniqueConstraint("experiment_id", "run_id", "epoch", name="one_point_an_epoch"),
     Index("epochs_by_cursor", "experiment_id", "cursor"),
     sqlite_autoincrement=True,

@@ -9,7 +9,7 @@ import streamlit as st
 
 from distill_core.catalog import Catalogue
 from distill_core.charts.names import markdown_text, plain_name
-from distill_core.plan import digest, with_baselines
+from distill_core.results import baselines_of
 from distill_core.rows import ExperimentView, RunRow
 from pages.ui import address, words
 from pages.ui.numbers_list import write_numbers
@@ -64,7 +64,7 @@ def with_the_alone(
 ) -> Choice:
     """The chosen runs, and for each distilled one the same student alone on the same seed, if it was not chosen."""
     baselines = {(view.row.experiment_id, name): alone for view in views
-                 for name, alone in plain_baselines(view, catalogue).items()}
+                 for name, alone in baselines_of(view, catalogue).items()}
     wanted = {
         (run.experiment_id, baselines.get((run.experiment_id, run.name)), run.seed)
         for run in chosen if run.role in ("student", "compressed")
@@ -76,16 +76,6 @@ def with_the_alone(
     )
     kept |= {key_of(run) for run in added}
     return Choice(tuple(run for run in everything if key_of(run) in kept), added, len(everything))
-
-
-def plain_baselines(view: ExperimentView, catalogue: Catalogue) -> dict[str, str]:
-    """For each variant's name the name of the same network trained alone on plain labels."""
-    result: dict[str, str] = {}
-    alone: dict[str, str] = {}
-    # with_baselines puts each architecture's plain baseline before its rivals.
-    for student in with_baselines(view.spec, catalogue):
-        result[student.name] = alone.setdefault(digest(student.architecture.model_dump()), student.name)
-    return result
 
 
 def _by_variant(runs: Sequence[RunRow]) -> list[RunRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -11,14 +11,17 @@ from distill_core.charts.names import plain_name
 from distill_core.errors import NotFound
 from distill_core.rows import ExperimentView, RunRow
 from pages.compare.choice import Choice, choose_runs
-from pages.ui import address, places, results, tables, verdicts, words
+from pages.ui import address, answers, places, results, tables, verdicts, words
 from pages.ui.session import lab
 from pages.ui.spec_diff import differences
 
 MOST_OFFERED = 200
 MOST_CHOSEN = 20
 MOST_UNFOLDED = 3
-TABS = ("Runs", "Trade-off", "Per class", "Confusion", "Differences")
+PREDICTIONS = "Predictions"
+BY_CLASS: dict[str, Callable[..., None]] = {
+    "Per class": results.show_per_class, "Confusion": results.show_confusion,
+}
 
 
 def pick() -> list[str]:
@@ -89,12 +92,35 @@ def show_verdicts(views: Sequence[ExperimentView], choice: Choice) -> None:
             st.caption("A verdict counts all seeds of its experiment, also those that are not chosen here.")
 
 
+def tab_names(views: Sequence[ExperimentView]) -> list[str]:
+    """Charts by class are left out where every experiment is a regression, its own where none is."""
+    tasks = {view.task for view in views}
+    middle = [*([] if tasks == {"regression"} else BY_CLASS), *([PREDICTIONS] if "regression" in tasks else [])]
+    return ["Runs", "Trade-off", *middle, "Differences"]
+
+
+def show_outputs(
+    views: Sequence[ExperimentView], runs: Sequence[RunRow], draw: Callable[..., None], *, regression: bool
+) -> None:
+    """A chart by class or by value, of those experiments that have such; they must have the same."""
+    fitting = [view for view in views if (view.task == "regression") == regression]
+    if len({(view.task, view.class_names) for view in fitting}) > 1:
+        what = "values" if regression else "classes"
+        st.info(
+            f"These experiments have different {what}, so their {what} cannot stand side by side.",
+            icon=":material/info:",
+        )
+        return
+    mine = {view.row.experiment_id for view in fitting}
+    draw([run for run in runs if run.experiment_id in mine], fitting[0].class_names, key="compare")
+
+
 def show_all(views: Sequence[ExperimentView]) -> None:
     choice = choose_runs(views, lab().catalogue())
     runs = choice.runs
     show_verdicts(views, choice)
-    tabs = dict(zip(TABS, st.tabs(list(TABS), key="tab", bind="query-params", on_change="rerun"), strict=True))
-    classes = {view.class_names for view in views}
+    names = tab_names(views)
+    tabs = dict(zip(names, st.tabs(names, key="tab", bind="query-params", on_change="rerun"), strict=True))
     if tabs["Runs"].open:
         with tabs["Runs"]:
             tables.show_runs(runs, key="runs", with_experiment=len(views) > 1)
@@ -105,16 +131,10 @@ def show_all(views: Sequence[ExperimentView]) -> None:
     if tabs["Trade-off"].open:
         with tabs["Trade-off"]:
             results.show_tradeoff(runs, key="compare")
-    for name, draw in (("Per class", results.show_per_class), ("Confusion", results.show_confusion)):
-        if tabs[name].open:
+    for name, draw in [*BY_CLASS.items(), (PREDICTIONS, answers.show_answers)]:
+        if name in tabs and tabs[name].open:
             with tabs[name]:
-                if len(classes) == 1:
-                    draw(runs, views[0].class_names, key="compare")
-                else:
-                    st.info(
-                        "These experiments have different classes, so their classes cannot stand side by side.",
-                        icon=":material/info:",
-                    )
+                show_outputs(views, runs, draw, regression=name == PREDICTIONS)
     if tabs["Differences"].open:
         with tabs["Differences"]:
             show_differences(views)

@@ -1,0 +1,77 @@
+"""How each figure is read: its name, its unit, which way is better and what is too little to matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from distill_core.signature import Task
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure's name in a sentence, the unit of its differences, and what is too little to matter.
+
+    `unit` is points for shares in 0..1, which are shown in percent, and empty for a figure without one.
+    """
+
+    title: str
+    unit: str
+    higher_is_better: bool
+    smallest_gain: float
+
+    @property
+    def is_share(self) -> bool:
+        return self.unit == "points"
+
+    @property
+    def factor(self) -> float:
+        """From the figure to what is shown of it."""
+        return 100.0 if self.is_share else 1.0
+
+    def value(self, figure: float) -> str:
+        return f"{figure * 100:.1f}%" if self.is_share else f"{figure:.3f}"
+
+    def signed(self, difference: float) -> str:
+        """A difference without its unit; never minus zero."""
+        return f"{difference * 100:+z.1f}" if self.is_share else f"{difference:+z.3f}"
+
+    def amount(self, difference: float) -> str:
+        """A difference in words, without a sign."""
+        if not self.is_share:
+            return f"{difference:.3g} {self.unit or f'of {self.title}'}"
+        points = difference * 100
+        return "half a point" if points == 0.5 else f"{points:.3g} point{'' if points <= 1 else 's'}"
+
+
+# Half a point of accuracy and one point of ECE are within what choosing a recipe alone can move.
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric("accuracy", "points", higher_is_better=True, smallest_gain=0.005),
+    "agreement": Metric("agreement with the teacher", "points", higher_is_better=True, smallest_gain=0.005),
+    "ece": Metric("ECE", "points", higher_is_better=False, smallest_gain=0.01),
+    "nll": Metric("NLL", "nats", higher_is_better=False, smallest_gain=0.01),
+    "teacher_kl": Metric("KL to the teacher", "nats", higher_is_better=False, smallest_gain=0.01),
+    "r2": Metric("R²", "", higher_is_better=True, smallest_gain=0.01),
+    "mse": Metric("squared error", "", higher_is_better=False, smallest_gain=0.01),
+    "teacher_mse": Metric("squared distance to the teacher", "", higher_is_better=False, smallest_gain=0.01),
+}
+
+
+def primary_metric(task: Task) -> str:
+    """The figure by which networks of a task are judged: a field of RunRow and a key of METRICS."""
+    return "r2" if task == "regression" else "accuracy"
+
+
+def loss_metric(task: Task) -> str:
+    """The figure of a task that also sees how far off a network is."""
+    return "mse" if task == "regression" else "nll"
+
+
+def metric_title(metric: str, task: Task) -> str:
+    """A figure's name in a sentence; of a tagging every figure is one of steps, not of samples."""
+    return f"{METRICS[metric].title}{' per step' if task == 'tagging' else ''}"
+
+
+def heading(metric: str, task: Task) -> str:
+    """A figure's name where a line begins, as on an axis."""
+    title = metric_title(metric, task)
+    return title[:1].upper() + title[1:]
