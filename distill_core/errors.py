@@ -64,6 +64,18 @@ class DataError(LabError):
     """A dataset that cannot be read or is too small for what is asked of it."""
 
 
+class WeightsUnavailable(LabError):
+    """Pretrained weights that this machine lacks and cannot fetch; the sentence says which file to place where."""
+
+
+class WeightsError(LabError):
+    """An uploaded file that holds no weights that can be used."""
+
+
+class WeightsMismatch(WeightsError):
+    """Weights that belong to another network than the one they shall be loaded into."""
+
+
 class DeviceError(LabError):
     """A device that this machine does not have."""
 

@@ -192,6 +192,24 @@ class Home:
         return self.path / "cache"
 
     @property
+    def data(self) -> Path:
+        """Uploaded data sets, a folder each, named by id."""
+        return self.path / "data"
+
+    @property
+    def downloads(self) -> Path:
+        """Files of public data sets, where a person without a network can put them by hand."""
+        return self.path / "downloads"
+
+    def weights(self, weights_id: str) -> Path:
+        """An uploaded weights file, always safetensors, named by the digest of its content."""
+        return self.path / "weights" / f"{weights_id}.safetensors"
+
+    def weights_facts(self, weights_id: str) -> Path:
+        """Name, size and origin of an uploaded weights file."""
+        return self.weights(weights_id).with_suffix(".json")
+
+    @property
     def dispatcher_lock(self) -> Path:
         return self.path / "dispatcher.lock"
 

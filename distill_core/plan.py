@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from distill_core.catalog import Catalogue
 from distill_core.events import Role
-from distill_core.spec import Choice, ExperimentSpec, Frozen, Student, Term
+from distill_core.spec import Choice, ExperimentSpec, Frozen, Student, Teacher, Term
 
 # Raised whenever training changes in a way that changes a trained network's weights; entries bring their own `code`.
 TRAINING_VERSION = 1
@@ -41,6 +42,13 @@ class PlannedRun:
     terms: tuple[Term, ...]
     transfer: str
     needs_teacher: bool
+    """Whether a term reads the teacher."""
+    weights: str = ""
+    """Own weights to start from."""
+    student: Student | None = None
+    """All settings of a variant; None for a teacher."""
+    teacher: Teacher | None = None
+    """All settings of a teacher; None for a student."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +61,17 @@ class PlannedCohort:
 
 @dataclass(frozen=True)
 class Plan:
-    teacher: PlannedRun
+    teachers: tuple[PlannedRun, ...]
     cohorts: tuple[PlannedCohort, ...]
 
     @property
+    def teacher(self) -> PlannedRun:
+        """The first, whose inner layers and weights terms read."""
+        return self.teachers[0]
+
+    @property
     def runs(self) -> tuple[PlannedRun, ...]:
-        return (self.teacher, *(run for cohort in self.cohorts for run in cohort.runs))
+        return (*self.teachers, *(run for cohort in self.cohorts for run in cohort.runs))
 
 
 def digest(content: Any) -> str:
@@ -68,42 +81,83 @@ def digest(content: Any) -> str:
 
 
 def with_baselines(spec: ExperimentSpec, catalogue: Catalogue) -> tuple[Student, ...]:
-    """The spec's students, each architecture preceded by itself trained alone on plain labels."""
+    """The spec's students; those of one network and start are preceded by it trained alone on plain labels."""
     result: list[Student] = []
-    for architecture in dict.fromkeys(digest(student.architecture.model_dump()) for student in spec.students):
-        group = [s for s in spec.students if digest(s.architecture.model_dump()) == architecture]
-        plain = [s for s in group if is_plain_baseline(s, catalogue)]
+    for network in dict.fromkeys(_network_of(student) for student in spec.students):
+        group = [student for student in spec.students if _network_of(student) == network]
+        plain = [student for student in group if is_plain_baseline(student, catalogue)]
         if not plain:
-            taken = {student.name for student in spec.students} | {student.name for student in result}
-            name = ALONE if ALONE not in taken else f"{ALONE} ({group[0].architecture.name})"
-            number = 2
-            while name in taken:
-                name, number = f"{ALONE} ({group[0].architecture.name} {number})", number + 1
-            terms = (Term(loss=Choice(name="cross-entropy", params={"label_smoothing": 0.0}), weight=1.0),)
-            result.append(Student(name=name, architecture=group[0].architecture, terms=terms, transfer="labelled"))
+            plain = [_alone(group[0], spec, catalogue, taken={one.name for one in (*spec.students, *result)})]
+            group = [*plain, *group]
         result += plain + [student for student in group if student not in plain]
     return tuple(result)
 
 
+def _network_of(student: Student) -> str:
+    """What must be the same for two variants to differ only in what they learn from."""
+    return digest([student.architecture.model_dump(mode="json"), student.start, student.weights])
+
+
+def _alone(like: Student, spec: ExperimentSpec, catalogue: Catalogue, *, taken: set[str]) -> Student:
+    name = ALONE if ALONE not in taken else f"{ALONE} ({like.architecture.name})"
+    number = 2
+    while name in taken:
+        name, number = f"{ALONE} ({like.architecture.name} {number})", number + 1
+    loss = catalogue.alone_loss(catalogue.task(spec.data.dataset))
+    params = catalogue.losses[loss].resolve({}).model_dump(mode="json")
+    return Student(
+        name=name, architecture=like.architecture, terms=(Term(loss=Choice(name=loss, params=params)),),
+        start=like.start, weights=like.weights,
+    )
+
+
 def is_plain_baseline(student: Student, catalogue: Catalogue) -> bool:
-    """Trained alone on plain labels: what every distilled rival is compared with."""
+    """Trained alone on plain labels of the samples as they are: what every distilled rival is compared with."""
+    return is_baseline(student, catalogue) and student.generator is None and student.coreset is None
+
+
+def is_baseline(student: Student, catalogue: Catalogue) -> bool:
+    """Trained alone on plain labels, of whichever labelled samples."""
     active = [term for term in student.terms if term.weight > 0]
     return (
         len(active) == 1
-        and active[0].loss.name == "cross-entropy"
+        and "alone" in catalogue.losses[active[0].loss.name].traits
         and not active[0].loss.params.get("label_smoothing")
         and student.transfer == "labelled"
     )
+
+
+def baseline_of(student: Student, students: Sequence[Student], catalogue: Catalogue) -> Student | None:
+    """What a student is judged against, among all with their baselines; None for the plain baseline itself.
+
+    The same network from the same start, alone: on the same variants and coreset if there is such a one, else plain.
+    """
+    if is_plain_baseline(student, catalogue):
+        return None
+    alone = [
+        one for one in students
+        if one.name != student.name and _network_of(one) == _network_of(student) and is_baseline(one, catalogue)
+    ]
+    same = [one for one in alone if _samples_of(one) == _samples_of(student)]
+    plain = [one for one in alone if is_plain_baseline(one, catalogue)]
+    return next(iter([*same, *plain]), None)
+
+
+def _samples_of(student: Student) -> Any:
+    return student.generator, student.generator and student.generated_share, student.coreset
 
 
 def code_of(spec: ExperimentSpec, catalogue: Catalogue) -> dict[str, str]:
     """Digests of the files of all entries that a spec trains with, by kind and name."""
     students = with_baselines(spec, catalogue)
     named = {_code_key("dataset", spec.data.dataset): catalogue.datasets[spec.data.dataset.name].code}
-    for choice in (spec.teacher.architecture, *(student.architecture for student in students)):
+    for choice in (*(one.architecture for one in spec.teachers), *(one.architecture for one in students)):
         named[_code_key("architecture", choice)] = catalogue.architectures[choice.name].code
-    for term in (term for student in students for term in student.terms):
-        named[_code_key("loss", term.loss)] = catalogue.losses[term.loss.name].code
+    for student in students:
+        for term in student.terms:
+            named[_code_key("loss", term.loss)] = catalogue.losses[term.loss.name].code
+        if student.generator:
+            named[_code_key("generator", student.generator)] = catalogue.generators[student.generator.name].code
     return named
 
 
@@ -113,57 +167,88 @@ def _code_key(kind: str, choice: Choice) -> str:
 
 def make_plan(spec: ExperimentSpec, catalogue: Catalogue, *, origin: Origin) -> Plan:
     """Plan a checked spec; equal specs of equal origin have equal runs."""
-    data = spec.data.model_dump(mode="json")
-    common = origin.model_dump(mode="json", exclude={"code"}) | {
-        "reader": origin.code[_code_key("dataset", spec.data.dataset)]
-    }
-    teacher_data = {k: v for k, v in data.items() if k not in ("student_labels", "withheld_classes")}
-    teacher_id = digest(
-        common | {
-            "data": teacher_data, "teacher": spec.teacher.model_dump(mode="json"),
-            "code": origin.code[_code_key("architecture", spec.teacher.architecture)],
-        }
-    )
-    teacher = PlannedRun(
-        run_id=teacher_id,
-        role="teacher",
-        name="teacher",
-        seed=spec.teacher.seed,
-        architecture=spec.teacher.architecture,
-        terms=(),
-        transfer="labelled",
-        needs_teacher=False,
-    )
+    teachers = tuple(_planned_teacher(teacher, number, spec, origin) for number, teacher in enumerate(spec.teachers))
     students = with_baselines(spec, catalogue)
-    cohorts = []
-    for seed in spec.seeds:
-        runs = []
-        for student in students:
-            needs_teacher = catalogue.needs_teacher(student)
-            content = common | {
-                "data": data,
-                # The name is a label, not a cause: renaming a student trains nothing again.
-                "student": student.model_dump(mode="json", exclude={"name"}),
-                "training": spec.student_training.model_dump(mode="json"),
-                "views": spec.student_views.model_dump(mode="json"),
-                "seed": seed,
-                "teacher": teacher_id if needs_teacher else None,
-                "code": [
-                    origin.code[_code_key("architecture", student.architecture)],
-                    *(origin.code[_code_key("loss", term.loss)] for term in student.terms),
-                ],
-            }
-            runs.append(
-                PlannedRun(
-                    run_id=digest(content),
-                    role="student" if needs_teacher else "baseline",
-                    name=student.name,
-                    seed=seed,
-                    architecture=student.architecture,
-                    terms=student.terms,
-                    transfer=student.transfer,
-                    needs_teacher=needs_teacher,
-                )
-            )
-        cohorts.append(PlannedCohort(seed=seed, runs=tuple(runs)))
-    return Plan(teacher=teacher, cohorts=tuple(cohorts))
+    cohorts = tuple(
+        PlannedCohort(
+            seed=seed,
+            runs=tuple(_planned_student(one, seed, spec, teachers, catalogue, origin=origin) for one in students),
+        )
+        for seed in spec.seeds
+    )
+    return Plan(teachers=teachers, cohorts=cohorts)
+
+
+def _common(spec: ExperimentSpec, origin: Origin) -> dict[str, Any]:
+    """What every run's weights depend on."""
+    reader = origin.code[_code_key("dataset", spec.data.dataset)]
+    return origin.model_dump(mode="json", exclude={"code"}) | {"reader": reader}
+
+
+def _planned_teacher(teacher: Teacher, number: int, spec: ExperimentSpec, origin: Origin) -> PlannedRun:
+    data = spec.data.model_dump(mode="json", exclude={"student_labels", "withheld_classes"})
+    # How much it counts among several teachers changes nothing in it; nor does the budget of one that is not trained.
+    idle = {"weight"} if teacher.train else {"weight", "training", "views"}
+    content = _common(spec, origin) | {
+        "data": data, "teacher": _cause(teacher, without=idle),
+        "code": origin.code[_code_key("architecture", teacher.architecture)],
+    }
+    return PlannedRun(
+        run_id=digest(content), role="teacher", name="teacher" if number == 0 else f"teacher {number + 1}",
+        seed=teacher.seed, architecture=teacher.architecture, terms=(), transfer="labelled", needs_teacher=False,
+        weights=teacher.weights, teacher=teacher,
+    )
+
+
+def _planned_student(
+    student: Student, seed: int, spec: ExperimentSpec, teachers: Sequence[PlannedRun], catalogue: Catalogue, *,
+    origin: Origin,
+) -> PlannedRun:
+    needs_teacher = catalogue.needs_teacher(student)
+    chooses = student.coreset is not None and student.coreset.rule != "random"
+    content = _common(spec, origin) | {
+        "data": spec.data.model_dump(mode="json"),
+        # The name is a label, not a cause: renaming a student trains nothing again.
+        "student": _cause(student, without={"name"}),
+        "training": spec.student_training.model_dump(mode="json"),
+        "views": spec.student_views.model_dump(mode="json"),
+        "seed": seed,
+        "teacher": _answering(spec, teachers) if needs_teacher or chooses or student.start == "teacher" else None,
+        "code": [
+            origin.code[_code_key("architecture", student.architecture)],
+            *(origin.code[_code_key("loss", term.loss)] for term in student.terms),
+            *([origin.code[_code_key("generator", student.generator)]] if student.generator else []),
+        ],
+    }
+    if "cut" in catalogue.architectures[student.architecture.name].traits:
+        whole = spec.teacher.architecture
+        content["cut"] = [whole.model_dump(mode="json"), origin.code[_code_key("architecture", whole)]]
+    return PlannedRun(
+        run_id=digest(content), role="student" if needs_teacher else "baseline", name=student.name, seed=seed,
+        architecture=student.architecture, terms=student.terms, transfer=student.transfer,
+        needs_teacher=needs_teacher, weights=student.weights, student=student,
+    )
+
+
+def _answering(spec: ExperimentSpec, teachers: Sequence[PlannedRun]) -> Any:
+    """What names the teachers' answers: the one teacher, or each with its weight."""
+    if len(teachers) == 1:
+        return teachers[0].run_id
+    return [[run.run_id, teacher.weight] for run, teacher in zip(teachers, spec.teachers, strict=True)]
+
+
+# Settings that did not exist when runs were first named; unset they must leave old names as they were.
+_LATER: dict[str, Any] = {
+    "weights": "", "train": True, "generator": None, "coreset": None, "start": "random",
+}
+
+
+def _cause(settings: Teacher | Student, *, without: set[str]) -> dict[str, Any]:
+    """The settings that determine weights."""
+    content = settings.model_dump(mode="json", exclude=without)
+    if not content.get("generator"):
+        content.pop("generated_share", None)
+    for term in content.get("terms", ()):
+        if term["schedule"] == "constant":
+            del term["schedule"], term["schedule_fraction"]
+    return {name: value for name, value in content.items() if name not in _LATER or value != _LATER[name]}

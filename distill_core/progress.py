@@ -21,6 +21,28 @@ class Progress:
     share: float
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast something countable goes: seconds so far, pieces a second, seconds to go and the share done.
+
+    None where nothing can be said yet.
+    """
+
+    elapsed_seconds: float
+    per_second: float | None
+    remaining_seconds: float | None
+    share: float | None
+
+
+def pace_of(done: int, total: int, *, started_at: float, now: float) -> Pace:
+    """`done` of `total` pieces since `started_at`, in seconds since the epoch; a `total` of 0 is not known yet."""
+    elapsed = max(0.0, now - started_at) if started_at else 0.0
+    rate = done / elapsed if done > 0 and elapsed > 0 else None
+    share = min(1.0, done / total) if total > 0 else None
+    left = max(0, total - done) / rate if rate is not None and total > 0 else None
+    return Pace(elapsed, rate, left, share)
+
+
 def progress_of(row: ExperimentRow, steps: Sequence[StepRow], *, now: float) -> Progress:
     """Remaining time by each step's own pace, the pace of finished cohorts, or the estimate made at the start."""
     done = sum(step_share(step) for step in steps) / len(steps) if steps else 0.0

@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from distill_core.catalog import Catalogue
 from distill_core.deployment.bundle import bundle_zip, write_bundle
 from distill_core.errors import Conflict, NotFound, SpecError
+from distill_core.evaluation.saved import SavedAnswers, saved_answers
 from distill_core.evaluation.verdict import Verdict
 from distill_core.events import State
 from distill_core.executors import chosen_executor
@@ -19,29 +20,21 @@ from distill_core.folders import ExperimentFolder, Home, default_home, read_tail
 from distill_core.jobs.absent import absent_here
 from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.machine_report import machine_report
-from distill_core.jobs.preview_client import PreviewClient
+from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
 from distill_core.presets import Preset, load_presets
 from distill_core.results import finite, result_json, verdicts_of
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
+from distill_core.shelf import Shelf
 from distill_core.spec import ExperimentSpec, parse_spec
 from distill_core.store.database import DamagedIndex, set_aside
 from distill_core.store.records import new_experiment_id
 from distill_core.store.requests import write_export_request
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY, ENDED
+from distill_core.weights import WeightsShelf
 
 _LONGEST_LOG_BYTES = 256 * 1024
-# A large teacher on a processor takes seconds for each of the few steps that are timed.
-_LONGEST_PREVIEW_SECONDS = 180.0
-
-
-class ReusedRun(NamedTuple):
-    """A planned run that needs no training, and the experiment whose outcome it takes."""
-
-    name: str
-    seed: int
-    experiment_id: str
 
 
 class Lab:
@@ -61,7 +54,8 @@ class Lab:
         self._store: Store | None = None
         self._catalogue: Catalogue | None = None
         self._starter = DispatcherStarter(self.home, idle_seconds=idle_seconds)
-        self._preview_client = PreviewClient(self.home)
+        self.shelf, self.weights = Shelf(self.home, clock=clock), WeightsShelf(self.home)
+        self.previews = Previews(self.home, lambda: self.store)
 
     @property
     def store(self) -> Store:
@@ -95,23 +89,20 @@ class Lab:
         return spec
 
     def preview(self, spec: ExperimentSpec) -> dict[str, Any]:
-        """PreviewAnswers.profile, and `reused`: ReusedRun dicts. Takes seconds; SpecError, HelperUnavailable."""
-        known, busy = self.store.reusable_runs(), bool(self.store.in_states(BUSY))
-        request = {"spec": spec.to_json(), "busy": busy, "reused": sorted(known)}
-        told = self._preview_client.ask("profile", request, timeout_seconds=_LONGEST_PREVIEW_SECONDS)
-        reused = [
-            ReusedRun(run["name"], run["seed"], known[run["run_id"]].parent.parent.name)
-            for run in told["runs"]
-            if run["run_id"] in known
-        ]
-        return told | {"reused": [run._asdict() for run in reused]}
+        """PreviewAnswers.profile, and which runs will be reused. Takes seconds; SpecError, HelperUnavailable."""
+        return self.previews.profile(spec)
 
     # Act -------------------------------------------------------------------------------------
 
     def launch(self, spec: ExperimentSpec, *, idempotency_key: str = "") -> str:
-        """Queue an experiment and return its id; the same key returns the same id. Raises SpecError, HomeUnusable."""
+        """Queue an experiment and return its id; the same key returns the same id. Raises SpecError, HomeUnusable.
+
+        Where only the networks themselves can tell that the spec fits, they are asked, which takes seconds.
+        """
         chosen_executor()
         checked = self.catalogue().check(spec)
+        if self.catalogue().reads_layers(checked):
+            self.previews.check(checked)
         now = self._clock()
         experiment_id = self.store.create(
             checked, experiment_id=new_experiment_id(now, self._randomness), created_at=now,
@@ -168,7 +159,7 @@ class Lab:
         chosen_executor()
         view = self.store.experiment(experiment_id)
         run, state, reason = _run_of(view, run_id), view.row.state, view.row.reason
-        if finite(run.accuracy) is None:
+        if finite(run.score) is None:
             raise Conflict(f"Run {run.run_id} ({run.label}) has no trained network to export yet.")
         if state not in ENDED:
             raise Conflict(f"Experiment {experiment_id} is {state}; wait for its end, then export.")
@@ -240,6 +231,10 @@ class Lab:
                 for run, epoch, loss, accuracy, nll, terms, best in points
             ],
         }
+
+    def answers(self, experiment_id: str, run_id: str) -> SavedAnswers | None:
+        """What a run of a regression answered to the test data: see evaluation.saved. Raises DamagedAnswers."""
+        return saved_answers(self.home.experiment(experiment_id), run_id)
 
     def log_tail(self, experiment_id: str, lines: int = 200) -> str:
         """The end of the worker's log; empty if there is none. Raises NotFound."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,10 +16,12 @@ from pydantic import (
     model_validator,
 )
 
-from distill_core.errors import Listing, Problem, SpecError
+from distill_core.errors import Problem, SpecError
+from distill_core.spec_problems import problems_of
 
 SPEC_VERSION: Literal[1] = 1
 LONGEST_NAME = 80
+MOST_TEACHERS = 8
 
 
 class Frozen(BaseModel):
@@ -97,12 +98,16 @@ class Training(Frozen):
     )
     batch_size: int = Field(64, ge=1, le=65_536)
     optimizer: Annotated[AdamW | Sgd, Field(discriminator="kind")] = AdamW()
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    schedule: Literal["cosine", "linear", "step", "constant"] = Field(
+        "cosine", description="How the rate falls; step: to a tenth after half and after three quarters of all steps."
+    )
     warmup_fraction: float = Field(0.1, ge=0, lt=1)
     patience: int | None = Field(
         None, ge=1, le=10_000, description="Stop after so many epochs without a better validation."
     )
-    monitor: Literal["accuracy", "nll"] = "accuracy"
+    monitor: Literal["accuracy", "nll"] = Field(
+        "accuracy", description="For a regression: accuracy stands for R2 and nll for the squared error."
+    )
 
 
 class Data(Frozen):
@@ -118,13 +123,20 @@ class Data(Frozen):
     withheld_classes: tuple[str, ...] = Field((), description="Classes of which no student ever sees a sample.")
 
 
+WeightsId = Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")]
+"""An uploaded weights file, named by its content; empty for none."""
+
+
 class Teacher(Frozen):
-    """The network the students imitate; trained on all the labels it may know."""
+    """A network the students imitate; trained on all the labels it may know."""
 
     architecture: Choice
     training: Training = Training()
     views: Views = Views()
     seed: int = Field(50, ge=0, lt=2**31)
+    weights: WeightsId = Field("", description="Own weights to start from.")
+    train: bool = Field(True, description="Off: own weights teach as they are.")
+    weight: float = Field(1.0, gt=0, le=1e6, description="How much its logits count in the mean of several teachers.")
 
 
 class Term(Frozen):
@@ -132,6 +144,24 @@ class Term(Frozen):
 
     loss: Choice
     weight: float = Field(1.0, ge=0, le=1e6)
+    schedule: Literal["constant", "warm-up", "decay"] = Field(
+        "constant", description="warm-up: the weight rises from 0 in a straight line; decay: it falls to 0."
+    )
+    schedule_fraction: float = Field(
+        0.5, gt=0, le=1, description="Share of all steps that a warm-up takes from the start, or a decay to the end."
+    )
+
+
+class Coreset(Frozen):
+    """Few samples chosen by a stated rule instead of many: data distillation.
+
+    random: drawn by the seed; herding: in each class the mean of the teacher's logits is kept (Welling 2009);
+    k-centre: each next sample is the farthest from those chosen (Sener and Savarese 2018);
+    uncertain: where the teacher's best two classes are closest (margin sampling, Scheffer et al. 2001).
+    """
+
+    size: int = Field(ge=2, le=10_000_000)
+    rule: Literal["random", "herding", "k-centre", "uncertain"] = "herding"
 
 
 class Student(Frozen):
@@ -144,16 +174,28 @@ class Student(Frozen):
         "labelled",
         description="labelled: only samples with labels; all: also those without, which only a teacher's term uses.",
     )
+    generator: Choice | None = Field(None, description="What makes variants of the samples; none: as they are.")
+    generated_share: float = Field(0.5, gt=0, le=1, description="Share of each batch that variants replace.")
+    coreset: Coreset | None = Field(None, description="A few samples chosen by a rule; none: all.")
+    start: Literal["random", "teacher"] = Field(
+        "random", description="teacher: begins with the teacher's weights wherever name and shape are the same."
+    )
+    weights: WeightsId = Field("", description="Own weights to start from.")
 
     @field_validator("terms")
     @classmethod
     def _some_weight(cls, terms: tuple[Term, ...]) -> tuple[Term, ...]:
         if not any(term.weight > 0 for term in terms):
             raise ValueError("at least one weight above 0; give labels or the teacher a weight")
-        names = [term.loss.name for term in terms]
-        if len(set(names)) < len(names):
-            raise ValueError("each loss once; add up the weights of the repeated one")
+        if len({term.loss.model_dump_json() for term in terms}) < len(terms):
+            raise ValueError("each loss once with the same settings; add up the weights of the repeated one")
         return terms
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Student:
+        if self.weights and self.start == "teacher":
+            raise ValueError("one start: own weights or the teacher's; choose one")
+        return self
 
 
 class Latency(Frozen):
@@ -166,13 +208,17 @@ class Latency(Frozen):
 
 
 class ExperimentSpec(Frozen):
-    """One experiment: one dataset, one teacher, 1..n student variants, seeds and budget."""
+    """One experiment: one dataset, one teacher or several, 1..n student variants, seeds and budget."""
 
     version: Literal[1] = SPEC_VERSION
     name: str = Field(min_length=1, max_length=LONGEST_NAME)
     shows: str = Field("", max_length=1000, description="What this experiment shows, for its page.")
     data: Data
     teacher: Teacher
+    more_teachers: tuple[Teacher, ...] = Field(
+        (), max_length=MOST_TEACHERS - 1,
+        description="They teach together: students see the weighted mean of all teachers' logits.",
+    )
     students: tuple[Student, ...] = Field(min_length=1, max_length=64)
     student_training: Training = Training()
     student_views: Views = Views()
@@ -194,6 +240,11 @@ class ExperimentSpec(Frozen):
         if len(set(names)) < len(names):
             raise ValueError("different names; rename one of the students")
         return students
+
+    @property
+    def teachers(self) -> tuple[Teacher, ...]:
+        """All of them; terms that read inner layers or weights read the first."""
+        return self.teacher, *self.more_teachers
 
     def to_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
@@ -222,78 +273,3 @@ def read_spec(path: Path) -> ExperimentSpec:
         raise SpecError([Problem("spec", str(path), "a readable file", f"{error.strerror}.")]) from None
     except ValueError as error:
         raise SpecError([Problem("spec", str(path), "valid JSON", f"{error}.")]) from None
-
-
-_BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
-_TAGS = {"affine", "crop-flip", "adamw", "sgd", "float", "int"}
-_ALLOWED = {
-    "int_type": "an integer",
-    "int_parsing": "an integer",
-    "int_from_float": "an integer",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "string_type": "a text",
-    "string_too_short": "a text that is not empty",
-    "tuple_type": "a list",
-    "list_type": "a list",
-    "dict_type": "a JSON object",
-    "model_type": "a JSON object",
-    "model_attributes_type": "a JSON object",
-    "union_tag_not_found": "an object with a kind",
-}
-
-
-def problems_of(error: ValidationError, prefix: str = "") -> list[Problem]:
-    """Turn pydantic's errors into our sentences: field, value, allowed, remedy."""
-    items = error.errors(include_url=False)
-    paths = [tuple(item["loc"]) for item in items]
-    problems = []
-    for item, path in zip(items, paths, strict=True):
-        if item["type"] == "too_short" and any(
-            len(other) > len(path) and other[: len(path)] == path for other in paths
-        ):
-            # A list whose only items are wrong counts as empty; the items' own problems say more.
-            continue
-        # Unions put the chosen tag or type into the path; users never wrote it.
-        parts = [prefix, *(str(part) for part in path if part not in _TAGS)]
-        problems.append(_problem(".".join(part for part in parts if part) or "spec", item))
-    return problems
-
-
-def _problem(field: str, item: Any) -> Problem:
-    kind, value, context = item["type"], item.get("input"), item.get("ctx", {})
-    bounds = [text.format(f"{context[key]:g}") for key, text in _BOUNDS.items() if key in context]
-    if kind == "missing":
-        return Problem(field, None, "a value", "It is required.")
-    if kind == "extra_forbidden":
-        return Problem(field, value, "only known fields", "Remove it or check its spelling.")
-    if kind == "finite_number" or (isinstance(value, float) and not math.isfinite(value)):
-        return Problem(field, value, "a finite number", "Replace it by a number.")
-    if bounds:
-        return Problem(field, value, "a value " + " and ".join(bounds))
-    if kind == "value_error":
-        allowed, _, remedy = str(context["error"]).partition("; ")
-        return Problem(field, _shown(value), allowed, remedy[:1].upper() + remedy[1:] + "." if remedy else "")
-    if kind == "literal_error":
-        return Problem(field, value, str(context["expected"]))
-    if kind == "union_tag_invalid":
-        return Problem(field, context["tag"], context["expected_tags"])
-    if kind == "string_pattern_mismatch" and field == "device":
-        return Problem(field, value, "auto, cpu, cuda or cuda:N")
-    if kind == "string_too_long":
-        return Problem(field, value, f"at most {context['max_length']} characters", "Shorten it.")
-    if kind in ("too_short", "too_long"):
-        limit = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
-        return Problem(field, _shown(value), limit)
-    return Problem(field, value, _ALLOWED.get(kind, item["msg"].removeprefix("Input should be ")))
-
-
-def _shown(value: Any) -> Any:
-    """Several values as a reader would write them."""
-    if not isinstance(value, (list, tuple)):
-        return value
-    plain = [item.model_dump() if isinstance(item, BaseModel) else item for item in value]
-    names = [item.get("name", item.get("weight")) if isinstance(item, dict) else item for item in plain]
-    return Listing(", ".join(str(name) for name in names) or "empty")

@@ -21,6 +21,7 @@ from distill_core.cli.terminal import (
     say,
     wait_until_done,
 )
+from distill_core.cli.weights import weights
 from distill_core.errors import Conflict, LabError, NotFound, Problem, SpecError, UnknownName
 from distill_core.folders import read_json
 from distill_core.presets import find_preset
@@ -54,8 +55,8 @@ def run(
     lab = Lab()
     data = with_settings(_spec_data(spec, preset), settings or [])
     if preset and find_preset(preset).needs_path and not any(s.startswith("data") for s in settings or []):
-        remedy = f"Preset {preset} needs your folder: --set {DATASET_PATH}=FOLDER."
-        raise SpecError([Problem(DATASET_PATH, None, "a folder of images", remedy)])
+        remedy = f"Preset {preset} needs your data: --set {DATASET_PATH}=PATH."
+        raise SpecError([Problem(DATASET_PATH, None, "a folder or file of yours", remedy)])
     checked = lab.check(with_absolute_path(data, folder=Path.cwd()))
     experiment_id = lab.launch(checked)
     if detach:
@@ -130,9 +131,12 @@ def export(
     print_json({"run_id": run, "experiment_id": experiment_id, "path": str(path)}) if as_json else print(path)
 
 
+app.command()(weights)
+
+
 @app.command()
 def catalog(as_json: Json = False) -> None:
-    """List what can be chosen: presets, datasets, architectures, losses, executors."""
+    """List what can be chosen: presets, datasets, architectures, losses, generators, executors."""
     lab = Lab()
     presets = [{"name": p.name, "title": p.title, "summary": p.summary} for p in lab.presets()]
     found = {"presets": presets, **lab.catalogue().to_json()}

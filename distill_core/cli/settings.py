@@ -35,12 +35,13 @@ def with_settings(data: Any, settings: Iterable[str]) -> Any:
 
 
 def with_absolute_path(data: Any, *, folder: Path) -> Any:
-    """A copy whose dataset's relative `path` starts from `folder`: the worker stands somewhere else."""
+    """A copy whose dataset's relative `path` and `test_path` start from `folder`: the worker stands somewhere else."""
     result = deepcopy(data)
     try:
         params = result["data"]["dataset"]["params"]
-        if params["path"] and not params["path"].startswith("~"):
-            params["path"] = str(folder / params["path"])
+        for name in {"path", "test_path"} & params.keys():
+            if params[name] and not params[name].startswith("~"):
+                params[name] = str(folder / params[name])
     except (KeyError, TypeError, AttributeError):
         # No such field, or not of its type: the check of the spec says what is wrong.
         pass

@@ -18,9 +18,16 @@ from rich.table import Table
 from distill_core.evaluation.verdict import Verdict
 from distill_core.progress import progress_of
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
+from distill_core.signature import Task
 from distill_core.store.transitions import ACTIVE
 
 _POLL_SECONDS = 0.3
+# The figures shown of a run: a column's title, and the field of RunRow.
+_FIGURES: dict[Task, dict[str, str]] = {
+    "classification": {"accuracy": "accuracy", "NLL": "nll", "ECE": "ece"},
+    "tagging": {"accuracy per step": "accuracy", "NLL": "nll", "ECE": "ece"},
+    "regression": {"R²": "r2", "squared error": "mse"},
+}
 
 
 def say(sentence: str) -> None:
@@ -67,8 +74,9 @@ def print_experiment(view: ExperimentView, verdicts: Sequence[Verdict]) -> None:
         print(f"{note.level}: {note.text}")
     if not view.runs:
         return
-    columns = ("run", "role", "name", "seed", "state", "accuracy", "NLL", "ECE", "parameters", "p50 ms", "p95 ms")
-    print_table("Runs", columns, (_run_cells(run) for run in view.runs))
+    figures = _FIGURES[view.task]
+    columns = ("run", "role", "name", "seed", "state", *figures, "parameters", "p50 ms", "p95 ms")
+    print_table("Runs", columns, (_run_cells(run, figures.values()) for run in view.runs))
 
 
 def wait_until_done(
@@ -116,12 +124,13 @@ def _doing(view: ExperimentView) -> str:
     return running if view.row.state == "running" and running else view.row.state
 
 
-def _run_cells(run: RunRow) -> tuple[object, ...]:
+def _run_cells(run: RunRow, figures: Iterable[str]) -> tuple[object, ...]:
     first = run.latency[0] if run.latency else None
     p50, p95 = (first.p50, first.p95) if first else (None, None)
     return (
-        run.run_id, run.role, run.name, run.seed, run.state, _percent(run.accuracy), _rounded(run.nll),
-        _rounded(run.ece), run.parameters, _rounded(p50), _rounded(p95),
+        run.run_id, run.role, run.name, run.seed, run.state,
+        *(_percent(run.accuracy) if name == "accuracy" else _rounded(getattr(run, name)) for name in figures),
+        run.parameters, _rounded(p50), _rounded(p95),
     )
 
 

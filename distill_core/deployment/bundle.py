@@ -9,57 +9,22 @@ import shutil
 import zipfile
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from distill_core.deployment.model_card import model_card
-from distill_core.deployment.parity import as_pixels
+from distill_core.deployment.run_script import run_script
+from distill_core.deployment.samples_file import Facts, read_test_samples, shipped_samples, write_test_samples
 from distill_core.errors import Conflict, NotFound
-from distill_core.folders import ExperimentFolder, RunFolder, write_bytes
+from distill_core.folders import ExperimentFolder, RunFolder
 from distill_core.rows import ExperimentView, RunRow
+from distill_core.signature import MASK, PADDING, UNKNOWN
 
 # Earlier than 1980 a zip cannot say; a fixed time makes equal bundles equal files.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
-RUN_SCRIPT = '''\
-"""Runs the model on the samples beside it and exits with 1 unless it answers as expected."""
-import json
-from pathlib import Path
-
-import numpy as np
-import onnxruntime
-
-here = Path(__file__).resolve().parent
-labels = json.loads((here / "labels.json").read_text(encoding="utf-8"))
-samples = np.load(here / "test_samples.npz")
-session = onnxruntime.InferenceSession(str(here / "model.onnx"), providers=["CPUExecutionProvider"])
-logits = session.run(["logits"], {"pixels": samples["x"]})[0]
-for row, truth in zip(logits.argmax(axis=1), samples["y"]):
-    print(f"predicted {labels[row]}, true {labels[truth]}")
-same = np.allclose(logits, samples["expected_logits"], rtol=1e-3, atol=1e-3)
-print("as expected" if same else "NOT as expected", "- max difference", abs(logits - samples["expected_logits"]).max())
-raise SystemExit(0 if same else 1)
-'''
-
-
-def write_test_samples(
-    path: Path,
-    images_uint8: NDArray[np.uint8],
-    labels: NDArray[np.integer],
-    expected_logits: NDArray[np.floating],
-    *,
-    count: int = 32,
-) -> None:
-    """Write up to `count` test inputs, evenly spread: x float32 0..1 [n,C,H,W], y int64 [n], expected_logits [n,K]."""
-    rows = np.unique(np.linspace(0, len(images_uint8) - 1, min(count, len(images_uint8))).round().astype(np.int64))
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        x=as_pixels(images_uint8[rows]),
-        y=labels[rows].astype(np.int64),
-        expected_logits=expected_logits[rows].astype(np.float32),
-    )
-    write_bytes(path, buffer.getvalue())
+_ENCODING = (
+    "Each word becomes its place in words, counted from 0, or the number unknown if it is not among them; a text is "
+    "cut to length words, or filled up at its end with the number padding."
+)
+__all__ = ["bundle_files", "bundle_name", "bundle_zip", "write_bundle", "write_test_samples"]
 
 
 def write_bundle(
@@ -116,15 +81,25 @@ def bundle_files(
     samples = RunFolder(graph.parent).test_samples
     if missing := [path.name for path in (graph, samples) if not path.is_file()]:
         raise NotFound(f"Run {run.run_id} has lost {' and '.join(missing)}; resume the experiment to export it again.")
-    with np.load(samples) as held:
-        shape = held["x"].shape[1:]
+    facts, arrays = read_test_samples(samples)
+    vocabulary = {"vocabulary.json": _json(_vocabulary(facts))} if facts.words else {}
     return {
         "model.onnx": graph.read_bytes(),
         "labels.json": _json(list(view.class_names)),
-        "test_samples.npz": samples.read_bytes(),
-        "model_card.md": model_card(run, view, shape=shape, verdict=verdict).encode(),
+        **vocabulary,
+        "test_samples.npz": shipped_samples(arrays),
+        "model_card.md": model_card(run, view, signature=facts.signature, verdict=verdict).encode(),
         "spec.json": _json(view.spec.to_json()),
-        "run.py": RUN_SCRIPT.encode(),
+        "run.py": run_script(facts.signature, reads_texts=bool(facts.pattern)).encode(),
+    }
+
+
+def _vocabulary(facts: Facts) -> dict[str, object]:
+    """What turns a text into the model's input and back."""
+    return {
+        "how": f"{facts.splitting} {_ENCODING}", "pattern": facts.pattern,
+        "padding": PADDING, "unknown": UNKNOWN, "mask": MASK, "length": facts.signature.shape[0],
+        "words": list(facts.words),
     }
 
 

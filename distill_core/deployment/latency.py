@@ -10,10 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
 
 from distill_core.deployment.machine import available_cores
 from distill_core.deployment.session import CPU, open_session
 from distill_core.events import LatencyRow
+from distill_core.signature import UNKNOWN, Signature
 
 FEWEST_REPEATS = 20
 ROUNDS = 5
@@ -23,6 +26,7 @@ RUNS_TO_SETTLE = 2
 PAUSE_SECONDS = 0.03
 _SLOW_SECONDS = 0.05
 
+
 def measure(
     paths: Mapping[str, Path],
     *,
@@ -30,14 +34,14 @@ def measure(
     threads: Sequence[int],
     warmup: int,
     repeats: int,
-    shape: tuple[int, int, int],
+    signature: Signature,
     machine: str,
     provider: str = CPU,
     longest_seconds: float = 1.5,
     clock: Callable[[], float] = time.perf_counter,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, tuple[LatencyRow, ...]]:
-    """Rows for every graph, batch and thread count, in milliseconds a batch of `shape` (C,H,W).
+    """Rows for every graph, batch and thread count, in milliseconds a batch of random inputs; texts have full length.
 
     A graph gets a session of its own for each thread count; 0 threads means all cores and is recorded as their number.
     A cell takes up to `repeats` runs or about `longest_seconds`, but never fewer than 20 runs.
@@ -48,8 +52,8 @@ def measure(
     for count in counts:
         sessions = {name: open_session(path, threads=count, provider=provider) for name, path in paths.items()}
         for batch in dict.fromkeys(batches):
-            pixels = np.random.default_rng(0).random((batch, *shape), dtype=np.float32)
-            calls = {name: _call(session, pixels) for name, session in sessions.items()}
+            inputs = _random_inputs(signature, batch)
+            calls = {name: _call(session, inputs) for name, session in sessions.items()}
             times = time_interleaved(
                 calls, warmup=warmup, repeats=repeats, longest_seconds=longest_seconds, clock=clock,
                 pause_seconds=PAUSE_SECONDS if count > 1 and len(calls) > 1 else 0.0, should_stop=should_stop,
@@ -144,9 +148,17 @@ def _warm_up(
     return True
 
 
-def _call(session: object, pixels: np.ndarray) -> Callable[[], object]:
-    run = session.run  # type: ignore[attr-defined]
-    return lambda: run(["logits"], {"pixels": pixels})
+def _random_inputs(signature: Signature, batch: int) -> NDArray[np.float32] | NDArray[np.int64]:
+    """Raw inputs [batch,*shape]: numbers 0..1, or token ids 1..vocabulary-1, without padding."""
+    generator = np.random.default_rng(0)
+    if signature.kind == "text":
+        return generator.integers(UNKNOWN, signature.vocabulary, (batch, *signature.shape), dtype=np.int64)
+    return generator.random((batch, *signature.shape), dtype=np.float32)
+
+
+def _call(session: onnxruntime.InferenceSession, inputs: NDArray[np.generic]) -> Callable[[], object]:
+    feed = {session.get_inputs()[0].name: inputs}
+    return lambda: session.run(None, feed)
 
 
 @contextmanager

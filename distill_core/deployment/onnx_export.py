@@ -1,4 +1,4 @@
-"""Turns a trained network into one ONNX file that takes raw pixels, and names the graph of such a file."""
+"""Turns a trained network into one ONNX file that takes raw inputs, and names the graph of such a file."""
 
 from __future__ import annotations
 
@@ -17,44 +17,67 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from distill_core.datasets.samples import example_inputs
 from distill_core.errors import ExportError
 from distill_core.folders import write_bytes
+from distill_core.signature import Signature
 
-INPUT, OUTPUT = "pixels", "logits"
 _log = logging.getLogger(__name__)
 
 
-class WithNormalisation(nn.Module):
-    """A network behind the normalisation it was trained with, so that whoever runs it needs only raw pixels."""
+class InOwnUnits(nn.Module):
+    """A network behind the normalisation it was trained with, so that whoever runs it needs only raw inputs.
+
+    Images are normalised per channel, sequences and tables per feature, texts not at all. Of a regression the answer
+    is put back into the units of the data.
+    """
 
     mean: Tensor
     std: Tensor
+    label_mean: Tensor
+    label_std: Tensor
 
-    def __init__(self, network: nn.Module, *, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        signature: Signature,
+        mean: Sequence[float],
+        std: Sequence[float],
+        label_mean: Sequence[float] = (),
+        label_std: Sequence[float] = (),
+    ) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(1, -1, 1, 1))
+        self.normalises = signature.kind != "text"
+        self.scales = signature.task == "regression" and len(label_mean) > 0
+        per = (1, -1, 1, 1) if signature.kind == "image" else (-1,)
+        if self.normalises:
+            self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).reshape(per))
+            self.register_buffer("std", torch.tensor(std, dtype=torch.float32).reshape(per))
+        if self.scales:
+            self.register_buffer("label_mean", torch.tensor(label_mean, dtype=torch.float32))
+            self.register_buffer("label_std", torch.tensor(label_std, dtype=torch.float32))
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Pixels 0..1 float32 [B,C,H,W] -> logits [B,K]."""
-        logits: Tensor = self.network((pixels - self.mean) / self.std)
-        return logits
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Raw inputs [B,*shape], float32 or token ids int64 -> logits [B,K] or [B,L,K], or values [B,D]."""
+        answer: Tensor = self.network((inputs - self.mean) / self.std if self.normalises else inputs)
+        return answer * self.label_std + self.label_mean if self.scales else answer
 
 
 class ReadyGraphs:
     """Graphs captured before, which need only other weights: 20 ms instead of a second.
 
-    A key must name all that shapes the graph: architecture, parameters, image shape and classes.
+    A key must name all that shapes the graph: architecture, parameters and signature.
     """
 
     def __init__(self) -> None:
         self._programs: dict[str, torch.onnx.ONNXProgram] = {}
 
-    def captured(self, key: str, model: WithNormalisation, shape: tuple[int, int, int]) -> torch.onnx.ONNXProgram:
+    def captured(self, key: str, model: InOwnUnits, signature: Signature) -> torch.onnx.ONNXProgram:
         """An unoptimised program of its own with the weights of `model`."""
         if key not in self._programs:
-            self._programs[key] = _capture(model, shape)
+            self._programs[key] = _capture(model, signature)
         program = torch.onnx.ONNXProgram(self._programs[key].model.clone(), None)
         known = program.model.graph.initializers
         program.apply_weights({name: value for name, value in model.state_dict().items() if name in known})
@@ -65,43 +88,65 @@ def export_onnx(
     model: nn.Module,
     path: Path,
     *,
-    shape: tuple[int, int, int],
+    signature: Signature,
     mean: Sequence[float],
     std: Sequence[float],
+    label_mean: Sequence[float] = (),
+    label_std: Sequence[float] = (),
     ready: ReadyGraphs | None = None,
     key: str = "",
 ) -> int:
-    """Write one ONNX file and return its bytes: input "pixels" 0..1 float32 [batch,C,H,W], output "logits" [batch,K].
+    """Write one ONNX file for raw inputs and return its bytes.
 
+    The input is named `signature.input_name`: "pixels" 0..1 float32 [batch,C,H,W], "steps" float32 [batch,L,F],
+    "tokens" int64 [batch,L] or "features" float32 [batch,F]; `mean` and `std` are those of Samples. The output is named
+    `signature.output_name`: "logits" [batch,K], for tagging [batch,L,K], or "values" [batch,D] of a regression, the
+    network's answer * label_std + label_mean.
     The model stays as it is; a copy on the CPU, in evaluation mode, is exported. With `ready` and a `key` the graph
     of an earlier network of the same architecture is filled with this one's weights. Raises ExportError.
     """
-    wrapped = WithNormalisation(copy.deepcopy(model).cpu().float(), mean=mean, std=std).eval().requires_grad_(False)
+    wrapped = InOwnUnits(
+        copy.deepcopy(model).cpu().float(), signature=signature, mean=mean, std=std, label_mean=label_mean,
+        label_std=label_std,
+    ).eval().requires_grad_(False)
     try:
         with _quietly():
-            program = ready.captured(key, wrapped, shape) if ready and key else _capture(wrapped, shape)
+            program = ready.captured(key, wrapped, signature) if ready and key else _capture(wrapped, signature)
             # Done here, after the weights are in: it folds batch normalisation into the convolutions.
             program.optimize()
-            content = _without_traces(program.model_proto).SerializeToString()
+            content = _without_traces(program.model_proto)
     except (torch.onnx.OnnxExporterError, RuntimeError, ValueError, TypeError) as error:
         _log.exception("export of %s failed", type(model).__name__)
         raise ExportError(
             f"{type(model).__name__} cannot be exported to ONNX ({type(error).__name__}); "
             "choose another architecture, the log has the details."
         ) from error
-    write_bytes(path, content)
-    return len(content)
+    _check_free_batch(content, type(model).__name__)
+    data = content.SerializeToString()
+    write_bytes(path, data)
+    return len(data)
 
 
-def _capture(model: WithNormalisation, shape: tuple[int, int, int]) -> torch.onnx.ONNXProgram:
+def _capture(model: InOwnUnits, signature: Signature) -> torch.onnx.ONNXProgram:
     program = torch.onnx.export(
         # Two samples: a batch of one would be taken for a constant.
-        model, (torch.zeros(2, *shape),),
+        model, (example_inputs(signature, 2),),
         dynamo=True, dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False, optimize=False,
-        input_names=[INPUT], output_names=[OUTPUT], verbose=False,
+        input_names=[signature.input_name], output_names=[signature.output_name], verbose=False,
     )
     assert program is not None  # only the deprecated exporter returns None
     return program
+
+
+def _check_free_batch(model: onnx.ModelProto, name: str) -> None:
+    """A network that counts its samples in Python would be frozen at the two it was captured with."""
+    for value in (*model.graph.input, *model.graph.output):
+        dims = value.type.tensor_type.shape.dim
+        if not dims or dims[0].HasField("dim_value"):
+            raise ExportError(
+                f"{name} cannot be exported to ONNX: its graph would answer batches of one fixed size only; "
+                "choose another architecture."
+            )
 
 
 @contextlib.contextmanager
@@ -123,14 +168,22 @@ def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
         del traced.metadata_props[:]
         traced.doc_string = ""
     for graph in (model.graph, *model.functions):
-        for node in graph.node:
-            del node.metadata_props[:]
-            node.doc_string = ""
-        for value in graph.value_info:
-            del value.metadata_props[:]
+        _clean_nodes(graph)
     for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
         del value.metadata_props[:]
     return model
+
+
+def _clean_nodes(graph: onnx.GraphProto | onnx.FunctionProto) -> None:
+    """Here and in the bodies of loops and branches."""
+    for node in graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                _clean_nodes(attribute.g)
+    for value in graph.value_info:
+        del value.metadata_props[:]
 
 
 def graph_digest(path: Path) -> str:

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from distill_core.datasets.samples import example_inputs
+from distill_core.signature import Signature
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -22,14 +25,14 @@ class Profile:
     size_bytes: int
 
 
-def profile(model: nn.Module, *, shape: tuple[int, int, int]) -> Profile:
-    """Profile one sample of `shape` (C,H,W); `parameters` are the trainable ones, each once however often shared.
+def profile(model: nn.Module, *, signature: Signature) -> Profile:
+    """Profile one sample of the signature's shape; `parameters` are the trainable ones, each once however often shared.
 
     Runs a copy without numbers in evaluation mode: the model's mode, buffers and device stay as they are. A network
     that was frozen altogether, as teachers are, counts as if it were to be trained.
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        _shapes_only(model)(torch.zeros(1, *shape, device="meta"))
+        _shapes_only(model)(example_inputs(signature, 1, device="meta"))
     parameters = list(model.parameters())
     trainable = [parameter for parameter in parameters if parameter.requires_grad] or parameters
     return Profile(

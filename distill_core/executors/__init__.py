@@ -2,7 +2,7 @@
 
 import os
 
-from distill_core.catalog import ExecutorEntry, discover
+from distill_core.entries import ExecutorEntry, discover
 from distill_core.errors import LabError, Problem
 
 REGISTRY = discover("executor", __name__, __path__, ExecutorEntry)

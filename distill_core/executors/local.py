@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from distill_core.catalog import ExecutorEntry, Params
+from distill_core.entries import ExecutorEntry, Params
 from distill_core.errors import Conflict
 from distill_core.executors.executor import WORKER
 from distill_core.folders import ExperimentFolder

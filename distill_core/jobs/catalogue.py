@@ -12,7 +12,7 @@ from distill_core.catalog import Catalogue
 from distill_core.errors import HelperUnavailable
 from distill_core.folders import Home, read_json
 
-_DESCRIBED = ("architectures", "datasets", "losses", "executors")
+_DESCRIBED = ("architectures", "datasets", "losses", "generators", "executors")
 _LONGEST_SECONDS = 180
 
 
@@ -33,7 +33,7 @@ def code_version() -> str:
     """Digest of all code that entries and their parameters are made of, as it was when this process began to use it."""
     package = Path(__file__).parent.parent
     content = hashlib.sha256(sys.version.encode())
-    files = [package / "catalog.py", package / "spec.py"]
+    files = [package / f"{name}.py" for name in ("catalog", "entries", "signature", "spec")]
     for name in _DESCRIBED:
         files += sorted((package / name).glob("*.py"))
     for file in files:

@@ -180,6 +180,9 @@ def torch_answers(home: Home) -> dict[str, Answer]:
 
     return {
         "profile": lambda request, gone: made().profile(request, gone),
+        "check": lambda request, gone: made().check(request, gone),
+        "layers": lambda request, gone: made().layers(request, gone),
+        "variants": lambda request, gone: made().variants(request, gone),
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from distill_core.deployment.latency import measure
@@ -18,12 +19,15 @@ from distill_core.deployment.onnx_export import export_onnx
 from distill_core.deployment.profile import Profile, profile
 from distill_core.errors import HelperUnavailable
 from distill_core.events import LatencyRow
-from distill_core.folders import Home
+from distill_core.folders import Home, RunFolder
 from distill_core.jobs.devices import default_threads
+from distill_core.jobs.layers_answer import LayersAnswer
+from distill_core.jobs.variants_answer import variants_answer
 from distill_core.pipeline import Checked, deep_check
 from distill_core.plan import digest
 from distill_core.processes import lock_held
 from distill_core.spec import Choice, ExperimentSpec, parse_spec
+from distill_core.training.assembly import load_network
 from distill_core.training.timing import choose_threads, estimate_seconds
 
 _GIVEN_UP = "The request was given up before its turn came."
@@ -48,6 +52,7 @@ class PreviewAnswers:
         self._home = home
         self._machine = machine_name()
         self._figures: dict[str, _Figures] = {}
+        self._layers = LayersAnswer(home)
         self._estimates: dict[str, dict[str, float]] = {}
 
     def profile(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
@@ -58,10 +63,13 @@ class PreviewAnswers:
         """
         checked, busy = self._checked(request, gone), bool(request.get("busy", False))
         students = _by_architecture(checked)
-        teacher = checked.spec.teacher.architecture
-        figures = self._measured(checked, [teacher, *(choice for choice, _ in students)], gone, busy=busy)
-        teacher_figures = figures[self._key(checked, teacher)]
-        networks = [self._network("teacher", "teacher", [], teacher, teacher_figures, teacher_figures)]
+        teachers = [one.architecture for one in checked.spec.teachers]
+        figures = self._measured(checked, [*teachers, *(choice for choice, _ in students)], gone, busy=busy)
+        teacher_figures = figures[self._key(checked, teachers[0])]
+        networks = [
+            self._network("teacher", run.name, [], choice, figures[self._key(checked, choice)], teacher_figures)
+            for run, choice in zip(checked.plan.teachers, teachers, strict=True)
+        ]
         for choice, names in students:
             name = _describe(choice, checked)
             found = figures[self._key(checked, choice)]
@@ -73,11 +81,31 @@ class PreviewAnswers:
             "warnings": [*checked.data.notes, *_warnings(networks, busy=busy)],
         }
 
+    def check(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
+        """Nothing but the deep check: the completed spec. Raises SpecError, DataError or DeviceError."""
+        return {"spec": self._checked(request, gone).spec.to_json()}
+
+    def layers(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
+        """The inner layers of the networks chosen: see LayersAnswer."""
+        return self._layers.answer(request)
+
+    def variants(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
+        """Samples, what a generator makes of them, and the teacher's soft labels if it is among the `trained`.
+
+        `trained` maps run ids to run folders. See variants_answer.
+        """
+        checked = self._checked(request, gone)
+        run = checked.plan.teacher
+        place = request.get("trained", {}).get(run.run_id)
+        teacher = load_network(checked, run, load_file(RunFolder(Path(place)).model)) if place else None
+        generator, temperature = Choice.model_validate(request["generator"]), float(request.get("temperature", 4.0))
+        return variants_answer(checked, generator, teacher=teacher, temperature=temperature)
+
     def _checked(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> Checked:
         # A page whose form changed again does not wait for the old answer.
         if gone():
             raise HelperUnavailable(_GIVEN_UP)
-        return deep_check(parse_spec(request.get("spec")), cache=self._home.cache)
+        return deep_check(parse_spec(request.get("spec")), home=self._home)
 
     @contextmanager
     def _quiet(self, gone: Callable[[], bool]) -> Iterator[None]:
@@ -88,7 +116,11 @@ class PreviewAnswers:
             yield
 
     def _key(self, checked: Checked, choice: Choice) -> str:
-        return digest([choice.model_dump(mode="json"), list(checked.data.shape), checked.data.classes])
+        signature = checked.signature
+        whole = checked.spec.teacher.architecture.model_dump(mode="json")
+        cut = whole if "cut" in checked.catalogue.architectures[choice.name].traits else None
+        shape = [signature.kind, list(signature.shape), signature.outputs, signature.task, signature.vocabulary]
+        return digest([choice.model_dump(mode="json"), shape, cut])
 
     def _measured(
         self, checked: Checked, choices: Sequence[Choice], gone: Callable[[], bool], *, busy: bool
@@ -112,11 +144,14 @@ class PreviewAnswers:
             paths = {key: Path(folder) / f"{key}.onnx" for key in lacking}
             for key, choice in lacking.items():
                 network = _as_if_trained(checked.network(choice, seed=0))
-                size = export_onnx(network, paths[key], shape=data.shape, mean=data.mean, std=data.std)
-                self._figures[key] = _Figures(profile(network, shape=data.shape), size, None)
+                size = export_onnx(
+                    network, paths[key], signature=data.signature, mean=data.mean, std=data.std,
+                    label_mean=data.label_mean, label_std=data.label_std,
+                )
+                self._figures[key] = _Figures(profile(network, signature=data.signature), size, None)
             if not busy:
                 rows = measure(
-                    paths, batches=(1,), threads=(1,), warmup=WARM_UP, repeats=REPEATS, shape=data.shape,
+                    paths, batches=(1,), threads=(1,), warmup=WARM_UP, repeats=REPEATS, signature=data.signature,
                     machine=self._machine, longest_seconds=LONGEST_SECONDS,
                 )
                 for key, latency in rows.items():
@@ -195,9 +230,12 @@ def _what_takes_time(spec: ExperimentSpec) -> dict[str, Any]:
     """The spec without what costs no time: names, weights, temperatures, learning rates, which seeds."""
     content = spec.to_json()
     for student in content["students"]:
-        del student["name"]
+        # Which weights it starts from costs no time, and what it sees little.
+        for name in ("name", "start", "weights"):
+            del student[name]
         student["terms"] = sorted(term["loss"]["name"] for term in student["terms"] if term["weight"] > 0)
-    for training in (content["teacher"]["training"], content["student_training"]):
+    teachers = [content["teacher"], *content["more_teachers"]]
+    for training in (*(teacher["training"] for teacher in teachers), content["student_training"]):
         training["optimizer"] = training["optimizer"]["kind"]
     content["seeds"] = len(content["seeds"])
     return {name: value for name, value in content.items() if name not in ("name", "shows")}

@@ -33,7 +33,7 @@ _KNOWN_ERRORS = {
     error.__name__: error
     for error in (
         errors.DataError, errors.DeviceError, errors.Diverged, errors.ExportError, errors.NotFound, errors.Conflict,
-        HelperUnavailable,
+        errors.WeightsUnavailable, errors.WeightsMismatch, HelperUnavailable,
     )
 }
 
@@ -102,7 +102,7 @@ class PreviewClient:
     def ask(
         self, kind: str, payload: Mapping[str, Any] | None = None, *, timeout_seconds: float = 60.0
     ) -> dict[str, Any]:
-        """The result of one request: kinds are ping, profile and leave.
+        """The result of one request: kinds are ping, profile, check, layers, variants and leave.
 
         Raises what the process found wrong (SpecError with its problems, DataError, DeviceError, ...), or
         HelperUnavailable if it cannot be started or does not answer in time.

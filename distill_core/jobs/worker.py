@@ -162,7 +162,7 @@ def _run(
     from distill_core.pipeline import run_experiment
 
     return run_experiment(
-        spec, folder, cache=folder.home.cache, reuse=_optional(folder.reuse),
+        spec, folder, reuse=_optional(folder.reuse),
         request=_optional(folder.request), emit=emit, should_stop=should_stop, clock=time.time, threads=threads,
         checkpoint_seconds=checkpoint_seconds(os.environ.get("DISTILL_CHECKPOINT_SECONDS", "")),
     )

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from distill_core.deployment.profile import Profile, profile
 from distill_core.errors import Diverged
 from distill_core.events import (
-    DataLoaded,
     Emit,
     EpochEnded,
     Event,
-    Noted,
     RunChanged,
-    RunDeclared,
-    StepChanged,
-    StepState,
     ThreadsChosen,
     WorkerEnded,
 )
 from distill_core.folders import ExperimentFolder, read_json, write_json
+from distill_core.pipeline.announcing import announce, cohort_step, teacher_step
+from distill_core.pipeline.context import Context
 from distill_core.pipeline.keeping import Keeper
 from distill_core.pipeline.reuse import have, is_finished, source_of
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
@@ -35,54 +28,15 @@ from distill_core.spec import ExperimentSpec
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.cohort import Surroundings
 from distill_core.training.preparation import Checked, deep_check
+from distill_core.training.stopping import UNTRAINED
+from distill_core.training.teachers import as_one
 from distill_core.training.timing import choose_threads, estimate_seconds
-
-
-@dataclass
-class Context:
-    """What the steps of one experiment share."""
-
-    folder: ExperimentFolder
-    emit: Emit
-    should_stop: Callable[[], bool]
-    clock: Callable[[], float]
-    reuse: Mapping[str, str]
-    request: Mapping[str, Any]
-    checkpoint_seconds: float
-    profiles: dict[str, Profile] = field(default_factory=dict)
-
-    @property
-    def may_train(self) -> bool:
-        return bool(self.request.get("train", True))
-
-    def step(
-        self,
-        name: str,
-        title: str,
-        state: StepState,
-        *,
-        done: int = 0,
-        total: int = 0,
-        expected_seconds: float | None = None,
-    ) -> None:
-        self.emit(
-            StepChanged(
-                at=self.clock(),
-                step=name,
-                title=title,
-                state=state,
-                done=done,
-                total=total,
-                expected_seconds=expected_seconds,
-            )
-        )
 
 
 def run_experiment(
     spec: ExperimentSpec,
     folder: ExperimentFolder,
     *,
-    cache: Path,
     reuse: Mapping[str, str],
     request: Mapping[str, Any],
     emit: Emit,
@@ -101,9 +55,9 @@ def run_experiment(
         folder=folder, emit=emit, should_stop=should_stop, clock=clock, reuse=reuse, request=request,
         checkpoint_seconds=checkpoint_seconds,
     )
-    checked = _check(spec, folder, cache=cache)
+    checked = _check(spec, context)
     keeper = Keeper(checked, folder, emit=emit, clock=clock)
-    _announce(checked, context)
+    announce(checked, context)
     _choose_threads(checked, context, most=threads)
     if context.may_train:
         _expect(checked, context)
@@ -132,73 +86,22 @@ def run_experiment(
     return WorkerEnded(at=clock(), outcome="succeeded")
 
 
-def _check(spec: ExperimentSpec, folder: ExperimentFolder, *, cache: Path) -> Checked:
+def _check(spec: ExperimentSpec, context: Context) -> Checked:
     """The deep check; an experiment that goes on keeps the origin it began with."""
+    folder, told = context.folder, False
+
+    def tell(line: str) -> None:
+        nonlocal told
+        told = True
+        context.step("data", f"Data: {line}", "running")
+
     began = Origin.model_validate(read_json(folder.origin)) if folder.origin.exists() else None
-    checked = deep_check(spec, cache=cache, origin=began)
+    checked = deep_check(spec, home=folder.home, origin=began, tell=tell)
+    if told:
+        context.step("data", "Data", "finished")
     if began is None:
         write_json(folder.origin, checked.origin.model_dump(mode="json"))
     return checked
-
-
-def _announce(checked: Checked, context: Context) -> None:
-    """Tell what the data are and which runs will be made, all at once, so that the page shows what waits."""
-    data, clock = checked.data, context.clock
-    np.save(context.folder.test_labels, data.test_labels.numpy())
-    context.emit(
-        DataLoaded(
-            at=clock(),
-            class_names=data.class_names,
-            shape=data.shape,
-            train=len(data.train_labels),
-            validation=len(checked.split.validation),
-            test=len(data.test_labels),
-            notes=data.notes,
-        )
-    )
-    for note in data.notes:
-        context.emit(Noted(at=clock(), text=note, level="warning"))
-    if checked.origin != checked.here:
-        text = "The device, torch or the code changed since this experiment began; it goes on with what is here now."
-        context.emit(Noted(at=clock(), text=text, level="warning"))
-    spec = checked.spec
-    for run in checked.plan.runs:
-        figures = _profile(checked, context, run)
-        training = spec.teacher.training if run.role == "teacher" else spec.student_training
-        teacher_terms = tuple(
-            term.loss.name
-            for term in run.terms
-            if term.weight > 0 and "teacher" in checked.catalogue.losses[term.loss.name].traits
-        )
-        context.emit(
-            RunDeclared(
-                at=clock(),
-                run_id=run.run_id,
-                role=run.role,
-                name=run.name,
-                seed=run.seed,
-                architecture=run.architecture.name,
-                parameters=figures.parameters,
-                macs=figures.macs,
-                size_bytes=figures.size_bytes,
-                teacher_terms=teacher_terms,
-                epochs=training.epochs,
-                samples_seen=checked.samples_seen(run),
-            )
-        )
-    if context.may_train:
-        context.step("teacher", "Teacher", "waiting")
-        for cohort in checked.plan.cohorts:
-            context.step(*_cohort_step(cohort.seed), "waiting")
-    context.step("export", EXPORT_TITLE, "waiting")
-    context.step("latency", LATENCY_TITLE, "waiting")
-
-
-def _profile(checked: Checked, context: Context, run: PlannedRun) -> Profile:
-    key = run.architecture.model_dump_json()
-    if key not in context.profiles:
-        context.profiles[key] = profile(checked.network(run.architecture, seed=0), shape=checked.data.shape)
-    return context.profiles[key]
 
 
 def _choose_threads(checked: Checked, context: Context, *, most: int) -> None:
@@ -226,15 +129,13 @@ def _expect(checked: Checked, context: Context) -> None:
     if len(have) == len(checked.plan.runs):
         return
     seconds = estimate_seconds(checked, should_stop=context.should_stop, skip=have)
-    context.step("teacher", "Teacher", "waiting", expected_seconds=seconds["teacher"])
+    waiting = [number for number, run in enumerate(checked.plan.teachers) if run.run_id not in have]
+    for number in waiting:
+        context.step(*teacher_step(number), "waiting", expected_seconds=seconds["teacher"] / len(waiting))
     for cohort in cohorts:
-        context.step(*_cohort_step(cohort.seed), "waiting", expected_seconds=seconds["cohorts"] / len(cohorts))
+        context.step(*cohort_step(cohort.seed), "waiting", expected_seconds=seconds["cohorts"] / len(cohorts))
     context.step("export", EXPORT_TITLE, "waiting", expected_seconds=seconds["export"])
     context.step("latency", LATENCY_TITLE, "waiting", expected_seconds=seconds["latency"])
-
-
-def _cohort_step(seed: int) -> tuple[str, str]:
-    return f"cohort:{seed}", f"Students, seed {seed}"
 
 
 def _surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Surroundings:
@@ -255,31 +156,47 @@ def _surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Su
 
 
 def _teacher(checked: Checked, context: Context, keeper: Keeper) -> nn.Module | None:
-    """The trained teacher in eval mode, or None if a stop came first. Raises Diverged without a usable one."""
-    run = checked.plan.teacher
-    if not have(run, context.folder, keeper, reuse=context.reuse):
-        context.step("teacher", "Teacher", "running")
-        context.emit(RunChanged(at=context.clock(), run_id=run.run_id, state="training"))
-        cohort = teacher_cohort(checked, _surroundings(context, keeper, "teacher", "Teacher"))
-        cohort.fit()
-        total = cohort.epochs * cohort.steps_per_epoch
-        if keeper.state(run.run_id) == "stopped":
-            context.step("teacher", "Teacher", "waiting", done=cohort.candidates[0].progress.step, total=total)
+    """The trained teachers as one, in eval mode, or None if a stop came first. Raises Diverged without a usable one."""
+    for number, run in enumerate(checked.plan.teachers):
+        if not _one_teacher(run, teacher_step(number), checked, context, keeper):
             return None
-        context.step("teacher", "Teacher", "finished", done=total, total=total)
+    networks = [keeper.network(run) for run in checked.plan.teachers]
+    return as_one(networks, [teacher.weight for teacher in checked.spec.teachers])
+
+
+def _one_teacher(
+    run: PlannedRun, step: tuple[str, str], checked: Checked, context: Context, keeper: Keeper
+) -> bool:
+    """Train or take over one teacher; False if a stop came first."""
+    name, title = step
+    if have(run, context.folder, keeper, reuse=context.reuse):
+        context.step(name, title, "finished")
     else:
-        context.step("teacher", "Teacher", "finished")
+        context.step(name, title, "running")
+        cohort = teacher_cohort(checked, run, _surroundings(context, keeper, name, title))
+        assert run.teacher is not None
+        if run.teacher.train:
+            context.emit(RunChanged(at=context.clock(), run_id=run.run_id, state="training"))
+            cohort.fit()
+        else:
+            cohort.candidates[0].progress.stop = UNTRAINED
+            keeper.keep(cohort.candidates[0])
+        total = cohort.epochs * cohort.steps_per_epoch if run.teacher.train else 0
+        if keeper.state(run.run_id) == "stopped":
+            context.step(name, title, "waiting", done=cohort.candidates[0].progress.step, total=total)
+            return False
+        context.step(name, title, "finished", done=total, total=total)
     if keeper.state(run.run_id) == "diverged":
         raise Diverged(
             "The teacher's loss became NaN or infinite; its last good epoch is kept. Lower its learning rate."
         )
-    return keeper.network(run)
+    return True
 
 
 def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Module) -> None:
     """Train every cohort that is not finished, until a stop comes."""
     for cohort in checked.plan.cohorts:
-        name, title = _cohort_step(cohort.seed)
+        name, title = cohort_step(cohort.seed)
         missing = [run for run in cohort.runs if not have(run, context.folder, keeper, reuse=context.reuse)]
         if missing and context.should_stop():
             return

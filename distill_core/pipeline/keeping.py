@@ -18,6 +18,7 @@ from distill_core.training.assembly import load_network
 from distill_core.training.candidate import Candidate
 from distill_core.training.cohort import predict
 from distill_core.training.preparation import Checked
+from distill_core.training.stopping import UNTRAINED
 
 
 class Keeper:
@@ -57,6 +58,14 @@ class Keeper:
         path = self.folder.run(run_id).test_logits
         return np.load(path) if path.exists() else None
 
+    def _teacher_logits(self) -> np.ndarray | None:
+        """What the students imitate, on the test data: the mean of all teachers."""
+        found = [self.logits(run.run_id) for run in self.checked.plan.teachers]
+        known = [logits for logits in found if logits is not None]
+        if len(known) < len(found):
+            return None
+        return np.average(known, axis=0, weights=[teacher.weight for teacher in self.checked.spec.teachers])
+
     def keep(self, candidate: Candidate) -> None:
         """Evaluate an ended run on the test data, keep everything, and tell its figures."""
         run, stop = candidate.run, candidate.progress.stop
@@ -65,9 +74,9 @@ class Keeper:
         for stale in (place.onnx, place.onnx_result, place.latency, place.test_samples):
             # Exports of the weights of an earlier stop.
             stale.unlink(missing_ok=True)
-        usable = candidate.best.epoch > 0 or stop.state == "stopped"
+        usable = candidate.best.epoch > 0 or stop.state == "stopped" or stop is UNTRAINED
         if usable:
-            logits = predict(candidate.model, self.checked.data.test_images, candidate.stream.normalise)
+            logits = predict(candidate.model, self.checked.data.test_inputs, candidate.stream.normalise)
             buffer = io.BytesIO()
             np.save(buffer, logits.float().cpu().numpy())
             state = {
@@ -112,17 +121,6 @@ class Keeper:
         if logits is None:
             self.emit(RunFinished(**common, accuracy=nan, nll=nan, ece=nan))
             return
-        teacher = None if run.role == "teacher" else self.logits(self.checked.plan.teacher.run_id)
-        figures = evaluate(logits, self.labels, teacher)
-        self.emit(
-            RunFinished(
-                **common,
-                accuracy=figures.accuracy,
-                nll=figures.nll,
-                ece=figures.ece,
-                agreement=figures.agreement,
-                teacher_kl=figures.teacher_kl,
-                per_class=tuple(float(value) for value in figures.per_class),
-                confusion=tuple(tuple(int(count) for count in row) for row in figures.confusion),
-            )
-        )
+        teacher = None if run.role == "teacher" else self._teacher_logits()
+        figures = evaluate(logits, self.labels, teacher, task=self.checked.data.task)
+        self.emit(RunFinished(**common, **figures.for_event()))

@@ -71,20 +71,27 @@ def _export(
         size = export_onnx(
             keeper.network(run),
             place.onnx,
-            shape=data.shape,
+            signature=data.signature,
             mean=data.mean,
             std=data.std,
+            label_mean=data.label_mean,
+            label_std=data.label_std,
             ready=ready,
-            # Shape and classes are the same for all runs of an experiment.
+            # The signature is the same for all runs of an experiment.
             key=run.architecture.model_dump_json(),
         )
-        images, labels = data.test_images.numpy(), data.test_labels.numpy()
-        parity = check_parity(place.onnx, images, logits)
+        inputs, labels = data.test_inputs.numpy(), data.test_labels.numpy()
+        parity = check_parity(
+            place.onnx, inputs, logits, signature=data.signature, label_mean=data.label_mean, label_std=data.label_std
+        )
         if not parity.holds:
             place.onnx.unlink()
             _tell_unequal(run, parity, emit=emit, at=clock())
             return
-        write_test_samples(place.test_samples, images, labels, logits)
+        write_test_samples(
+            place.test_samples, inputs, labels, logits, signature=data.signature, words=data.words,
+            splitting=data.splitting, label_mean=data.label_mean, label_std=data.label_std,
+        )
         write_json(
             place.onnx_result,
             {
@@ -152,7 +159,7 @@ def _measure(
                 threads=spec.threads,
                 warmup=spec.warmup,
                 repeats=spec.repeats,
-                shape=checked.data.shape,
+                signature=checked.data.signature,
                 machine=machine_name(),
                 should_stop=should_stop,
             )

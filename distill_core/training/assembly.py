@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from distill_core.plan import PlannedRun
-from distill_core.spec import Choice, Term, Training, Views
+from distill_core.spec import Choice, Student, Term, Training, Views
 from distill_core.training.candidate import Candidate
-from distill_core.training.cohort import Cohort, Surroundings, Validation, predict
-from distill_core.training.objective import Objective
+from distill_core.training.cohort import EVALUATION_BATCH, Cohort, Surroundings, Validation, predict
+from distill_core.training.coreset import choose
+from distill_core.training.normaliser import Normaliser
+from distill_core.training.objective import NetworkTaps, Objective
 from distill_core.training.preparation import Checked
+from distill_core.training.problems import shared_weights
 from distill_core.training.split import TransferSet
-from distill_core.training.stream import Normaliser, Stream
+from distill_core.training.stream import Stream, Variation
+from distill_core.training.taps import list_taps
+from distill_core.training.teachers import first_of
 
-# A teacher learns from plain labels only.
-TEACHER_TERMS = (Term(loss=Choice(name="cross-entropy", params={"label_smoothing": 0.0}), weight=1.0),)
 
-
-def teacher_cohort(checked: Checked, around: Surroundings) -> Cohort:
-    """A cohort of one: the teacher, on all the labels it may know."""
-    spec, run = checked.spec.teacher, checked.plan.teacher
+def teacher_cohort(checked: Checked, run: PlannedRun, around: Surroundings) -> Cohort:
+    """A cohort of one: a teacher, on all the labels it may know."""
+    spec = run.teacher
+    assert spec is not None
     indices = checked.split.teacher
     transfer = TransferSet(indices=indices, labels=checked.data.train_labels[indices])
     stream = _stream(checked, transfer, spec.views, spec.training, seed=run.seed)
     steps = spec.training.steps_per_epoch or stream.batches_per_pass
-    candidate = _candidate(checked, run, TEACHER_TERMS, stream, spec.training, steps)
     return Cohort(
-        [candidate],
+        [_candidate(checked, run, _plain_terms(checked), stream, spec.training, steps, teacher=None)],
         teacher=None,
         validation=_validation(checked, checked.split.validation, None),
         steps_per_epoch=steps,
@@ -37,16 +40,31 @@ def teacher_cohort(checked: Checked, around: Surroundings) -> Cohort:
     )
 
 
+def _plain_terms(checked: Checked) -> tuple[Term, ...]:
+    """A teacher learns from plain labels only."""
+    loss = checked.catalogue.alone_loss(checked.data.task)
+    params = checked.catalogue.losses[loss].resolve({}).model_dump(mode="json")
+    return (Term(loss=Choice(name=loss, params=params)),)
+
+
 def student_cohort(checked: Checked, runs: Sequence[PlannedRun], teacher: nn.Module, around: Surroundings) -> Cohort:
     """The runs of one seed, sharing one stream for each kind of transfer set. The teacher is put into eval mode."""
     teacher.eval().requires_grad_(False)
     training, seed = checked.spec.student_training, runs[0].seed
-    streams = {
-        kind: _stream(checked, checked.transfer(seed=seed, kind=kind), checked.spec.student_views, training, seed=seed)
-        for kind in dict.fromkeys(run.transfer for run in runs)
-    }
+    streams: dict[str, Stream] = {}
+    for run in runs:
+        assert run.student is not None
+        key = _samples_key(run.student)
+        if key not in streams:
+            streams[key] = _student_stream(checked, run.student, teacher, seed=seed)
     steps = training.steps_per_epoch or _labelled_steps(checked, seed)
-    candidates = [_candidate(checked, run, run.terms, streams[run.transfer], training, steps) for run in runs]
+    candidates = []
+    for run in runs:
+        assert run.student is not None
+        stream = streams[_samples_key(run.student)]
+        candidate = _candidate(checked, run, run.terms, stream, training, steps, teacher=teacher)
+        stream.teacher_taps |= frozenset(candidate.objective.teacher_taps)
+        candidates.append(candidate)
     return Cohort(
         candidates,
         teacher=teacher,
@@ -54,6 +72,39 @@ def student_cohort(checked: Checked, runs: Sequence[PlannedRun], teacher: nn.Mod
         steps_per_epoch=steps,
         around=around,
     )
+
+
+def _samples_key(student: Student) -> str:
+    """Equal for variants that see the same batches."""
+    content = student.model_dump(mode="json", include={"transfer", "generator", "generated_share", "coreset"})
+    return json.dumps(content, sort_keys=True)
+
+
+def _student_stream(checked: Checked, student: Student, teacher: nn.Module, *, seed: int) -> Stream:
+    transfer = checked.transfer(seed=seed, kind=student.transfer)
+    if student.coreset is not None:
+        transfer = transfer.only(_coreset(checked, student, transfer, teacher, seed=seed))
+    variation = None
+    if student.generator is not None:
+        entry, params = checked.catalogue.generators.resolve(student.generator)
+        variation = Variation(entry.build(params), student.generated_share)
+    spec = checked.spec
+    return _stream(checked, transfer, spec.student_views, spec.student_training, seed=seed, variation=variation)
+
+
+def _coreset(
+    checked: Checked, student: Student, transfer: TransferSet, teacher: nn.Module, *, seed: int
+) -> Tensor:
+    """Places of the chosen samples in the transfer set; the teacher's answers tell which are worth it."""
+    assert student.coreset is not None
+    logits = None
+    if student.coreset.rule != "random":
+        # Part by part: large data lie on the disk.
+        parts, normalise = transfer.indices.split(EVALUATION_BATCH), Normaliser(checked.data, checked.device)
+        logits = torch.cat([predict(teacher, checked.data.train_inputs[part], normalise).cpu() for part in parts])
+    places = torch.arange(len(transfer.indices))
+    rule, size = student.coreset.rule, student.coreset.size
+    return choose(rule, size, indices=places, labels=transfer.labels, logits=logits, seed=seed)
 
 
 def _labelled_steps(checked: Checked, seed: int) -> int:
@@ -69,23 +120,52 @@ def load_network(checked: Checked, run: PlannedRun, state: dict[str, torch.Tenso
     return network.to(checked.device).eval()
 
 
-def _stream(checked: Checked, transfer: TransferSet, views: Views, training: Training, *, seed: int) -> Stream:
-    return Stream(checked.data, transfer, views, batch_size=training.batch_size, seed=seed, device=checked.device)
+def _stream(
+    checked: Checked, transfer: TransferSet, views: Views, training: Training, *, seed: int,
+    variation: Variation | None = None,
+) -> Stream:
+    return Stream(
+        checked.data, transfer, views, batch_size=training.batch_size, seed=seed, device=checked.device,
+        variation=variation,
+    )
 
 
 def _candidate(
-    checked: Checked, run: PlannedRun, terms: Sequence[Term], stream: Stream, training: Training, steps: int
+    checked: Checked, run: PlannedRun, terms: Sequence[Term], stream: Stream, training: Training, steps: int, *,
+    teacher: nn.Module | None,
 ) -> Candidate:
-    model = checked.network(run.architecture, seed=run.seed).to(checked.device)
+    model = checked.network_of(run).to(checked.device)
+    first = None if teacher is None else first_of(teacher)
+    if run.student is not None and run.student.start == "teacher" and first is not None:
+        shared = shared_weights(model.state_dict(), first.state_dict())
+        model.load_state_dict(shared, strict=False)
     model = model.to(memory_format=stream.normalise.format)
-    objective = Objective(terms, checked.catalogue.losses, device=checked.device)
-    return Candidate(run, model, objective, stream, training=training, total_steps=steps * training.epochs)
+    with torch.random.fork_rng(devices=[]):
+        # What terms learn themselves starts the same for the same seed.
+        torch.manual_seed(run.seed)
+        objective = Objective(
+            terms, checked.catalogue.losses, device=checked.device, taps=_taps(checked, run, model, first)
+        )
+    weights = None if first is None else {name: value.detach() for name, value in first.named_parameters()}
+    return Candidate(
+        run, model, objective, stream, training=training, total_steps=steps * training.epochs, teacher_weights=weights
+    )
+
+
+def _taps(checked: Checked, run: PlannedRun, model: nn.Module, first: nn.Module | None) -> NetworkTaps | None:
+    """Both networks' taps, where a term of the run reads any."""
+    read = any(
+        term.weight > 0 and {"map", "embedding"} & checked.catalogue.losses[term.loss.name].traits for term in run.terms
+    )
+    if not read or first is None:
+        return None
+    return NetworkTaps(list_taps(model, checked.signature), list_taps(first, checked.signature))
 
 
 def _validation(checked: Checked, indices: torch.Tensor, teacher: nn.Module | None) -> Validation:
-    images = checked.data.train_images[indices].to(checked.device)
+    inputs = checked.data.train_inputs[indices].to(checked.device)
     labels = checked.data.train_labels[indices].to(checked.device)
     logits = None
     if teacher is not None:
-        logits = predict(teacher, images, Normaliser(checked.data, checked.device))
-    return Validation(images=images, labels=labels, teacher_logits=logits)
+        logits = predict(teacher, inputs, Normaliser(checked.data, checked.device))
+    return Validation(inputs=inputs, labels=labels, teacher_logits=logits, task=checked.data.task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from distill_core.training.objective import Objective
 from distill_core.training.schedule import build_optimizer, learning_rate
 from distill_core.training.stopping import BestEpoch, Stop
 from distill_core.training.stream import NOISE, Batch, Stream
+from distill_core.training.taps import TapReader
 from distill_core.training.views import seed_for
 
 
@@ -44,10 +46,14 @@ class Candidate:
         *,
         training: Training,
         total_steps: int,
+        teacher_weights: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.run, self.model, self.objective, self.stream = run, model, objective, stream
         self.training, self.total_steps = training, total_steps
-        self.optimizer = build_optimizer(training, model.parameters())
+        # What terms learn themselves is trained like the network.
+        self.optimizer = build_optimizer(training, [*model.parameters(), *objective.modules.parameters()])
+        self._taps = TapReader(model, objective.student_taps)
+        self._teacher_weights = teacher_weights if objective.reads_weights else None
         self.best = BestEpoch(training)
         self.best_state: dict[str, Tensor] = {}
         self.progress = Progress()
@@ -57,19 +63,40 @@ class Candidate:
     def active(self) -> bool:
         return self.progress.stop is None
 
-    def train_step(self, batch: Batch, teacher_logits: Tensor | None) -> None:
+    def train_step(
+        self, batch: Batch, teacher_logits: Tensor | None, teacher_taps: Mapping[str, Tensor] | None = None
+    ) -> None:
         """One optimisation step; the learning rate and the dropout noise depend on seed and step alone."""
         step = self.progress.step
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.total_steps)
         self._seed_noise(step)
         self.model.train()
-        logits = self.model(batch.inputs)
-        loss = self.objective(StepTensors(logits, teacher_logits if self.run.needs_teacher else None, batch.labels))
+        with self._taps.reading() as seen:
+            logits = self.model(batch.inputs)
+        loss = self.objective(
+            self._step_tensors(batch, logits, teacher_logits if self.run.needs_teacher else None),
+            progress=step / self.total_steps, student_taps=seen, teacher_taps=teacher_taps,
+        )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
         self.progress.step = step + 1
+
+    def _step_tensors(self, batch: Batch, logits: Tensor, teacher_logits: Tensor | None) -> StepTensors:
+        """What every term sees; a tagged sequence counts as so many samples as it has steps."""
+        labels, partner, share = batch.labels, batch.partner_labels, batch.share
+        if logits.dim() == 3:
+            steps = logits.shape[1]
+            logits, labels = logits.flatten(0, 1), labels.flatten(0, 1)
+            teacher_logits = None if teacher_logits is None else teacher_logits.flatten(0, 1)
+            partner = None if partner is None else partner.flatten(0, 1)
+            share = None if share is None else share.repeat_interleave(steps)
+        own = dict(self.model.named_parameters()) if self._teacher_weights is not None else None
+        return StepTensors(
+            logits, teacher_logits, labels, partner_labels=partner, share=share, student_weights=own,
+            teacher_weights=self._teacher_weights,
+        )
 
     def _seed_noise(self, step: int) -> None:
         seed = seed_for(self.run.seed, NOISE, step)
@@ -89,6 +116,7 @@ class Candidate:
         """Write all that resuming needs, atomically, as safetensors."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"best.{name}": value for name, value in self.best_state.items()}
+        tensors |= {f"terms.{name}": value for name, value in self.objective.modules.state_dict().items()}
         for index, parameter in enumerate(self._parameters()):
             for key, value in self.optimizer.state[parameter].items():
                 # Nesterov's buffer does not exist before the first step.
@@ -116,6 +144,7 @@ class Candidate:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         self.model.load_state_dict(_below("model.", tensors))
         self.best_state = _below("best.", tensors)
+        self.objective.modules.load_state_dict(_below("terms.", tensors))
         for index, parameter in enumerate(self._parameters()):
             state = _below(f"optimizer.{index}.", tensors)
             if state:

@@ -8,40 +8,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distill_core.events import Emit, EpochEnded
 from distill_core.folders import RunFolder
+from distill_core.signature import Task
 from distill_core.training.candidate import Candidate
+from distill_core.training.normaliser import Normaliser
 from distill_core.training.schedule import learning_rate
+from distill_core.training.scores import Scores, score
 from distill_core.training.stopping import diverged, requested
-from distill_core.training.stream import Batch, Normaliser, Stream
+from distill_core.training.stream import Batch, Stream
 
 EVALUATION_BATCH = 512
 PROGRESS_SECONDS = 0.5
 
 
 @torch.no_grad()
-def predict(model: nn.Module, images: Tensor, normalise: Normaliser) -> Tensor:
-    """Logits float [N,K] of uint8 images [N,C,H,W], in eval mode; the model's mode is put back."""
+def predict(model: nn.Module, inputs: Tensor, normalise: Normaliser) -> Tensor:
+    """Answers float [N,K], of tagging [N,L,K], for stored inputs [N,*shape], in eval mode; the mode is put back."""
     mode = model.training
     model.eval()
     device = next(model.parameters()).device
     # Figures and parity need all 24 bits of a float; TF32 would keep 11.
     with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
-        parts = [model(normalise(part.to(device))) for part in images.split(EVALUATION_BATCH)]
+        parts = [model(normalise(part.to(device))) for part in inputs.split(EVALUATION_BATCH)]
     model.train(mode)
     return torch.cat(parts)
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Held-out images uint8 [N,C,H,W], labels int64 [N], and the teacher's logits [N,K] if it has any."""
+    """Held-out inputs [N,*shape] as stored, labels [N,...], and the teacher's logits [N,...,K] if it has any."""
 
-    images: Tensor
+    inputs: Tensor
     labels: Tensor
     teacher_logits: Tensor | None
+    task: Task = "classification"
 
 
 @dataclass(frozen=True)
@@ -116,15 +119,15 @@ class Cohort:
 
     def train_step(self, step: int) -> None:
         """One step of every run that is at it: one batch a stream, one answer of the teacher a batch."""
-        batches: dict[int, tuple[Batch, Tensor | None]] = {}
+        answered: dict[int, tuple[Batch, Tensor | None, dict[str, Tensor]]] = {}
         waiting = [candidate for candidate in self.candidates if candidate.active and candidate.progress.step == step]
         for candidate in waiting:
             stream = candidate.stream
-            if id(stream) not in batches:
+            if id(stream) not in answered:
                 batch = stream.batch(step)
                 asked = any(other.run.needs_teacher and other.stream is stream for other in waiting)
-                batches[id(stream)] = batch, self._ask_teacher(stream, batch) if asked else None
-            candidate.train_step(*batches[id(stream)])
+                answered[id(stream)] = batch, *(self._ask_teacher(stream, batch) if asked else (None, {}))
+            candidate.train_step(*answered[id(stream)])
         self._tick(step, waiting)
 
     def _tick(self, step: int, trained: Sequence[Candidate]) -> None:
@@ -140,16 +143,16 @@ class Cohort:
             self._save(self.active)
             self._last_checkpoint = self.around.clock()
 
-    def _ask_teacher(self, stream: Stream, batch: Batch) -> Tensor:
+    def _ask_teacher(self, stream: Stream, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         if self.teacher is None:
             raise ValueError("a run reads the teacher's logits, but the cohort has no teacher")
-        return stream.teacher_logits(self.teacher, batch)
+        return stream.teacher_answers(self.teacher, batch)
 
     def _end_epoch(self, candidate: Candidate, epoch: int) -> None:
         raw, weighted = candidate.objective.take_means()
-        accuracy, nll, kl = self.validate(candidate)
-        finite = all(math.isfinite(value) for value in (*raw.values(), nll))
-        better = finite and candidate.best.update(epoch, accuracy=accuracy, nll=nll)
+        scores = self.validate(candidate)
+        finite = all(math.isfinite(value) for value in (*raw.values(), scores.error))
+        better = finite and candidate.best.update(epoch, accuracy=scores.success, nll=scores.error)
         if better:
             candidate.keep_as_best()
         candidate.progress.epoch = epoch
@@ -162,11 +165,9 @@ class Cohort:
                 step=step,
                 learning_rate=learning_rate(candidate.training, step - 1, candidate.total_steps),
                 train_loss=sum(weighted.values()),
-                validation_accuracy=accuracy,
-                validation_nll=nll,
+                **scores.of_event(),
                 raw_terms=raw,
                 weighted_terms=weighted,
-                raw_kl=kl,
                 best=better,
             )
         )
@@ -177,18 +178,11 @@ class Cohort:
         if not candidate.active:
             self._end(candidate)
 
-    def validate(self, candidate: Candidate) -> tuple[float, float, float | None]:
-        """Accuracy, NLL and, with a teacher, KL(teacher || student) at T=1 on the validation samples."""
-        logits = predict(candidate.model, self.validation.images, candidate.stream.normalise)
-        labels = self.validation.labels
-        accuracy = (logits.argmax(1) == labels).double().mean()
-        log_student = F.log_softmax(logits.double(), 1)
-        nll = F.nll_loss(log_student, labels)
-        if self.validation.teacher_logits is None:
-            return accuracy.item(), nll.item(), None
-        log_teacher = F.log_softmax(self.validation.teacher_logits.double(), 1)
-        kl = F.kl_div(log_student, log_teacher, reduction="batchmean", log_target=True)
-        return accuracy.item(), nll.item(), kl.item()
+    def validate(self, candidate: Candidate) -> Scores:
+        """How the run does on the validation samples."""
+        held = self.validation
+        logits = predict(candidate.model, held.inputs, candidate.stream.normalise)
+        return score(logits, held.labels, held.teacher_logits, task=held.task)
 
     def _stop_all(self, epoch: int) -> None:
         running = self.active

@@ -2,47 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from distill_core.catalog import Registry
+from distill_core.entries import Registry
 from distill_core.losses.term import StepTensors, TermFunction
 from distill_core.spec import Term
+from distill_core.training.taps import Shape, chosen_taps, shapes_of
+
+
+@dataclass(frozen=True)
+class NetworkTaps:
+    """Taps of both networks by name with their shapes, as taps.list_taps finds them."""
+
+    student: Mapping[str, Shape]
+    teacher: Mapping[str, Shape]
+
+
+@dataclass(frozen=True)
+class _Active:
+    """One term of weight above 0; `taps` are the names of the student's and the teacher's layer it reads."""
+
+    name: str
+    term: Term
+    function: TermFunction
+    traits: Collection[str]
+    taps: tuple[str, str] | None
+
+    def weight(self, progress: float) -> float:
+        """At a share 0..1 of all steps."""
+        if self.term.schedule == "constant":
+            return self.term.weight
+        fraction = self.term.schedule_fraction
+        if self.term.schedule == "warm-up":
+            return self.term.weight * min(1.0, progress / fraction)
+        return self.term.weight * min(1.0, (1.0 - progress) / fraction)
 
 
 class Objective:
     """Total = sum of weight * term. Terms of weight 0 are not computed."""
 
-    def __init__(self, terms: Sequence[Term], losses: Registry, *, device: torch.device) -> None:
-        self.names: list[str] = []
-        self.weights: list[float] = []
-        self._functions: list[TermFunction] = []
-        for term in terms:
-            if term.weight > 0:
-                entry, params = losses.resolve(term.loss)
-                self.names.append(term.loss.name)
-                self.weights.append(term.weight)
-                self._functions.append(entry.build(params))
+    def __init__(
+        self, terms: Sequence[Term], losses: Registry, *, device: torch.device, taps: NetworkTaps | None = None
+    ) -> None:
+        self._terms = [active_term(term, losses, taps) for term in terms if term.weight > 0]
+        self._terms = [replace(one, name=name) for one, name in zip(self._terms, _unique(self._terms), strict=True)]
+        self.names = [one.name for one in self._terms]
+        # What terms learn themselves, such as a hint's regressor; trained and kept with the student.
+        self.modules = nn.ModuleList(one.function for one in self._terms if isinstance(one.function, nn.Module))
+        self.modules.to(device).train()
         # Sums stay on the device: reading a number at every step would wait for a GPU.
-        self.sums = torch.zeros(len(self.names), dtype=torch.float64, device=device)
+        self.sums = torch.zeros(2, len(self.names), dtype=torch.float64, device=device)
         self.steps = 0
 
-    def __call__(self, step: StepTensors) -> Tensor:
-        """The scalar to minimise."""
-        raw = [function(step) for function in self._functions]
-        self.sums += torch.stack([value.detach() for value in raw])
+    @property
+    def student_taps(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.taps[0] for one in self._terms if one.taps))
+
+    @property
+    def teacher_taps(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.taps[1] for one in self._terms if one.taps))
+
+    @property
+    def reads_weights(self) -> bool:
+        return any("weights" in one.traits for one in self._terms)
+
+    def __call__(
+        self, step: StepTensors, *, progress: float = 0.0, student_taps: Mapping[str, Tensor] | None = None,
+        teacher_taps: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:
+        """The scalar to minimise, at a share 0..1 of all steps."""
+        raw: list[Tensor] = []
+        for one in self._terms:
+            seen = step
+            if one.taps is not None and student_taps is not None and teacher_taps is not None:
+                seen = replace(step, student_tap=student_taps[one.taps[0]], teacher_tap=teacher_taps[one.taps[1]])
+            raw.append(one.function(seen))
+        weights = [one.weight(progress) for one in self._terms]
+        found = torch.stack([value.detach() for value in raw]).double()
+        self.sums[0] += found
+        # One by one: a tensor of weights would have to be copied to the device, which waits for it too.
+        self.sums[1] += torch.stack([value * weight for value, weight in zip(found.unbind(), weights, strict=True)])
         self.steps += 1
-        total = raw[0] if self.weights[0] == 1.0 else raw[0] * self.weights[0]
-        for value, weight in zip(raw[1:], self.weights[1:], strict=True):
+        total = raw[0] if weights[0] == 1.0 else raw[0] * weights[0]
+        for value, weight in zip(raw[1:], weights[1:], strict=True):
             total = total + value * weight
         return total
 
     def take_means(self) -> tuple[dict[str, float], dict[str, float]]:
         """Raw and weighted means of each term since the last call, and a fresh start."""
-        means = (self.sums / max(self.steps, 1)).tolist()
+        raw, weighted = (self.sums / max(self.steps, 1)).tolist()
         self.sums.zero_()
         self.steps = 0
-        raw = dict(zip(self.names, means, strict=True))
-        return raw, {name: value * weight for (name, value), weight in zip(raw.items(), self.weights, strict=True)}
+        return dict(zip(self.names, raw, strict=True)), dict(zip(self.names, weighted, strict=True))
+
+
+def active_term(term: Term, losses: Registry, taps: NetworkTaps | None) -> _Active:
+    """A term ready to be computed. Raises ValueError, in one sentence, for layers that it cannot read or pair."""
+    entry, params = losses.resolve(term.loss)
+    names = shapes = None
+    if {"map", "embedding"} & entry.traits:
+        if taps is None:
+            raise ValueError(f"{entry.name} reads inner layers, and there is no teacher to read them of")
+        names = chosen_taps(params, entry.traits, taps.student, taps.teacher)
+        shapes = shapes_of(names, taps.student, taps.teacher)
+    return _Active(
+        name=term.loss.name, term=term, function=entry.build(params, shapes), traits=entry.traits, taps=names
+    )
+
+
+def _unique(terms: Sequence[_Active]) -> list[str]:
+    """The name of each term's loss, numbered from its second use on."""
+    names: list[str] = []
+    for one in terms:
+        number = sum(other.term.loss.name == one.term.loss.name for other in terms[: len(names)]) + 1
+        names.append(one.name if number == 1 else f"{one.name} {number}")
+    return names

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
-from distill_core import architectures, datasets, executors, losses
+from distill_core import architectures, datasets, executors, generators, losses
 from distill_core.catalog import Catalogue
-from distill_core.datasets.image_data import ImageData
-from distill_core.errors import DataError, DeviceError, Problem, SpecError
-from distill_core.plan import Origin, Plan, PlannedRun, code_of, make_plan, with_baselines
-from distill_core.spec import Choice, ExperimentSpec, Training, Views
+from distill_core.datasets.samples import Samples
+from distill_core.entries import Tell, silent
+from distill_core.errors import DataError, DeviceError, SpecError
+from distill_core.folders import Home
+from distill_core.plan import Origin, Plan, PlannedRun, code_of, make_plan
+from distill_core.signature import Signature
+from distill_core.spec import Choice, ExperimentSpec, Student
+from distill_core.training.own_weights import load_own_weights
+from distill_core.training.problems import find_problems
 from distill_core.training.split import Split, TransferSet, split_data, transfer_set
-
-LARGEST_VIEWS_BYTES = 4 * 2**30
 
 
 def installed_catalogue() -> Catalogue:
@@ -27,6 +27,7 @@ def installed_catalogue() -> Catalogue:
         architectures=architectures.REGISTRY,
         datasets=datasets.REGISTRY,
         losses=losses.REGISTRY,
+        generators=generators.REGISTRY,
         executors=executors.REGISTRY,
     )
 
@@ -36,10 +37,11 @@ class Checked:
     """A spec that will run here: defaults filled in, data in memory, runs planned."""
 
     spec: ExperimentSpec
-    data: ImageData
+    data: Samples
     split: Split
     device: torch.device
     catalogue: Catalogue
+    home: Home
     here: Origin
     """Of what would be trained now."""
     origin: Origin
@@ -49,6 +51,12 @@ class Checked:
     @property
     def device_kind(self) -> str:
         return self.device.type
+
+    @property
+    def signature(self) -> Signature:
+        """What every network of the experiment must fit; architectures cut from the teacher find it here."""
+        whole = self.spec.teacher.architecture
+        return replace(self.data.signature, teacher=lambda: self._build(whole, self.data.signature))
 
     def transfer(self, *, seed: int, kind: str) -> TransferSet:
         return transfer_set(self.data, self.split, self.spec.data, seed=seed, kind=kind)
@@ -69,33 +77,62 @@ class Checked:
 
     def samples_seen(self, run: PlannedRun) -> str:
         """In words: what a run may learn from."""
-        if run.role == "teacher":
-            return f"{len(self.split.teacher):,} labelled images"
+        noun = self.data.signature.noun
+        if run.student is None:
+            if run.teacher is not None and not run.teacher.train:
+                return "nothing here: it came trained"
+            return f"{len(self.split.teacher):,} labelled {noun}"
         transfer = self.transfer(seed=run.seed, kind=run.transfer)
         unlabelled = len(transfer.indices) - transfer.labelled
-        words = f"{transfer.labelled:,} labelled images" + (f" and {unlabelled:,} unlabelled" if unlabelled else "")
+        words = f"{transfer.labelled:,} labelled {noun}" + (f" and {unlabelled:,} unlabelled" if unlabelled else "")
         withheld = ", ".join(self.data.class_names[label] for label in self.split.withheld)
-        return words + (f", none of class {withheld}" if withheld else "")
+        return words + (f", none of class {withheld}" if withheld else "") + self._made_of_them(run.student)
 
-    def network(self, choice: Choice, *, seed: int) -> nn.Module:
-        """A network with the initial weights of a seed; the global random state is put back."""
-        entry, params = self.catalogue.architectures.resolve(choice)
+    def _made_of_them(self, student: Student) -> str:
+        words = ""
+        if student.coreset is not None:
+            words += f", of which {student.coreset.size:,} chosen by the rule {student.coreset.rule}"
+        if student.generator is not None:
+            title = self.catalogue.generators[student.generator.name].title
+            words += f", {student.generated_share:.0%} of each batch as variants ({title})"
+        return words
+
+    def network(self, choice: Choice, *, seed: int, weights: str = "") -> nn.Module:
+        """A network with the initial weights of a seed, or own ones; the global random state is put back.
+
+        Raises ValueError, in one sentence, if the architecture cannot fit the data, and WeightsMismatch.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return entry.build(params, self.data.shape, self.data.classes)
+            network = self._build(choice, self.signature)
+        if weights:
+            load_own_weights(network, self.home.weights(weights))
+        return network
+
+    def _build(self, choice: Choice, signature: Signature) -> nn.Module:
+        entry, params = self.catalogue.architectures.resolve(choice)
+        built: nn.Module = entry.build(params, signature)
+        return built
+
+    def network_of(self, run: PlannedRun) -> nn.Module:
+        """A run's network before its training."""
+        return self.network(run.architecture, seed=run.seed, weights=run.weights)
 
 
-def deep_check(spec: ExperimentSpec, *, cache: Path, origin: Origin | None = None) -> Checked:
+def deep_check(
+    spec: ExperimentSpec, *, home: Home, origin: Origin | None = None, tell: Tell = silent
+) -> Checked:
     """Check what only data and torch can tell; raises SpecError, DataError or DeviceError, one sentence each.
 
-    `origin` is that of an experiment that goes on; its runs keep the names they began with.
+    `origin` is that of an experiment that goes on; its runs keep the names they began with. Data that take their time
+    `tell` how far they are.
     """
     catalogue = installed_catalogue()
     spec = catalogue.check(spec)
     device = find_device(spec.device)
     entry, params = catalogue.datasets.resolve(spec.data.dataset)
-    cache.mkdir(parents=True, exist_ok=True)
-    data = entry.load(params, cache)
+    home.cache.mkdir(parents=True, exist_ok=True)
+    data = entry.load(params, home.cache, tell)
     split = split_data(data, spec.data)
     fingerprint = entry.fingerprint(params)
     here = Origin(
@@ -103,15 +140,14 @@ def deep_check(spec: ExperimentSpec, *, cache: Path, origin: Origin | None = Non
     )
     if origin is not None and origin.fingerprint != fingerprint:
         raise DataError(
-            "The images are no longer those this experiment began with, so it cannot go on; put them back, or start a "
-            "new experiment from its settings."
+            f"The {data.signature.noun} are no longer those this experiment began with, so it cannot go on; put them "
+            "back, or start a new experiment from its settings."
         )
     checked = Checked(
-        spec=spec, data=data, split=split, device=device, catalogue=catalogue, here=here,
+        spec=spec, data=data, split=split, device=device, catalogue=catalogue, home=home, here=here,
         origin=origin or here, plan=make_plan(spec, catalogue, origin=origin or here),
     )
-    problems = [*_batch_problems(checked), *_network_problems(checked), *_twin_problems(checked)]
-    if problems:
+    if problems := list(find_problems(checked)):
         raise SpecError(problems)
     return checked
 
@@ -133,70 +169,3 @@ def find_device(name: str) -> torch.device:
             f"device is {name!r}; allowed: cuda:0 to cuda:{torch.cuda.device_count() - 1}, cpu or auto. Choose one."
         )
     return device
-
-
-def _batch_problems(checked: Checked) -> Iterator[Problem]:
-    def look(field: str, training: Training, views: Views, samples: int) -> Iterator[Problem]:
-        rows = samples * (views.fixed_views or 1)
-        if training.batch_size > rows:
-            yield Problem(
-                f"{field}.batch_size",
-                training.batch_size,
-                f"at most {rows}",
-                f"There are only {samples} training samples; lower the batch size.",
-            )
-        size = math.prod(checked.data.shape) * rows
-        if views.fixed_views and size > LARGEST_VIEWS_BYTES:
-            yield Problem(
-                f"{field.replace('training', 'views')}.fixed_views",
-                views.fixed_views,
-                f"at most {max(views.fixed_views * LARGEST_VIEWS_BYTES // size, 1)}",
-                "More would not fit in memory; draw fresh views at each step instead.",
-            )
-
-    spec = checked.spec
-    yield from look("teacher.training", spec.teacher.training, spec.teacher.views, len(checked.split.teacher))
-    kinds = {student.transfer for student in with_baselines(spec, checked.catalogue)}
-    smallest = min(len(checked.transfer(seed=spec.seeds[0], kind=kind).indices) for kind in kinds)
-    yield from look("student_training", spec.student_training, spec.student_views, smallest)
-
-
-def _network_problems(checked: Checked) -> Iterator[Problem]:
-    spec = checked.spec
-    places = [("teacher.architecture", spec.teacher.architecture)]
-    places += [(f"students.{index}.architecture", student.architecture) for index, student in enumerate(spec.students)]
-    tried: set[str] = set()
-    for field, choice in places:
-        if choice.model_dump_json() in tried:
-            continue
-        tried.add(choice.model_dump_json())
-        shape = checked.data.shape
-        try:
-            network = checked.network(choice, seed=0).eval()
-            with torch.no_grad():
-                answer = network(torch.zeros(2, *shape))
-            fits = answer.shape == (2, checked.data.classes)
-        # Layers complain about small images in many ways; the user needs only to know that it does not fit.
-        except (RuntimeError, ValueError, IndexError, ZeroDivisionError):
-            fits = False
-        if not fits:
-            size = "x".join(str(side) for side in shape)
-            yield Problem(
-                field,
-                choice.name,
-                f"an architecture that accepts images of {size}",
-                "Choose another one, or larger images.",
-            )
-
-
-def _twin_problems(checked: Checked) -> Iterator[Problem]:
-    """Two students that differ in name alone are one run: its second name would have no figures."""
-    seen: dict[str, str] = {}
-    names = [student.name for student in checked.spec.students]
-    for run in checked.plan.cohorts[0].runs:
-        if run.run_id in seen:
-            field = f"students.{names.index(run.name)}" if run.name in names else "students"
-            yield Problem(
-                field, run.name, f"something other than {seen[run.run_id]!r} does", "Change or remove one of the two."
-            )
-        seen[run.run_id] = run.name

@@ -12,13 +12,16 @@ from distill_core.spec import AdamW, Training
 
 
 def learning_rate(training: Training, step: int, total_steps: int) -> float:
-    """Rate at a step counted from 0: linear warm-up, then cosine or linear to 0, or constant."""
+    """Rate at a step counted from 0: linear warm-up, then cosine or linear to 0, in two steps, or constant."""
     peak = training.optimizer.learning_rate
     warmup = round(training.warmup_fraction * total_steps)
     if step < warmup:
         return peak * (step + 1) / warmup
     if training.schedule == "constant":
         return peak
+    if training.schedule == "step":
+        # He et al. 2015 divide by ten after half and after three quarters of the training.
+        return peak * 0.1 ** ((step >= total_steps / 2) + (step >= total_steps * 3 / 4))
     progress = (step - warmup) / max(total_steps - warmup, 1)
     return peak * (0.5 * (1 + math.cos(math.pi * progress)) if training.schedule == "cosine" else 1 - progress)
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distill_core.datasets.image_data import ImageData
+from distill_core.datasets.samples import Samples
 from distill_core.errors import DataError, Problem, SpecError
-from distill_core.losses.term import NO_LABEL
+from distill_core.signature import NO_LABEL
 from distill_core.spec import Data
 
 
@@ -27,30 +27,50 @@ class Split:
 
 @dataclass(frozen=True)
 class TransferSet:
-    """What a student sees: indices [n] into the training split, labels [n] or NO_LABEL."""
+    """What a student sees: indices [n] into the training split, labels [n,...] or NO_LABEL, NaN of a regression."""
 
     indices: Tensor
     labels: Tensor
 
     @property
     def labelled(self) -> int:
-        return int((self.labels != NO_LABEL).sum())
+        return int(has_label(self.labels).sum())
+
+    def only(self, places: Tensor) -> TransferSet:
+        """The samples at these places [m] of the set."""
+        return TransferSet(indices=self.indices[places], labels=self.labels[places])
 
 
-def split_data(data: ImageData, spec: Data) -> Split:
+def has_label(labels: Tensor) -> Tensor:
+    """Which of the samples [N] have a label at all, whatever the task."""
+    known = ~labels.isnan() if labels.is_floating_point() else labels != NO_LABEL
+    return known.flatten(1).any(1) if known.dim() > 1 else known
+
+
+def _strata(data: Samples) -> np.ndarray:
+    """What a split keeps even: the classes [N]; all the same where there are none; -1 for samples without a label."""
+    labels = data.train_labels
+    same = labels.numpy() if data.task == "classification" else np.zeros(len(labels), dtype=np.int64)
+    return np.where(has_label(labels).numpy(), same, -1)
+
+
+def split_data(data: Samples, spec: Data) -> Split:
     """Split once for the whole experiment; raises SpecError or DataError where it cannot be done."""
-    labels = data.train_labels.numpy()
-    counts = np.bincount(labels, minlength=data.classes)
+    labels = _strata(data)
+    by_class = data.task == "classification"
+    counts = np.bincount(labels[labels >= 0], minlength=data.outputs if by_class else 1)
     present = counts > 0
-    if present.sum() < 2:
+    noun = data.signature.noun
+    if by_class and present.sum() < 2:
         raise DataError(
             f"The training data have {int(present.sum())} class with samples; allowed: at least 2. Add a second class."
         )
     for label in np.flatnonzero(present):
         if counts[label] < 2:
+            where = f"class {data.class_names[label]!r}" if by_class else "training split"
             raise DataError(
-                f"The class {data.class_names[label]!r} has 1 training image; allowed: at least 2, one to learn from "
-                "and one to validate. Add images or remove the class."
+                f"The {where} has 1 training {noun[:-1]}; allowed: at least 2, one to learn from and one to "
+                "validate. Add some or remove the class."
             )
     withheld = _withheld(data, spec)
     generator = np.random.RandomState(spec.split_seed)
@@ -62,8 +82,9 @@ def split_data(data: ImageData, spec: Data) -> Split:
         held += members[:share].tolist()
     validation = np.sort(np.array(held))
     learn = np.setdiff1d(np.arange(len(labels)), validation)
-    teacher = _balanced(labels, learn, spec.teacher_labels, seed=spec.split_seed, field="data.teacher_labels")
-    kept = validation[~np.isin(labels[validation], withheld)]
+    known = learn[labels[learn] >= 0]
+    teacher = _balanced(labels, known, spec.teacher_labels, seed=spec.split_seed, field="data.teacher_labels")
+    kept = validation[~np.isin(labels[validation], withheld)] if withheld else validation
     return Split(
         learn=torch.from_numpy(learn),
         validation=torch.from_numpy(validation),
@@ -73,37 +94,45 @@ def split_data(data: ImageData, spec: Data) -> Split:
     )
 
 
-def transfer_set(data: ImageData, split: Split, spec: Data, *, seed: int, kind: str) -> TransferSet:
+def transfer_set(data: Samples, split: Split, spec: Data, *, seed: int, kind: str) -> TransferSet:
     """The student's samples for one seed: `labelled` ones only, or `all`, with the rest unlabelled.
 
     A student's labels are always among those the teacher knows; withheld classes never appear.
     """
-    labels = data.train_labels.numpy()
+    strata = _strata(data)
     allowed = split.teacher.numpy()
-    allowed = allowed[~np.isin(labels[allowed], split.withheld)]
-    known = _balanced(labels, allowed, spec.student_labels, seed=seed, field="data.student_labels")
+    allowed = allowed[~_any_of(strata[allowed], split.withheld)]
+    known = _balanced(strata, allowed, spec.student_labels, seed=seed, field="data.student_labels")
     if kind == "labelled":
         indices = known
     else:
         pool = split.learn.numpy()
-        indices = pool[~np.isin(labels[pool], split.withheld)]
-    shown = np.where(np.isin(indices, known), labels[indices], NO_LABEL)
-    return TransferSet(indices=torch.from_numpy(indices), labels=torch.from_numpy(shown.astype(np.int64)))
+        indices = pool[~_any_of(strata[pool], split.withheld)]
+    chosen = torch.from_numpy(indices)
+    shown = data.train_labels[chosen].clone()
+    shown[torch.from_numpy(~np.isin(indices, known))] = torch.nan if shown.is_floating_point() else NO_LABEL
+    return TransferSet(indices=chosen, labels=shown)
 
 
-def _withheld(data: ImageData, spec: Data) -> tuple[int, ...]:
+def _any_of(strata: np.ndarray, withheld: tuple[int, ...]) -> np.ndarray:
+    return np.isin(strata, withheld) if withheld else np.zeros(len(strata), dtype=bool)
+
+
+def _withheld(data: Samples, spec: Data) -> tuple[int, ...]:
+    if not spec.withheld_classes:
+        return ()
     unknown = [name for name in spec.withheld_classes if name not in data.class_names]
     if unknown:
         shown = ", ".join(data.class_names[:20])
         raise SpecError([Problem("data.withheld_classes", unknown[0], shown, "Choose among the dataset's classes.")])
     withheld = tuple(sorted({data.class_names.index(name) for name in spec.withheld_classes}))
-    if len(withheld) > data.classes - 2:
+    if len(withheld) > data.outputs - 2:
         raise SpecError(
             [
                 Problem(
                     "data.withheld_classes",
                     len(withheld),
-                    f"at most {data.classes - 2} of {data.classes} classes",
+                    f"at most {data.outputs - 2} of {data.outputs} classes",
                     "Leave the students at least two classes.",
                 )
             ]

@@ -17,6 +17,9 @@ class Stop:
     rule: str
 
 
+UNTRAINED = Stop("finished", "Taught as it came, with own weights; nothing was trained.")
+
+
 @dataclass
 class BestEpoch:
     """The best validation so far; epoch 0 means none yet.

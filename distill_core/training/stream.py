@@ -7,39 +7,43 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from distill_core.datasets.image_data import ImageData
+from distill_core.datasets.samples import Samples
+from distill_core.generators.variants import Originals, VariantMaker
 from distill_core.spec import Views
+from distill_core.training.normaliser import Normaliser
 from distill_core.training.split import TransferSet
+from distill_core.training.taps import TapReader
+from distill_core.training.teachers import first_of
 from distill_core.training.views import alter, generator_for
 
-# Streams of random numbers that must not meet: order of samples, fixed views, fresh views, dropout.
-ORDER, FIXED_VIEWS, FRESH_VIEWS, NOISE = 777, 999, 1999, 2999
+# Streams of random numbers that must not meet: order of samples, fixed views, fresh views, dropout, variants.
+ORDER, FIXED_VIEWS, FRESH_VIEWS, NOISE, VARIANTS = 777, 999, 1999, 2999, 3999
 LARGEST_POOL_BYTES = 2**29
+LARGEST_RESIDENT_BYTES = 2**30
+LARGEST_DONORS_BYTES = 2**27
 TEACHER_BATCH = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """inputs normalised float [B,C,H,W]; labels int64 [B] or NO_LABEL; `rows` [B] into the pool, or None if fresh."""
+    """inputs as a network reads them [B,*shape]; labels [B,...] or NO_LABEL; `rows` [B] into the pool, None if fresh.
+
+    Mixed samples have partner_labels [B,...], and share [B] is how much `labels` count.
+    """
 
     inputs: Tensor
     labels: Tensor
     rows: Tensor | None
+    partner_labels: Tensor | None = None
+    share: Tensor | None = None
 
 
-class Normaliser:
-    """uint8 [B,C,H,W] or float 0..1 to the zero-mean floats a network reads."""
+@dataclass(frozen=True)
+class Variation:
+    """What makes variants, and the share of each batch that they replace."""
 
-    def __init__(self, data: ImageData, device: torch.device) -> None:
-        self.mean = torch.tensor(data.mean, device=device).view(1, -1, 1, 1)
-        self.std = torch.tensor(data.std, device=device).view(1, -1, 1, 1)
-        # Convolutions on larger images run faster with channels last.
-        self.format = torch.channels_last if data.shape[1] >= 16 else torch.contiguous_format
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        if pixels.dtype == torch.uint8:
-            pixels = pixels.float() / 255
-        return ((pixels - self.mean) / self.std).contiguous(memory_format=self.format)
+    maker: VariantMaker
+    share: float
 
 
 class Stream:
@@ -50,31 +54,57 @@ class Stream:
     """
 
     def __init__(
-        self, data: ImageData, transfer: TransferSet, views: Views, *, batch_size: int, seed: int, device: torch.device
+        self, data: Samples, transfer: TransferSet, views: Views, *, batch_size: int, seed: int, device: torch.device,
+        variation: Variation | None = None,
     ) -> None:
         self.transfer, self.views, self.batch_size, self.seed = transfer, views, batch_size, seed
         self.normalise = Normaliser(data, device)
-        self.device = device
+        self.device, self.variation, self.signature = device, variation, data.signature
         self.labels = transfer.labels.to(device)
-        self._pixels = data.train_images[transfer.indices].to(device)
+        self.teacher_taps: frozenset[str] = frozenset()
+        self._data = data
+        stored = data.train_inputs
+        small = stored[0].numel() * stored.element_size() * len(transfer.indices) <= LARGEST_RESIDENT_BYTES
+        # What is too large stays where it is, memory-mapped perhaps, and is gathered batch by batch.
+        self._resident = stored[transfer.indices].to(device) if small else None
         self._pool: Tensor | None = None
-        if views.fixed_views is not None:
-            self._pool = self._fixed_pool(views.fixed_views)
-            self.labels = self.labels.repeat(views.fixed_views)
-        self.rows = len(self._pixels) * (views.fixed_views or 1)
+        self._ready = False
+        count = views.fixed_views
+        if count is not None and (count > 1 or self._resident is not None):
+            self._pool = self._fixed_pool(count)
+            self.labels = self.labels.repeat(count, *(1 for _ in self.labels.shape[1:]))
+        self.rows = len(transfer.indices) * (count or 1)
         self.batches_per_pass = max(self.rows // batch_size, 1)
         self._order: tuple[int, Tensor] | None = None
-        self._teacher: tuple[nn.Module, Tensor] | None = None
+        self._answers: tuple[nn.Module, Tensor, dict[str, Tensor]] | None = None
+        self._donors = None if variation is None else self._chosen_donors()
 
     def _fixed_pool(self, count: int) -> Tensor:
-        views = [self._pixels]
+        stored = self._stored(torch.arange(len(self.transfer.indices)))
+        views = [stored]
         for view in range(1, count):
             generator = generator_for(self.seed, FIXED_VIEWS, view)
-            altered = alter(self._pixels.float() / 255, self.views.augmentation, generator)
-            views.append((altered * 255).round().to(torch.uint8))
+            altered = alter(self.normalise.raw(stored), self.views.augmentation, generator)
+            views.append((altered * 255).round().to(torch.uint8) if stored.dtype == torch.uint8 else altered)
         pool = torch.cat(views)
         # Small pools are kept ready normalised; large ones stay bytes and are normalised a batch at a time.
-        return self.normalise(pool) if pool.numel() * 4 <= LARGEST_POOL_BYTES else pool
+        self._ready = self.variation is None and pool.numel() * 4 <= LARGEST_POOL_BYTES
+        return self.normalise(pool) if self._ready else pool
+
+    def _chosen_donors(self) -> Tensor:
+        """What variants take replacements from: the transfer set, of a large one as many at random as fit in memory."""
+        if self._resident is not None:
+            return self._resident
+        stored = self._data.train_inputs
+        most = max(LARGEST_DONORS_BYTES // (stored[0].numel() * stored.element_size()), 1)
+        order = torch.randperm(len(self.transfer.indices), generator=generator_for(self.seed, VARIANTS))
+        return self._stored(order[:most].sort().values)
+
+    def _stored(self, samples: Tensor) -> Tensor:
+        """Inputs of samples of the transfer set as they are stored, on the device."""
+        if self._resident is not None:
+            return self._resident[samples.to(self.device)]
+        return self._data.train_inputs[self.transfer.indices[samples.cpu()]].to(self.device)
 
     def rows_of(self, step: int) -> Tensor:
         """Rows [B] of the pool at a step, on the CPU."""
@@ -85,27 +115,72 @@ class Stream:
 
     def batch(self, step: int) -> Batch:
         rows = self.rows_of(step).to(self.device)
-        if self._pool is not None:
-            return Batch(inputs=self._inputs(rows), labels=self.labels[rows], rows=rows)
-        altered = alter(
-            self._pixels[rows].float() / 255, self.views.augmentation, generator_for(self.seed, FRESH_VIEWS, step)
+        labels = self.labels[rows]
+        if self.views.fixed_views is not None and self.variation is None:
+            return Batch(inputs=self._inputs(rows), labels=labels, rows=rows)
+        if self.views.fixed_views is not None:
+            raw = self.normalise.raw(self._pooled(rows))
+        else:
+            raw = self.normalise.raw(self._stored(rows))
+            raw = alter(raw, self.views.augmentation, generator_for(self.seed, FRESH_VIEWS, step))
+        if self.variation is None:
+            return Batch(inputs=self.normalise(raw), labels=labels, rows=None)
+        return self._varied(raw, labels, self.variation, step)
+
+    def _varied(self, raw: Tensor, labels: Tensor, variation: Variation, step: int) -> Batch:
+        """The first share of the batch, whose order is random, replaced by its variants."""
+        count = max(1, round(variation.share * len(raw)))
+        assert self._donors is not None
+        originals = Originals(inputs=raw[:count], labels=labels[:count], pool=self._donors, signature=self.signature)
+        made = variation.maker(originals, generator_for(self.seed, VARIANTS, step))
+        inputs = self.normalise(torch.cat([made.inputs, raw[count:]]))
+        labels = torch.cat([made.labels, labels[count:]])
+        if made.partner_labels is None or made.share is None:
+            return Batch(inputs=inputs, labels=labels, rows=None)
+        whole = torch.ones(len(raw) - count, device=made.share.device)
+        return Batch(
+            inputs=inputs, labels=labels, rows=None, share=torch.cat([made.share, whole]),
+            partner_labels=torch.cat([made.partner_labels, labels[count:]]),
         )
-        return Batch(inputs=self.normalise(altered), labels=self.labels[rows], rows=None)
+
+    def _pooled(self, rows: Tensor) -> Tensor:
+        return self._stored(rows) if self._pool is None else self._pool[rows]
 
     def _inputs(self, rows: Tensor) -> Tensor:
-        assert self._pool is not None
-        inputs = self._pool[rows]
-        return self.normalise(inputs) if inputs.dtype == torch.uint8 else inputs
+        inputs = self._pooled(rows)
+        return inputs if self._ready else self.normalise(inputs)
 
     @torch.no_grad()
-    def teacher_logits(self, teacher: nn.Module, batch: Batch) -> Tensor:
-        """The teacher's logits [B,K] for a batch: once per row with fixed views, else computed now.
+    def teacher_answers(self, teacher: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The teacher's logits for a batch and what passes its taps: once per row with fixed views, else computed now.
 
         The teacher must be in eval mode.
         """
         if batch.rows is None:
-            return teacher(batch.inputs)
-        if self._teacher is None or self._teacher[0] is not teacher:
-            parts = torch.arange(self.rows, device=self.device).split(TEACHER_BATCH)
-            self._teacher = (teacher, torch.cat([teacher(self._inputs(part)) for part in parts]))
-        return self._teacher[1][batch.rows]
+            return self._ask(teacher, batch.inputs)
+        if self._answers is None or self._answers[0] is not teacher:
+            self._answers = (teacher, *self._ask_all(teacher))
+        _, logits, taps = self._answers
+        if not taps and self.teacher_taps:
+            taps = self._ask(teacher, batch.inputs)[1]
+            return logits[batch.rows], taps
+        return logits[batch.rows], {name: seen[batch.rows] for name, seen in taps.items()}
+
+    def _ask(self, teacher: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        with TapReader(first_of(teacher), self.teacher_taps).reading() as seen:
+            return teacher(inputs), seen
+
+    def _ask_all(self, teacher: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
+        """Logits of every row; what passes the taps only where all of it fits in memory, else it is asked at each step.
+
+        Logits are always kept, so that a rival's layers change nothing for those that read logits alone.
+        """
+        answers = []
+        for part in torch.arange(self.rows, device=self.device).split(TEACHER_BATCH):
+            logits, taps = self._ask(teacher, self._inputs(part))
+            bytes_a_row = sum(seen[0].numel() * seen.element_size() for seen in taps.values())
+            answers.append((logits, taps if bytes_a_row * self.rows <= LARGEST_POOL_BYTES else {}))
+        names = answers[0][1]
+        return torch.cat([logits for logits, _ in answers]), {
+            name: torch.cat([taps[name] for _, taps in answers]) for name in names
+        }

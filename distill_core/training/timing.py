@@ -11,6 +11,7 @@ from distill_core.plan import PlannedRun
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.cohort import Cohort, Surroundings
 from distill_core.training.preparation import Checked
+from distill_core.training.teachers import as_one
 from distill_core.training.threads import calibrate_threads
 
 MOST_STEPS = 20
@@ -24,7 +25,7 @@ def choose_threads(checked: Checked, *, most: int, should_stop: Callable[[], boo
     """Set torch's thread count for an experiment, by timing a few steps of its teacher, and return it."""
     if checked.device.type == "cuda":
         most = 1
-    cohort = teacher_cohort(checked, Surroundings.silent())
+    cohort = teacher_cohort(checked, checked.plan.teacher, Surroundings.silent())
     steps = itertools.count()
     return calibrate_threads(lambda: cohort.train_step(next(steps)), most=most, should_stop=should_stop)
 
@@ -43,10 +44,12 @@ def estimate_seconds(
     """
     around = Surroundings.silent(should_stop=should_stop)
     full, checked = checked.split, _with_short_validation(checked)
-    teacher_run = teacher_cohort(checked, around)
+    teachers = [teacher_cohort(checked, run, around) for run in checked.plan.teachers]
     teacher = 0.0
-    if checked.plan.teacher.run_id not in skip:
-        teacher = _seconds(teacher_run, len(full.validation), clock)
+    for run, cohort in zip(checked.plan.teachers, teachers, strict=True):
+        if run.run_id not in skip and run.teacher is not None and run.teacher.train:
+            teacher += _seconds(cohort, len(full.validation), clock)
+    network = as_one([one.candidates[0].model for one in teachers], [one.weight for one in checked.spec.teachers])
     cohorts = 0.0
     measured: dict[tuple[str, ...], float] = {}
     for planned in checked.plan.cohorts:
@@ -55,7 +58,6 @@ def estimate_seconds(
             continue
         key = tuple(run.name for run in runs)
         if key not in measured:
-            network = teacher_run.candidates[0].model
             cohort = student_cohort(checked, runs, network, around)
             measured[key] = _seconds(cohort, len(full.student_validation), clock)
         cohorts += measured[key]

@@ -26,9 +26,14 @@ def generator_for(*parts: int) -> torch.Generator:
 
 
 def alter(pixels: Tensor, augmentation: Affine | CropFlip | None, generator: torch.Generator) -> Tensor:
-    """Alter float pixels [B,C,H,W] in 0..1; random numbers are drawn on the CPU whatever the device."""
+    """Alter float pixels [B,C,H,W] in 0..1; random numbers are drawn on the CPU whatever the device.
+
+    Sequences [B,L,F] are altered like images of one channel: their steps are its rows.
+    """
     if augmentation is None:
         return pixels
+    if pixels.dim() == 3:
+        return alter(pixels[:, None], augmentation, generator)[:, 0]
     if isinstance(augmentation, Affine):
         return _affine(pixels, augmentation, generator)
     return _crop_flip(pixels, augmentation, generator)

@@ -1,0 +1,87 @@
+"""Tells, before anything is trained, what the data are and which runs and steps there will be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from distill_core.deployment.profile import Profile, profile
+from distill_core.events import DataLoaded, Noted, RunDeclared
+from distill_core.pipeline.context import Context
+from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE
+from distill_core.plan import PlannedRun
+from distill_core.training.preparation import Checked
+
+
+def announce(checked: Checked, context: Context) -> None:
+    """Tell what the data are and which runs will be made, all at once, so that the page shows what waits."""
+    data, clock = checked.data, context.clock
+    np.save(context.folder.test_labels, data.test_labels.numpy())
+    context.emit(
+        DataLoaded(
+            at=clock(),
+            class_names=data.class_names,
+            shape=data.shape,
+            train=len(data.train_labels),
+            validation=len(checked.split.validation),
+            test=len(data.test_labels),
+            notes=data.notes,
+            task=data.task,
+            input_kind=data.kind,
+        )
+    )
+    for note in data.notes:
+        context.emit(Noted(at=clock(), text=note, level="warning"))
+    if checked.origin != checked.here:
+        text = "The device, torch or the code changed since this experiment began; it goes on with what is here now."
+        context.emit(Noted(at=clock(), text=text, level="warning"))
+    profiles: dict[str, Profile] = {}
+    for run in checked.plan.runs:
+        key = run.architecture.model_dump_json()
+        if key not in profiles:
+            profiles[key] = profile(checked.network(run.architecture, seed=0), signature=checked.signature)
+        figures = profiles[key]
+        teacher_terms = tuple(
+            term.loss.name
+            for term in run.terms
+            if term.weight > 0 and "teacher" in checked.catalogue.losses[term.loss.name].traits
+        )
+        context.emit(
+            RunDeclared(
+                at=clock(),
+                run_id=run.run_id,
+                role=run.role,
+                name=run.name,
+                seed=run.seed,
+                architecture=run.architecture.name,
+                parameters=figures.parameters,
+                macs=figures.macs,
+                size_bytes=figures.size_bytes,
+                teacher_terms=teacher_terms,
+                epochs=_epochs(checked, run),
+                samples_seen=checked.samples_seen(run),
+            )
+        )
+    if context.may_train:
+        for number in range(len(checked.plan.teachers)):
+            context.step(*teacher_step(number), "waiting")
+        for cohort in checked.plan.cohorts:
+            context.step(*cohort_step(cohort.seed), "waiting")
+    context.step("export", EXPORT_TITLE, "waiting")
+    context.step("latency", LATENCY_TITLE, "waiting")
+
+
+def _epochs(checked: Checked, run: PlannedRun) -> int:
+    """The most a run will train."""
+    if run.teacher is None:
+        return checked.spec.student_training.epochs
+    return run.teacher.training.epochs if run.teacher.train else 0
+
+
+def teacher_step(number: int) -> tuple[str, str]:
+    """Name and title of the step that trains a teacher, counted from 0."""
+    return ("teacher", "Teacher") if number == 0 else (f"teacher:{number + 1}", f"Teacher {number + 1}")
+
+
+def cohort_step(seed: int) -> tuple[str, str]:
+    """Name and title of the step that trains the students of a seed."""
+    return f"cohort:{seed}", f"Students, seed {seed}"

@@ -1,0 +1,49 @@
+"""What the steps of one experiment share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from distill_core.events import Emit, StepChanged, StepState
+from distill_core.folders import ExperimentFolder
+
+
+@dataclass
+class Context:
+    """Where an experiment lives, whom it tells, and what was asked of it."""
+
+    folder: ExperimentFolder
+    emit: Emit
+    should_stop: Callable[[], bool]
+    clock: Callable[[], float]
+    reuse: Mapping[str, str]
+    request: Mapping[str, Any]
+    checkpoint_seconds: float
+
+    @property
+    def may_train(self) -> bool:
+        return bool(self.request.get("train", True))
+
+    def step(
+        self,
+        name: str,
+        title: str,
+        state: StepState,
+        *,
+        done: int = 0,
+        total: int = 0,
+        expected_seconds: float | None = None,
+    ) -> None:
+        self.emit(
+            StepChanged(
+                at=self.clock(),
+                step=name,
+                title=title,
+                state=state,
+                done=done,
+                total=total,
+                expected_seconds=expected_seconds,
+            )
+        )
