@@ -10,12 +10,16 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.errors import LabError, Problem, SpecError
-from distill_core.spec import LONGEST_NAME, ExperimentSpec
-from pages.ui import address, spec_form, starting
+from distill_core.signature import noun_of
+from distill_core.spec import LONGEST_NAME, MOST_TEACHERS, Choice, ExperimentSpec
+from pages.ui import address, own_data, spec_form, starting, students_form
 from pages.ui.fields import Fields
 from pages.ui.guard import tell
+from pages.ui.layer_picker import Layers, find_layers
 from pages.ui.preview_panel import show_preview
 from pages.ui.session import lab
+from pages.ui.teachers_form import teacher_section
+from pages.ui.variants_panel import variants_panel
 
 Json = dict[str, Any]
 DRAFT, ORIGIN, GENERATION, PENDING, READ = "draft", "draft-origin", "draft-generation", "draft-pending", "draft-read"
@@ -26,6 +30,8 @@ def load(origin: tuple[str, str]) -> None:
     kind, name = origin
     if kind == "experiment":
         spec = lab().experiment(name).spec.to_json()
+    elif kind == "data":
+        spec = own_data.spec_for(lab().shelf.get(name), lab().presets(), lab().catalogue())
     else:
         known = {preset.name: preset.spec for preset in lab().presets()}
         spec = known.get(name, known[starting.DEMO]).to_json()
@@ -46,9 +52,15 @@ def pend(action: str, number: int = 0) -> None:
 
 def apply_pending(data: Json) -> None:
     action, number = st.session_state.pop(PENDING)
-    students = data["students"]
+    students, teachers = data["students"], data["more_teachers"]
     if action == "remove":
         del students[number]
+    elif action == "dismiss":
+        del teachers[number]
+    elif action == "hire":
+        # Another seed makes it another network.
+        like = (teachers or [data["teacher"]])[-1]
+        teachers.append(copy.deepcopy(like) | {"seed": like["seed"] + 1})
     else:
         twin = copy.deepcopy(students[number])
         twin["name"] = free_name(twin["name"], {student["name"] for student in students})
@@ -75,6 +87,9 @@ def choose_start() -> tuple[str, str]:
             icon=":material/content_copy:",
         )
         return "experiment", source
+    if source := st.query_params.get("data"):
+        own_data.tell(lab().shelf.get(source))
+        return "data", source
     presets = {preset.name: preset for preset in lab().presets()}
     address.read("preset", default=[starting.DEMO], allowed=list(presets), single=True)
     name = st.selectbox(
@@ -85,7 +100,8 @@ def choose_start() -> tuple[str, str]:
     st.caption(presets[name].summary)
     if presets[name].needs_path:
         st.info(
-            "Give the folder of your images under Data, Path; it lies on the machine that trains.",
+            "Give the place of your files under Data, Path; it lies on the machine that trains. Or upload them on the "
+            "Data page and begin there.",
             icon=":material/folder:",
         )
     return "preset", name
@@ -99,40 +115,81 @@ def form(fields: Fields, draft: Json) -> Json:
     with st.container(border=True, key="card-data"):
         st.subheader("Data", anchor=False)
         result["data"] = spec_form.data_section(fields, catalogue, draft["data"])
+    made = Choice.model_validate(result["data"]["dataset"])
+    able = frozenset({catalogue.input_kind(made), catalogue.task(made)})
     with st.container(border=True, key="card-teacher"):
         st.subheader(
             "Teacher", anchor=False, help="The network the students imitate; trained on all labels it may know.",
         )
-        result["teacher"] = spec_form.teacher_section(fields, catalogue, draft["teacher"])
+        result |= teachers(fields, draft, able)
     with st.container(border=True, key="card-students"):
         st.subheader(
             "Students", anchor=False,
             help="The same network trained alone on labels is always added, if none of these is it.",
         )
-        result["students"] = students(fields, draft["students"])
+        result["students"] = students(fields, draft["students"], result, able)
         fields.slot("students")
     with st.container(border=True, key="card-budget"):
         st.subheader(
             "Students' budget", anchor=False, help="The same for every variant, so that only the targets differ.",
         )
         result["student_training"] = spec_form.training_section(fields, "student_training", draft["student_training"])
-        result["student_views"] = spec_form.views_section(fields, "student_views", draft["student_views"])
+        result["student_views"] = spec_form.views_section(
+            fields, "student_views", draft["student_views"], able=able,
+        )
     with st.container(border=True, key="card-seeds-and-device"):
         st.subheader("Seeds and device", anchor=False)
         result |= spec_form.run_section(fields, draft, lab().doctor()["devices"])
     return result
 
 
-def students(fields: Fields, drafts: list[Json]) -> list[Json]:
+def teachers(fields: Fields, draft: Json, able: frozenset[str]) -> Json:
+    """The teacher, and those that teach beside it."""
+    catalogue, more = lab().catalogue(), draft["more_teachers"]
+    several = bool(more)
+    result: Json = {
+        "teacher": teacher_section(
+            fields, catalogue, draft["teacher"], path="teacher", able=able, several=several,
+        )
+    }
+    beside = []
+    for number, teacher in enumerate(more):
+        st.divider()
+        st.markdown(f"**Teacher {number + 2}**")
+        beside.append(
+            teacher_section(
+                fields, catalogue, teacher, path=f"more_teachers.{number}", able=able, several=True,
+            )
+        )
+        st.button("Remove this teacher", key=fields.key(f"dismiss-{number}"), icon=":material/delete:",
+                  type="tertiary", on_click=pend, args=("dismiss", number), help="Takes it out of the form.")
+    fields.slot("more_teachers")
+    if len(more) < MOST_TEACHERS - 1:
+        st.button("Add a teacher", key=fields.key("hire"), icon=":material/group_add:", type="tertiary", on_click=pend,
+                  args=("hire", 0), help="Several teachers answer with the weighted mean of their logits.")
+    return result | {"more_teachers": beside}
+
+
+def students(fields: Fields, drafts: list[Json], spec: Json, able: frozenset[str]) -> list[Json]:
     """One fold a variant, with what can be done to it."""
+    catalogue = lab().catalogue()
+    noun = noun_of(catalogue.input_kind(Choice.model_validate(spec["data"]["dataset"])))
+
+    def layers(architecture: Json) -> Layers | None:
+        return find_layers(spec["data"]["dataset"], spec["teacher"]["architecture"], architecture)
+
     result = []
     for number, student in enumerate(drafts):
         # Keyed by place and generation: a fold must not close while its name is typed.
         with st.expander(
-            spec_form.headline(student, lab().catalogue()), expanded=len(drafts) < 3, icon=":material/school:",
+            students_form.headline(student, catalogue), expanded=len(drafts) < 3, icon=":material/school:",
             key=fields.key(f"fold-{number}"),
         ):
-            result.append(spec_form.student_section(fields, lab().catalogue(), student, number))
+            result.append(
+                students_form.student_section(
+                    fields, catalogue, student, number, able=able, noun=noun, layers=layers,
+                )
+            )
             with st.container(horizontal=True):
                 st.button("Duplicate", key=fields.key(f"twin-{number}"), icon=":material/content_copy:", on_click=pend,
                     args=("duplicate", number),
@@ -181,6 +238,8 @@ def checked(data: Json, fields: Fields) -> tuple[ExperimentSpec | None, list[Pro
 def start_panel(spec: ExperimentSpec | None, problems: list[Problem]) -> None:
     with st.container(border=True, key="start-panel"):
         show_preview(spec)
+        if spec is not None:
+            variants(spec)
         st.divider()
         if problems:
             lines = "\n".join(f"- {markdown_text(str(problem))}" for problem in problems)
@@ -189,6 +248,21 @@ def start_panel(spec: ExperimentSpec | None, problems: list[Problem]) -> None:
             disabled=spec is None,
                      help="Runs in the background; closing this tab does not stop it.") and spec is not None:
             starting.launch(spec, purpose="form")
+
+
+def variants(spec: ExperimentSpec) -> None:
+    """What each generator of the form makes, on real samples."""
+    seen: set[str] = set()
+    for student in spec.students:
+        made = student.generator
+        if made is None or made.model_dump_json() in seen:
+            continue
+        seen.add(made.model_dump_json())
+        title = lab().catalogue().generators[made.name].title
+        temperatures = [term.loss.params.get("temperature") for term in student.terms]
+        warm = next((float(str(one)) for one in temperatures if one is not None), 4.0)
+        with st.expander(f"Variants: {title}", icon=":material/auto_awesome_motion:"):
+            variants_panel(spec, made, key=f"variants-{len(seen)}", temperature=warm)
 
 
 def bring(origin: tuple[str, str]) -> None:

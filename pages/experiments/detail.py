@@ -7,12 +7,20 @@ import streamlit as st
 from distill_core.charts.gains import gains
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.errors import Conflict
+from distill_core.evaluation.metrics import heading, loss_metric, metric_title, primary_metric
 from distill_core.rows import ExperimentView
-from pages.ui import exporting, places, progress, results, tables, undo, verdicts, words
-from pages.ui.live.component import VIEWS, live_curves
+from distill_core.signature import Task
+from pages.ui import answers, exporting, places, progress, results, tables, undo, verdicts, words
+from pages.ui.live.component import live_curves, views_of
 from pages.ui.session import lab, watched
 
-TABS = ("Runs", "Trade-off", "Per class", "Confusion", "ONNX and latency", "Log and settings")
+OF_TASK: dict[Task, tuple[str, ...]] = {
+    "classification": ("Per class", "Confusion"), "tagging": ("Per class", "Confusion"), "regression": ("Predictions",),
+}
+
+
+def tab_names(task: Task) -> tuple[str, ...]:
+    return ("Runs", "Trade-off", *OF_TASK[task], "ONNX and latency", "Log and settings")
 
 
 def act(action: str, experiment_id: str) -> None:
@@ -84,20 +92,23 @@ def about(view: ExperimentView) -> None:
 
 
 def who_sees_what(view: ExperimentView) -> list[str]:
-    """One part of a sentence for each set of samples; students are named only where they differ."""
-    seen: dict[str, dict[str, None]] = {}
-    students = {run.name for run in view.runs if run.role != "teacher"}
+    """One part of a sentence for each set of samples; those of a kind are named only where they differ."""
+    groups: dict[bool, set[str]] = {
+        is_teacher: {run.name for run in view.runs if (run.role == "teacher") == is_teacher}
+        for is_teacher in (True, False)
+    }
+    everybody = {True: "the teacher" if len(groups[True]) == 1 else "all teachers", False: "all students"}
+    seen: dict[str, dict[tuple[bool, str], None]] = {}
     for run in view.runs:
         if run.samples_seen:
-            seen.setdefault(run.samples_seen, {})["" if run.role == "teacher" else run.name] = None
+            seen.setdefault(run.samples_seen, {})[run.role == "teacher", run.name] = None
     lines = []
-    for what, names in seen.items():
-        parts = ["the teacher"] if "" in names else []
-        some = [name for name in names if name]
-        if set(some) == students:
-            parts.append("all students")
-        else:
-            parts += [f"“{plain_name(name)}”" for name in some]
+    for what, learners in seen.items():
+        parts = []
+        for is_teacher, group in groups.items():
+            some = [name for of_teacher, name in learners if of_teacher == is_teacher]
+            if some:
+                parts += [everybody[is_teacher]] if set(some) == group else [f"“{plain_name(name)}”" for name in some]
         lines.append(markdown_text(f"{' and '.join(parts)} from {plain_name(what, 160)}"))
     return lines
 
@@ -111,20 +122,23 @@ def judged(view: ExperimentView) -> None:
     st.caption("How this is judged", help=verdicts.HELP)
     results.show_chart(
         gains(found, view.runs, theme=results.theme()), key="gains", file_name="gains",
-        alt="Accuracy gained over the student alone, by seed, with intervals",
+        alt=f"{heading(primary_metric(view.task), view.task)}: difference from the student alone, by seed, with "
+        "intervals",
     )
 
 
 def curves(view: ExperimentView) -> None:
     """The live curves; they follow the experiment without any script run."""
+    views, main, loss = views_of(view.task), primary_metric(view.task), loss_metric(view.task)
     chosen = st.segmented_control(
-        "Curves", list(VIEWS), format_func=lambda name: VIEWS[name], default="accuracy", required=True, key="curve",
-        bind="query-params", label_visibility="collapsed", wrap=True,
-        help="Losses of variants with different terms are on different scales; accuracy and NLL compare.",
+        "Curves", list(views), format_func=lambda name: views[name]["label"], default="accuracy", required=True,
+        key="curve", bind="query-params", label_visibility="collapsed", wrap=True,
+        help="Losses of variants with different terms are on different scales; "
+        f"{metric_title(main, view.task)} and {metric_title(loss, view.task)} compare.",
     )
     live_curves(
-        view.row.experiment_id, state=f"{view.row.state}", view=str(chosen),
-        label=f"{VIEWS[str(chosen)]} by epoch for every run",
+        view.row.experiment_id, state=f"{view.row.state}", view=str(chosen), views=views,
+        label=f"{views[str(chosen)]['label']} by epoch for every run",
         term_titles={entry.name: entry.title for entry in lab().catalogue().losses},
     )
 
@@ -171,7 +185,8 @@ def show_log(experiment_id: str) -> None:
 def figures(view: ExperimentView) -> None:
     """Everything behind the verdict, one tab each; the open tab is in the address."""
     active, runs = view.row.state in words.ACTIVE, view.runs
-    tabs = dict(zip(TABS, st.tabs(list(TABS), key="tab", bind="query-params", on_change="rerun"), strict=True))
+    names = tab_names(view.task)
+    tabs = dict(zip(names, st.tabs(list(names), key="tab", bind="query-params", on_change="rerun"), strict=True))
     if tabs["Runs"].open:
         with tabs["Runs"]:
             tables.show_runs(runs, key="runs", expected=active)
@@ -180,12 +195,12 @@ def figures(view: ExperimentView) -> None:
     if tabs["Trade-off"].open:
         with tabs["Trade-off"]:
             results.show_tradeoff(runs, key="of")
-    if tabs["Per class"].open:
-        with tabs["Per class"]:
-            results.show_per_class(runs, view.class_names, key="of")
-    if tabs["Confusion"].open:
-        with tabs["Confusion"]:
-            results.show_confusion(runs, view.class_names, key="of")
+    shown = {"Per class": results.show_per_class, "Confusion": results.show_confusion,
+             "Predictions": answers.show_answers}
+    for name in OF_TASK[view.task]:
+        if tabs[name].open:
+            with tabs[name]:
+                shown[name](runs, view.class_names, key="of")
     if tabs["ONNX and latency"].open:
         with tabs["ONNX and latency"]:
             tables.show_latency(runs, key="of")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from distill_core.charts.names import markdown_text, plain_name
@@ -11,7 +13,7 @@ from pages.ui import words
 from pages.ui.session import lab
 
 CONTENTS = (
-    "model.onnx (raw pixels 0 to 1 in), labels, test samples with expected answers, a model card, the spec and ten "
+    "model.onnx (the data as they are in), labels, test samples with expected answers, a model card, the spec and ten "
     "lines of Python."
 )
 
@@ -53,10 +55,15 @@ def _request(experiment_id: str, run_id: str) -> None:
 
 
 def _best(runs: list[RunRow]) -> int:
-    """The most accurate exported student comes first to mind."""
+    """The best exported student comes first to mind."""
     exported = [i for i, run in enumerate(runs) if run.onnx_path and run.role != "teacher"]
-    return max(exported, key=lambda i: runs[i].accuracy or 0.0, default=0)
+    return max(exported, key=lambda i: _score(runs[i]), default=0)
+
+
+def _score(run: RunRow) -> float:
+    """What is not a number is below all others; R² may be negative."""
+    return run.score if run.score is not None and math.isfinite(run.score) else -math.inf
 
 
 def _label(run: RunRow) -> str:
-    return f"{plain_name(run.label)} · {words.percent(run.accuracy)}{'' if run.onnx_path else ' · not exported'}"
+    return f"{plain_name(run.label)} · {words.score(run)}{'' if run.onnx_path else ' · not exported'}"

@@ -9,6 +9,7 @@ import streamlit as st
 
 FOLDER = Path(__file__).parent.parent
 HOME, EXPERIMENTS, EXPERIMENT, NEW, COMPARE, MACHINE = "home", "experiments", "experiment", "new", "compare", "machine"
+DATA, DATA_SET = "data", "data-set"
 
 
 def page(place: str) -> st.Page:
@@ -29,6 +30,16 @@ def page(place: str) -> st.Page:
             FOLDER / "experiments" / "design.py", title="New experiment", icon=":material/add_circle:", url_path=NEW,
             help="Choose data, teacher, students and budget, see what they cost, start.",
         )
+    if place == DATA:
+        return st.Page(
+            FOLDER / "data" / "library.py", title="Data", icon=":material/dataset:", url_path=DATA,
+            help="Bring your own images, texts or arrays, and see what else there is to learn from.",
+        )
+    if place == DATA_SET:
+        return st.Page(
+            FOLDER / "data" / "data_set.py", title="Data set", icon=":material/dataset:", url_path=DATA_SET,
+            visibility="hidden", help="One data set of yours: samples, classes, problems.",
+        )
     if place == COMPARE:
         return st.Page(
             FOLDER / "compare" / "runs.py", title="Compare", icon=":material/compare_arrows:", url_path=COMPARE,
@@ -47,7 +58,7 @@ def page(place: str) -> st.Page:
 
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
-    return [page(place) for place in (HOME, NEW, COMPARE, MACHINE, EXPERIMENT, EXPERIMENTS)]
+    return [page(place) for place in (HOME, NEW, DATA, COMPARE, MACHINE, EXPERIMENT, DATA_SET, EXPERIMENTS)]
 
 
 def go(place: str, **parameters: str) -> NoReturn:

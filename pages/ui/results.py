@@ -1,4 +1,4 @@
-"""The finished figures of any runs: charts, per class, confusion, latency; shared by experiment and comparison."""
+"""The finished figures of any runs: trade-off, per class, confusion; shared by experiment and comparison."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from distill_core.charts.names import markdown_text
 from distill_core.charts.per_class import per_class
 from distill_core.charts.style import Theme, caption_of, plot_config
 from distill_core.charts.tradeoff import Cost, latency_conditions, tradeoff
+from distill_core.evaluation.metrics import heading, primary_metric
 from distill_core.rows import RunRow
 from pages.ui import words
 from pages.ui.rivals import rival_names, rival_of
@@ -45,7 +46,16 @@ def show_chart(figure: go.Figure, *, key: str, file_name: str, alt: str, image: 
 
 
 def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
-    """Accuracy against a cost of choice; the choice is in the address."""
+    """Accuracy or R² against a cost of choice; the choice is in the address."""
+    tasks = {run.task for run in runs}
+    if len(tasks) > 1:
+        st.info(
+            "These runs have different tasks, so their figures cannot share an axis. Choose experiments of one task.",
+            icon=":material/info:",
+        )
+        return
+    task = runs[0].task if runs else "classification"
+    main = primary_metric(task)
     conditions = latency_conditions(runs)
     with st.container(horizontal=True):
         cost: Cost = st.segmented_control(
@@ -63,7 +73,8 @@ def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
         image = picture()
     show_chart(
         tradeoff(runs, x=cost, theme=theme(), batch=batch, threads=threads), key=f"{key}-tradeoff",
-        file_name="accuracy-against-cost", image=image, alt=f"Accuracy against {COSTS[cost]}, one dot a variant",
+        file_name=f"{main}-against-cost", image=image,
+        alt=f"{heading(main, task)} against {COSTS[cost]}, one dot a variant",
     )
 
 
@@ -98,7 +109,10 @@ def show_confusion(runs: Sequence[RunRow], class_names: Sequence[str], *, key: s
             help="One run, or the sum over all seeds.",
         )
         image = picture()
-    figure = confusion(total_confusion(seeds[seed]), class_names, theme=theme(), title=f"{names[rival]} · {seed}")
+    figure = confusion(
+        total_confusion(seeds[seed]), class_names, theme=theme(), title=f"{names[rival]} · {seed}",
+        noun="steps" if mine[0].task == "tagging" else "samples",
+    )
     show_chart(
         figure, key=f"{key}-confusion", file_name="confusion", image=image,
         alt="Confusion matrix: true class by predicted class",

@@ -60,5 +60,5 @@ def preset_cards() -> None:
         with grid.cell():
             st.markdown(f"**{preset.title}**")
             st.caption(preset.summary)
-            note = "needs a folder of images" if preset.needs_path else "ready to run"
+            note = "needs your data" if preset.needs_path else "ready to run"
             places.link(places.NEW, f"Open in the form · {note}", icon=":material/tune:", preset=preset.name)

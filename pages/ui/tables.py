@@ -36,6 +36,7 @@ def run_frame(runs: Sequence[RunRow], *, with_experiment: bool = False) -> pd.Da
         row |= {
             "role": words.ROLES[run.role], "name": plain_name(run.name), "seed": run.seed,
             "state": words.RUN_STATES[run.state],
+            "r2": run.r2, "mse": run.mse, "teacher_mse": run.teacher_mse,
             "accuracy": None if run.accuracy is None else 100 * run.accuracy,
             "nll": run.nll, "ece": None if run.ece is None else 100 * run.ece,
             "agreement": None if run.agreement is None else 100 * run.agreement,
@@ -62,6 +63,8 @@ def stop_in_short(run: RunRow) -> str:
 def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
     """Titles, formats and explanations for `run_frame`."""
     conditions = conditions_of(runs)
+    tasks = {run.task for run in runs}
+    what = "steps" if tasks == {"tagging"} else "samples (of a tagging: steps)" if "tagging" in tasks else "samples"
     return {
         "experiment": Column.TextColumn("Experiment", help="The experiment the run belongs to."),
         "role": Column.TextColumn("Role", help=(
@@ -72,9 +75,23 @@ def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
             "Seed", help="Fixes initial weights, batches and views; same seed, same start.", format="%d",
         ),
         "state": Column.TextColumn("State", help="Reused: trained in an earlier experiment under the same conditions."),
+        "r2": Column.NumberColumn(
+            "R²", format="%.3f",
+            help="How much of the spread of the true values the answers explain, mean over the values: 1 is perfect, 0 "
+            "as good as always answering their mean, below 0 worse than that.",
+        ),
+        "mse": Column.NumberColumn(
+            "Squared error", format="%.3f",
+            help="Mean squared error on the test set, in units of the training values' variance; lower is better.",
+        ),
+        "teacher_mse": Column.NumberColumn(
+            "From teacher", format="%.3f",
+            help="Mean squared distance between the answers of the run and those of the teacher, or the mean of "
+            "several, in the same unit.",
+        ),
         "accuracy": Column.NumberColumn(
-            "Accuracy %", format="%.1f",
-            help="Share of test samples classified rightly, with the best epoch by validation.",
+            "Accuracy per step %" if tasks == {"tagging"} else "Accuracy %", format="%.1f",
+            help=f"Share of test {what} classified rightly, with the best epoch by validation.",
         ),
         "nll": Column.NumberColumn(
             "NLL", format="%.3f",
@@ -86,7 +103,8 @@ def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
         ),
         "agreement": Column.NumberColumn(
             "Agrees %", format="%.1f",
-            help="Share of test samples on which the run and the teacher choose the same class.",
+            help=f"Share of test {what} on which the run and the teacher, or the mean of several, choose the same "
+            "class.",
         ),
         "p50": Column.NumberColumn("p50 ms", format="%.3f", help=f"Median ONNX latency of one batch; {conditions}."),
         "p95": Column.NumberColumn(
@@ -131,7 +149,7 @@ def show_runs(
     st.dataframe(
         frame, key=key, hide_index=True, width="stretch", column_config=columns, placeholder="–",
         height="content" if len(runs) <= ALL_SHOWN else "auto",
-        alt="Table of runs with their accuracy, calibration, size and latency",
+        alt="Table of runs with their test figures, size and latency",
     )
 
 
@@ -151,17 +169,21 @@ def show_latency(runs: Iterable[RunRow], *, key: str) -> None:
     st.dataframe(
         pd.DataFrame([
             {"run": plain_name(run.label), "max_abs_diff": run.max_abs_diff,
-                "same": f"{run.same_class:,} of {run.test_total:,}",
-             "file": words.size(run.onnx_size_bytes)}
+             "same": f"{run.same_class:,} of {run.test_total:,}", "file": words.size(run.onnx_size_bytes)}
             for run in exported
         ]),
         key=f"{key}-parity", hide_index=True, width="stretch",
         column_config={
             "run": Column.TextColumn("Run", help="The exported run.", width="medium"),
             "max_abs_diff": Column.NumberColumn(
-                "Largest difference", format="%.1e", help="Largest absolute difference of any logit.",
+                "Largest difference", format="%.1e",
+                help="Largest absolute difference of any logit; of a regression of any value, in standard deviations.",
             ),
-            "same": Column.TextColumn("Same class", help="Test samples for which both choose the same class."),
+            "same": Column.TextColumn(
+                "Same answer" if any(run.task == "regression" for run in exported) else "Same class",
+                help="Test samples, of a tagging steps, for which both choose the same class; of a regression samples "
+                "whose values are equal but for rounding.",
+            ),
             "file": Column.TextColumn("File size", help="Size of the ONNX file."),
         },
         alt="Parity of each exported run with torch",

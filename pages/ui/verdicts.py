@@ -11,9 +11,9 @@ from distill_core.evaluation.verdict import Judgement, Verdict
 from distill_core.rows import ExperimentRow, RunRow
 
 HELP = (
-    "Both networks have the same shape and were trained with the same budget, seeds, batches and initial "
-    "weights; only the "
-    "targets differ. The interval is a 95% t interval over the paired differences of the seeds."
+    "Both networks have the same shape and were trained with the same budget, seeds, batches and initial weights; "
+    "they differ only in what they learn from. The interval is a 95% t interval over the paired differences of the "
+    "seeds."
 )
 BADGES: dict[Judgement, str] = {
     "helped": ":green-badge[:material/trending_up: helped]",

@@ -7,6 +7,7 @@ import time
 from typing import Literal
 
 from distill_core.events import Role, RunState, State, StepState
+from distill_core.rows import RunRow
 
 Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
 
@@ -80,6 +81,13 @@ def percent(share: float | None) -> str:
     return "–" if share is None or not math.isfinite(share) else f"{100 * share:.1f}%"
 
 
+def score(run: RunRow) -> str:
+    """The figure by which a run is judged, with its name where a percentage does not tell it."""
+    if run.task != "regression":
+        return percent(run.accuracy)
+    return "–" if run.r2 is None or not math.isfinite(run.r2) else f"R² {run.r2:.3f}"
+
+
 def milliseconds(value: float | None) -> str:
     """A latency with three significant digits."""
     return "–" if value is None else f"{value:.3g} ms"
@@ -87,6 +95,15 @@ def milliseconds(value: float | None) -> str:
 
 def plural(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def classes(number: int) -> str:
+    return f"{number:,} class{'' if number == 1 else 'es'}"
+
+
+def rate(per_second: float) -> str:
+    """Pieces a second: two digits when few, whole when many."""
+    return f"{per_second:.2g}" if per_second < 10 else f"{per_second:,.0f}"
 
 
 def threads(number: int) -> str:

@@ -11,20 +11,42 @@ from streamlit.components.v2 import component
 from streamlit.components.v2.types import ComponentRenderer
 
 from distill_core.charts.style import THEMES, Theme, live_layout
+from distill_core.evaluation.metrics import METRICS, loss_metric, metric_title, primary_metric
+from distill_core.signature import Task
 from pages.ui.live.routes import base_path
 
 HERE = Path(__file__).parent
-VIEWS = {
-    "accuracy": "Validation accuracy",
-    "nll": "Validation NLL",
-    "loss": "Training loss",
-    "terms": "Term shares",
-}
 WORDS = {
     "waiting": "Waiting for the first epoch. Curves appear here as soon as one has ended.",
     "none": "No epoch was finished, so there are no curves.",
     "single": "Every student here minimises a single term, so there are no shares to show.",
 }
+
+
+def views_of(task: Task) -> dict[str, dict[str, Any]]:
+    """The views of the curves: a `label` to choose by, and how the chart shows it.
+
+    `accuracy` is the task's main figure and `nll` the loss beside it, whatever they are of this task. The chart fits
+    its vertical axis to the late epochs of a view that is `fitted`, and draws the teachers' levels with `digits`.
+    """
+    main, loss = primary_metric(task), loss_metric(task)
+    share, unit = METRICS[main].is_share, METRICS[loss].unit
+    result: dict[str, dict[str, Any]] = {
+        "accuracy": {
+            "label": f"Validation {metric_title(main, task)}", "unit": "%" if share else "",
+            "factor": METRICS[main].factor, "digits": 1 if share else 3, "fitted": True, "higher": True,
+        },
+        "nll": {
+            "label": f"Validation {metric_title(loss, task)}", "unit": unit, "factor": 1, "digits": 3, "fitted": False,
+            "higher": False,
+        },
+        "loss": {"label": "Training loss", "title": "Training loss, weighted sum", "unit": unit, "factor": 1},
+        "terms": {"label": "Term shares", "title": "Share of the loss", "unit": "%", "factor": 1},
+    }
+    for view in result.values():
+        title = view.get("title", view["label"])
+        view["title"] = f"{title} ({view['unit']})" if view["unit"] else title
+    return result
 
 
 def _renderer() -> ComponentRenderer:
@@ -48,15 +70,20 @@ def _layouts() -> dict[str, dict[str, Any]]:
 _mount = _renderer()
 
 
-def live_curves(experiment_id: str, *, state: str, view: str, label: str, term_titles: Mapping[str, str]) -> None:
+def live_curves(
+    experiment_id: str, *, state: str, view: str, views: Mapping[str, Mapping[str, Any]], label: str,
+    term_titles: Mapping[str, str],
+) -> None:
     """The curves of an experiment; they follow it by themselves and need no script run.
 
-    `state` restarts the polling of an experiment that was resumed; `label` describes the chart to screen readers.
+    `state` restarts the polling of an experiment that was resumed; `views` are those of its task; `label` describes the
+    chart to screen readers.
     """
     _mount(
         key=f"curves-{experiment_id}",
         data={
             "experiment": experiment_id, "state": state, "view": view, "label": label, "terms": dict(term_titles),
+            "views": {name: dict(one) for name, one in views.items()},
             "words": WORDS, "layout": _layouts(), "base": base_path(), "plotly": plotly.__version__,
         },
     )

@@ -10,12 +10,8 @@ const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 // The terms of one run differ by dash; runs and roles bring their look from the server, the same as on all charts.
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
 
-const VIEWS = {
-  accuracy: { title: "Validation accuracy (%)", value: (p) => (p[3] === null ? null : 100 * p[3]), best: true, teacher: true },
-  nll: { title: "Validation NLL (nats)", value: (p) => p[4], best: true, teacher: true },
-  loss: { title: "Training loss, weighted sum (nats)", value: (p) => p[2] },
-  terms: { title: "Share of the loss (%)" },
-};
+// Where a point holds what a view shows; titles, units and ranges come with the data, as they depend on the task.
+const COLUMNS = { accuracy: 3, nll: 4, loss: 2 };
 
 function loadPlotly(base, version) {
   if (window.Plotly) return Promise.resolve(window.Plotly);
@@ -196,10 +192,17 @@ class Curves {
     this.empty.hidden = any && !nothing;
   }
 
+  // The chosen view, with `value(point)`; validation views mark best epochs and the teachers' levels.
+  view() {
+    const name = this.data.views[this.data.view] ? this.data.view : "accuracy", told = this.data.views[name];
+    const value = (point) => { const raw = number(point[COLUMNS[name]]); return raw === null ? null : told.factor * raw; };
+    return { ...told, name, value, validation: "higher" in told };
+  }
+
   series(run) {
     const held = this.points.get(run.id) || [];
-    const view = VIEWS[this.data.view] || VIEWS.accuracy;
-    if (this.data.view !== "terms") return [{ key: run.id, suffix: "", points: held.map((p) => [p[1], number(view.value(p))]) }];
+    const view = this.view();
+    if (this.data.view !== "terms") return [{ key: run.id, suffix: "", points: held.map((p) => [p[1], view.value(p)]) }];
     const names = Object.keys(held.length ? held[held.length - 1][5] || {} : {});
     if (names.length < 2) return [];
     const total = (p) => names.reduce((sum, name) => sum + (number(p[5][name]) || 0), 0);
@@ -212,7 +215,7 @@ class Curves {
   traces() {
     const now = theme(this.root), background = this.data.layout[now].background, named = new Map(), result = [];
     const many = new Set(this.runs.filter((run) => run.role !== "teacher").map((run) => run.seed)).size > 1;
-    const view = VIEWS[this.data.view] || VIEWS.accuracy;
+    const view = this.view();
     const hidden = new Map((this.plot._fullData || []).map((trace) => [trace.legendgroup, trace.visible]));
     const push = (trace, group, legendable) => {
       const first = legendable && !named.has(group);
@@ -241,7 +244,7 @@ class Curves {
     for (const group of new Set(this.runs.map((run) => run.style[now].group))) {
       const mine = this.runs.filter((run) => run.style[now].group === group), look = mine[0].style[now];
       if (meant.has(group)) this.pushMean(push, look, mine, view);
-      if (view.best) this.pushBest(push, look, mine, view, background);
+      if (view.validation) this.pushBest(push, look, mine, view, background);
     }
     return result;
   }
@@ -263,7 +266,7 @@ class Curves {
     const whole = mine.filter((run) => this.isWhole(run));
     const byEpoch = new Map();
     for (const run of whole) for (const point of this.points.get(run.id)) {
-      const value = number(view.value(point));
+      const value = view.value(point);
       if (value !== null) byEpoch.set(point[1], [...(byEpoch.get(point[1]) || []), value]);
     }
     const epochs = [...byEpoch.keys()].filter((e) => byEpoch.get(e).length === whole.length).sort((a, b) => a - b);
@@ -280,7 +283,7 @@ class Curves {
     for (const run of mine) {
       const best = this.bestPoint(run);
       if (!best) continue;
-      x.push(best[1]); y.push(number(view.value(best)));
+      x.push(best[1]); y.push(view.value(best));
       const seed = run.role === "teacher" ? "" : ` · seed ${run.seed}`;
       text.push(`<b>${look.name}</b>${seed}<br>best epoch ${best[1]}${run.stop_rule ? `<br>${run.stop_rule}` : ""}`);
     }
@@ -300,7 +303,7 @@ class Curves {
 
   layout() {
     const now = theme(this.root), look = this.data.layout[now], narrow = this.root.clientWidth < 560;
-    const view = VIEWS[this.data.view] || VIEWS.accuracy;
+    const view = this.view();
     const layout = {
       template: { layout: look.template }, uirevision: "live", height: narrow ? 400 : 440, margin: { l: 8, r: 12, t: 30, b: 8 },
       xaxis: { title: { text: "Epoch" }, rangemode: "tozero" },
@@ -309,25 +312,42 @@ class Curves {
       legend: { y: -0.16, yanchor: "top", groupclick: "togglegroup", itemwidth: 30 },
       shapes: [], annotations: [],
     };
-    const teacher = this.runs.find((run) => run.role === "teacher" && run.finished), best = teacher && this.bestPoint(teacher);
-    const level = view.teacher && best ? number(view.value(best)) : null;
-    if (level !== null) {
-      layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: { color: teacher.style[now].color, width: 1, dash: "dot" } });
+    const levels = this.teacherLevels(view).map(([teacher, level]) => ({ look: teacher.style[now], level }));
+    for (const { look, level } of levels) {
+      layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: { color: look.color, width: 1, dash: "dot" } });
+    }
+    if (levels.length) {
+      // Told together beyond the best, or the levels of several teachers would lie on each other's lines.
+      const told = levels.map(({ look, level }) => `<span style="color:${look.color}">${look.name} ${level.toFixed(view.digits)}</span>`);
+      const inARow = narrow ? 2 : 5, rows = told.map((text, i) => text + (i + 1 < told.length ? (i % inARow === inARow - 1 ? "<br>" : " · ") : ""));
+      const best = Math[view.higher ? "max" : "min"](...levels.map((one) => one.level));
       layout.annotations.push({
-        xref: "paper", x: 1, y: level, xanchor: "right", yanchor: this.data.view === "nll" ? "top" : "bottom", showarrow: false,
-        text: `teacher ${level.toFixed(this.data.view === "nll" ? 3 : 1)}`, font: { color: teacher.style[now].color },
+        xref: "paper", x: 1, y: best, xanchor: "right", yanchor: view.higher ? "bottom" : "top", align: "right", showarrow: false,
+        text: rows.join(""),
       });
     }
     return layout;
   }
 
+  // What each finished teacher reaches, with the teacher; none in a view of the training.
+  teacherLevels(view) {
+    const teachers = view.validation ? this.runs.filter((run) => run.role === "teacher" && run.finished) : [];
+    return teachers.map((run) => [run, this.bestPoint(run)]).filter(([, best]) => best && view.value(best) !== null)
+      .map(([run, best]) => [run, view.value(best)]);
+  }
+
   // Accuracy climbs within a few epochs; the rest of the chart is for what happens then. Double click shows all.
   range() {
-    if (this.data.view !== "accuracy") return {};
-    const values = [...this.points.values()].flatMap((held) => held.map((p) => 100 * p[3])).filter(Number.isFinite).sort((a, b) => a - b);
+    const view = this.view();
+    if (!view.fitted) return {};
+    const values = [...this.points.values()].flatMap((held) => held.map(view.value)).filter(Number.isFinite).sort((a, b) => a - b);
     if (values.length < 20) return { rangemode: "normal" };
-    const low = values[Math.floor(values.length * 0.06)], high = values[values.length - 1];
-    return { range: [Math.max(0, low - 0.06 * (high - low) - 0.5), high + 0.06 * (high - low) + 0.5] };
+    const share = view.unit === "%", high = values[values.length - 1];
+    let low = values[Math.floor(values.length * (share ? 0.06 : 0.25))];
+    // R² begins anywhere below zero and spends a quarter of its epochs there; but no run's best may be out of sight.
+    if (!share) low = Math.min(low, ...this.runs.map((run) => this.bestPoint(run)).filter(Boolean).map(view.value).filter(Number.isFinite));
+    const margin = 0.06 * (high - low) + 0.005 * view.factor;
+    return { range: [share ? Math.max(0, low - margin) : low - margin, high + margin] };
   }
 
   draw(added = null) {

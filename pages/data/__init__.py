@@ -1,0 +1,1 @@
+"""Data sets: what users brought, and what the catalogue offers."""

@@ -1,0 +1,92 @@
+"""Picks the layers that a term reads, from what both networks have for the chosen input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from distill_core.charts.names import markdown_text
+from distill_core.errors import LabError
+from distill_core.plan import digest
+from distill_core.spec import Choice
+from pages.ui.fields import Fields
+from pages.ui.session import lab
+
+Json = dict[str, Any]
+REMEMBERED = "layers"
+LAST = "the last that fits"
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Names and shapes of one sample at every tap, in running order."""
+
+    student: Mapping[str, tuple[int, ...]]
+    teacher: Mapping[str, tuple[int, ...]]
+
+
+def find_layers(dataset: Json, teacher: Json, student: Json) -> Layers | None:
+    """Asked once for each combination; None, with a sentence on the page, where they cannot be told."""
+    held: dict[str, Layers] = st.session_state.setdefault(REMEMBERED, {})
+    key = digest([dataset, teacher, student])
+    if key not in held:
+        try:
+            with st.spinner("Looking at the networks' layers …"):
+                told = lab().previews.layers(*map(Choice.model_validate, (dataset, teacher, student)))
+        except LabError as error:
+            st.caption(f":material/info: The layers cannot be listed yet: {markdown_text(error.sentence)}")
+            return None
+        held[key] = Layers(_shapes(told["student"]), _shapes(told["teacher"]))
+    return held[key]
+
+
+def _shapes(told: list[Json]) -> dict[str, tuple[int, ...]]:
+    return {layer["name"]: tuple(layer["shape"]) for layer in told}
+
+
+def layer_fields(
+    fields: Fields, path: str, grid: Any, values: Mapping[str, Any], layers: Layers | None, *, spatial: bool,
+    variant: str,
+) -> Json:
+    """A field for each network's layer; the teacher's offers only what can be paired with the student's."""
+    with grid.cell():
+        student = _field(
+            fields, f"{path}.student_tap", str(values.get("student_tap") or ""), layers.student if layers else None,
+            label="Student's layer", variant=variant,
+        )
+    theirs = layers.teacher if layers else None
+    if layers and spatial and student in layers.student:
+        rank = len(layers.student[student])
+        theirs = {name: shape for name, shape in layers.teacher.items() if len(shape) == rank}
+    with grid.cell():
+        teacher = _field(
+            fields, f"{path}.teacher_tap", str(values.get("teacher_tap") or ""), theirs, label="Teacher's layer",
+            variant=variant,
+        )
+    return {"student_tap": student, "teacher_tap": teacher}
+
+
+def _field(
+    fields: Fields, path: str, value: str, layers: Mapping[str, tuple[int, ...]] | None, *, label: str, variant: str
+) -> str:
+    help_text = "Where the two networks are compared; shapes are of one sample: channels, height, width."
+    if layers is None:
+        drawn = fields.draw(path, {"type": "string", "description": help_text}, value, label=label, variant=variant)
+        return str(drawn or "")
+    options = ["", *layers]
+    # A layer of another network, from before the network was changed, stays visible so that it can be told wrong.
+    if value and value not in layers:
+        options.append(value)
+    chosen = st.selectbox(
+        label, options, index=options.index(value), key=fields.key(path, f"{variant} {digest(options)}"),
+        format_func=lambda one: f"{one} ({_size(layers[one])})" if one in layers else one or LAST, help=help_text,
+    )
+    fields.slot(path)
+    return str(chosen)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "×".join(str(side) for side in shape)
