@@ -7,22 +7,23 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from distill_core import architectures, datasets, executors, losses
-from distill_core.catalog import Catalogue, Entry, LossEntry, Params, Registry, discover
+from distill_core import losses
+from distill_core.catalog import Catalogue
+from distill_core.entries import Entry, LossEntry, Params, Registry, discover
 from distill_core.errors import SpecError, UnknownName
+from distill_core.pipeline import installed_catalogue
+from distill_core.signature import INPUT_KINDS, TASKS
 from distill_core.spec import Choice
 
-REAL = Catalogue(
-    architectures=architectures.REGISTRY, datasets=datasets.REGISTRY, losses=losses.REGISTRY,
-    executors=executors.REGISTRY,
-)
+REAL = installed_catalogue()
 WIRED = Catalogue.from_json(json.loads(json.dumps(REAL.to_json())))
-KINDS = ("architectures", "datasets", "losses", "executors")
+KINDS = ("architectures", "datasets", "losses", "generators", "executors")
 ENTRIES = [(kind, entry) for kind in KINDS for entry in getattr(REAL, kind)]
 IDS = [f"{kind}-{entry.name}" for kind, entry in ENTRIES]
 every_entry = pytest.mark.parametrize(("kind", "entry"), ENTRIES, ids=IDS)
@@ -47,9 +48,8 @@ def bad_values(field: dict[str, Any]) -> list[Any]:
 
 
 def test_there_is_something_to_choose_from() -> None:
-    assert len(REAL.losses) >= 3
-    assert len(REAL.architectures) >= 1
-    assert len(REAL.datasets) >= 1
+    for kind in KINDS:
+        assert len(getattr(REAL, kind)) >= 1, kind
 
 
 def test_two_entries_of_one_name_are_refused() -> None:
@@ -61,7 +61,7 @@ def test_two_entries_of_one_name_are_refused() -> None:
 def test_an_unknown_name_lists_the_close_ones() -> None:
     with pytest.raises(UnknownName) as refused:
         REAL.losses["cross-entropi"]
-    assert refused.value.sentence == "There is no loss named 'cross-entropi'; did you mean cross-entropy?"
+    assert refused.value.sentence.startswith("There is no loss named 'cross-entropi'; did you mean cross-entropy")
     with pytest.raises(UnknownName) as refused:
         REAL.losses["qqqqqqqq"]
     assert all(name in refused.value.sentence for name in REAL.losses.names)
@@ -111,6 +111,35 @@ def test_every_field_is_flat_and_described(kind: str, entry: Entry) -> None:
     assert entry.title and entry.summary and entry.source
 
 
+@pytest.mark.parametrize("dataset", list(REAL.datasets), ids=REAL.datasets.names)
+def test_for_every_data_there_is_a_network_a_loss_alone_and_a_teachers_loss(dataset: Entry) -> None:
+    assert dataset.traits & set(INPUT_KINDS) and dataset.traits & set(TASKS)
+    fields = dataset.params.model_json_schema().get("properties", {})
+    for several, parameter in ((INPUT_KINDS, "kind"), (TASKS, "task")):
+        offered = dataset.traits & set(several)
+        if len(offered) > 1:
+            assert set(fields[parameter]["enum"]) == offered, "a parameter tells which"
+    for task in dataset.traits & set(TASKS):
+        assert [loss.name for loss in REAL.losses if {"alone", task} <= loss.traits] == [REAL.alone_loss(task)]
+        assert [loss for loss in REAL.losses if {"teacher", task} <= loss.traits]
+
+
+@pytest.mark.parametrize("dataset", list(REAL.datasets), ids=REAL.datasets.names)
+def test_both_sides_tell_the_kind_and_task_of_every_data(dataset: Entry) -> None:
+    required = {name: "somewhere" for name in dataset.params.model_json_schema().get("required", ())}
+    fields = dataset.params.model_json_schema().get("properties", {})
+    for kind in fields.get("kind", {}).get("enum", [None]):
+        for task in fields.get("task", {}).get("enum", [None]):
+            told = {name: value for name, value in (("kind", kind), ("task", task)) if value and name in fields}
+            choice = Choice(name=dataset.name, params=required | told)
+            assert WIRED.input_kind(choice) == REAL.input_kind(choice)
+            assert WIRED.task(choice) == REAL.task(choice)
+            if told.get("kind"):
+                assert WIRED.input_kind(choice) == told["kind"]
+            if told.get("task"):
+                assert WIRED.task(choice) == told["task"]
+
+
 def test_a_refused_parameter_is_named_with_its_entry() -> None:
     with pytest.raises(SpecError) as refused:
         REAL.losses.resolve(Choice(name="kd", params={"temperature": 0}))
@@ -120,20 +149,20 @@ def test_a_refused_parameter_is_named_with_its_entry() -> None:
 NEW_LOSS = '''
 """A loss of one file: the mean absolute distance of the logits."""
 
-from distill_core.catalog import LossEntry, Params
+from distill_core.entries import LossEntry, Params
 
 
 class MaeLogitsParams(Params):
     pass
 
 
-def build(params):
+def build(params, shapes):
     return lambda step: (step.student_logits - step.teacher().detach()).abs().mean()
 
 
 ENTRY = LossEntry(
     name="mae-logits", title="Logit regression (MAE)", summary="Absolute distance.", source="https://example.org",
-    params=MaeLogitsParams, traits=frozenset({"teacher"}), build=build,
+    params=MaeLogitsParams, traits=frozenset({"teacher", "regression"}), build=build,
 )
 '''
 
@@ -166,11 +195,7 @@ def test_adding_a_loss_is_one_new_file(copied: Path) -> None:
     importlib.invalidate_caches()
     after = discover("loss", "copied_losses", [str(copied)], LossEntry)
     assert sorted(after.names) == sorted([*before.names, "mae-logits"])
-    wired = Catalogue.from_json(
-        Catalogue(
-            architectures=REAL.architectures, datasets=REAL.datasets, losses=after, executors=REAL.executors
-        ).to_json()
-    )
+    wired = Catalogue.from_json(replace(REAL, losses=after).to_json())
     assert "teacher" in wired.losses["mae-logits"].traits
 
 

@@ -57,8 +57,17 @@ def test_the_example_loss_of_contributing_works(tmp_path: Path, monkeypatch: pyt
 
     from distill_core.losses.term import StepTensors
 
-    term = example_loss.ENTRY.build(example_loss.ENTRY.resolve({}))
+    entry = example_loss.ENTRY
+    known = {trait for loss in installed_catalogue().losses for trait in loss.traits}
+    assert entry.traits <= known, "a trait that nothing reads"
+    term = entry.build(entry.resolve({}), None)
     logits = torch.randn(4, 3)
     value = term(StepTensors(logits, logits + 1, torch.zeros(4, dtype=torch.long)))
     assert value.item() == pytest.approx(1.0)
-    assert example_loss.ENTRY.name not in installed_catalogue().losses.names
+    assert entry.name not in installed_catalogue().losses.names
+
+
+def test_every_trait_of_a_loss_is_told_in_contributing() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`([\w-]+)`", text.split("## Add a loss")[1].split("## Add an architecture")[0]))
+    assert {trait for loss in installed_catalogue().losses for trait in loss.traits} <= told

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.catalog import Params
+from distill_core.entries import Params
 from distill_core.errors import Conflict, LabError
 from distill_core.executors import REGISTRY, chosen_executor
 from distill_core.executors.executor import WORKER, Executor

@@ -36,7 +36,6 @@ class PipelineLab:
             return run_experiment(
                 parse_spec(data),
                 folder,
-                cache=self.home.cache,
                 reuse=reuse,
                 request=request or {},
                 emit=log,

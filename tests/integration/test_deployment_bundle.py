@@ -19,16 +19,19 @@ import torch
 from markdown_it import MarkdownIt
 from torch import nn
 
-from distill_core.deployment.bundle import RUN_SCRIPT, bundle_zip, write_bundle, write_test_samples
+from distill_core.deployment.bundle import bundle_zip, write_bundle, write_test_samples
 from distill_core.deployment.onnx_export import export_onnx
 from distill_core.deployment.parity import check_parity, onnx_logits
+from distill_core.deployment.run_script import run_script
 from distill_core.errors import Conflict, NotFound
 from distill_core.events import LatencyRow
 from distill_core.folders import ExperimentFolder
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow, WorkerRow
+from distill_core.signature import INPUT_KINDS, TASKS, InputKind, Signature, Task
 from distill_core.spec import ExperimentSpec, parse_spec
 
 RUN_ID = "0123456789abcdef"
+DIGITS = Signature(kind="image", shape=(1, 8, 8), outputs=10)
 FILES = ["labels.json", "model.onnx", "model_card.md", "run.py", "spec.json", "test_samples.npz"]
 NASTY = "<script>alert(1)</script> | [x](http://e.com) `code` **bold**\n# heading " + "a" * 500
 
@@ -66,12 +69,12 @@ def shipped(folder: ExperimentFolder) -> RunRow:
     torch.manual_seed(0)
     place = folder.run(RUN_ID)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).eval()
-    size = export_onnx(model, place.onnx, shape=(1, 8, 8), mean=[0.3], std=[0.4])
+    size = export_onnx(model, place.onnx, signature=DIGITS, mean=[0.3], std=[0.4])
     images = np.random.default_rng(0).integers(0, 256, (100, 1, 8, 8), dtype=np.uint8)
     with torch.no_grad():
         logits = model((torch.from_numpy(images).float() / 255 - 0.3) / 0.4).numpy()
-    write_test_samples(place.test_samples, images, np.arange(100) % 10, logits)
-    parity = check_parity(place.onnx, images, logits)
+    write_test_samples(place.test_samples, images, np.arange(100) % 10, logits, signature=DIGITS)
+    parity = check_parity(place.onnx, images, logits, signature=DIGITS)
     latency = (
         LatencyRow(
             batch=1, threads=1, provider="CPUExecutionProvider", p50=0.0123, p95=0.02, p99=0.03, repeats=200,
@@ -95,9 +98,23 @@ def view(tiny_spec: ExperimentSpec, shipped: RunRow) -> ExperimentView:
     )
 
 
-def execute(bundle: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-I", str(bundle / "run.py")]
-    return subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
+def execute(bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", str(bundle / "run.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd="/", check=False)
+
+
+def execute_alone(bundle: Path) -> subprocess.CompletedProcess[str]:
+    """The script where nothing of ours, nor torch, can be imported."""
+    watch = (
+        "import runpy, sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        assert name.split('.')[0] not in ('torch', 'onnx', 'distill_core', 'onnxscript'), name\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        f"runpy.run_path({str(bundle / 'run.py')!r})\n"
+    )
+    command = [sys.executable, "-I", "-c", watch]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", cwd="/", check=False)
 
 
 def test_the_bundle_runs_alone(tmp_path: Path, folder: ExperimentFolder, shipped: RunRow, view: ExperimentView) -> None:
@@ -112,7 +129,7 @@ def test_the_bundle_runs_alone(tmp_path: Path, folder: ExperimentFolder, shipped
     assert samples["x"].shape == (32, 1, 8, 8) and samples["x"].dtype == np.float32
     assert samples["x"].min() >= 0 and samples["x"].max() <= 1
     assert samples["y"].shape == (32,) and samples["expected_logits"].shape == (32, 10)
-    again = onnx_logits(out / "model.onnx", np.round(samples["x"] * 255).astype(np.uint8))
+    again = onnx_logits(out / "model.onnx", np.round(samples["x"] * 255).astype(np.uint8), signature=DIGITS)
     assert again == pytest.approx(samples["expected_logits"], abs=1e-5)
 
 
@@ -128,26 +145,21 @@ def test_the_script_exits_with_1_when_the_model_answers_otherwise(
     assert "NOT as expected" in done.stdout
 
 
-def test_the_script_imports_only_onnxruntime_numpy_json_and_pathlib() -> None:
-    tree = ast.parse(RUN_SCRIPT)
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", INPUT_KINDS)
+def test_the_script_imports_only_onnxruntime_numpy_and_the_standard_library(kind: InputKind, task: Task) -> None:
+    tree = ast.parse(run_script(Signature(kind=kind, shape=(4, 4, 4), outputs=2, task=task)))
     imports = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     imports |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert imports == {"json", "pathlib", "numpy", "onnxruntime"}
+    texts = {"re", "unicodedata"} if kind == "text" else set()
+    assert imports == {"json", "sys", "pathlib", "numpy", "onnxruntime"} | texts
 
 
 def test_the_script_loads_no_torch(
     tmp_path: Path, folder: ExperimentFolder, shipped: RunRow, view: ExperimentView
 ) -> None:
     out = write_bundle(folder, shipped, view, tmp_path / "bundle")
-    watch = (
-        "import runpy, sys\n"
-        "class Refuse:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        assert name.split('.')[0] not in ('torch', 'onnx', 'distill_core', 'onnxscript'), name\n"
-        "sys.meta_path.insert(0, Refuse())\n"
-        f"runpy.run_path({str(out / 'run.py')!r})\n"
-    )
-    done = subprocess.run([sys.executable, "-I", "-c", watch], capture_output=True, text=True, check=False)
+    done = execute_alone(out)
     assert done.returncode == 0, done.stderr
 
 
@@ -243,3 +255,14 @@ def test_names_that_users_give_cannot_break_the_card(
     assert "a" * 600 not in page
     rows = re.findall(r"<tr>(.*?)</tr>", page, flags=re.DOTALL)
     assert {row.count("<td>") + row.count("<th>") for row in rows} == {2, 5, 7}
+
+
+def test_samples_written_before_there_were_facts_are_images(
+    tmp_path: Path, folder: ExperimentFolder, shipped: RunRow, view: ExperimentView
+) -> None:
+    place = folder.run(RUN_ID).test_samples
+    arrays = {name: value for name, value in np.load(place).items() if name != "facts"}
+    np.savez(place, **arrays)
+    out = write_bundle(folder, shipped, view, tmp_path / "bundle")
+    assert execute(out).returncode == 0
+    assert "1 x 8 x 8 pixels" in (out / "model_card.md").read_text()

@@ -22,9 +22,14 @@ from distill_core.deployment.onnx_export import ReadyGraphs, export_onnx, graph_
 from distill_core.deployment.parity import check_parity, onnx_logits
 from distill_core.deployment.session import open_session
 from distill_core.errors import DeviceError, ExportError, NotFound
+from distill_core.signature import Signature
 
 Shape = tuple[int, int, int]
 SMALL: Shape = (1, 8, 8)
+
+
+def image(shape: Shape = SMALL) -> Signature:
+    return Signature(kind="image", shape=shape, outputs=10)
 
 
 def cnn(seed: int = 0, *, width: int = 16, stride: int = 1) -> nn.Module:
@@ -70,18 +75,18 @@ def pictures(count: int, shape: Shape) -> np.ndarray:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"
-    export_onnx(cnn(), path, shape=SMALL, **statistics(SMALL))
+    export_onnx(cnn(), path, signature=image(), **statistics(SMALL))
     return path
 
 
 @pytest.mark.parametrize(("build", "shape"), [(cnn, SMALL), (resnet18, (3, 32, 32))])
 def test_the_graph_answers_as_the_network(tmp_path: Path, build: Callable[[], nn.Module], shape: Shape) -> None:
     model, path = build(), tmp_path / "new" / "model.onnx"
-    size = export_onnx(model, path, shape=shape, **statistics(shape))
+    size = export_onnx(model, path, signature=image(shape), **statistics(shape))
     assert size == path.stat().st_size
     assert sorted(file.name for file in path.parent.iterdir()) == ["model.onnx"]
     images = pictures(70, shape)
-    parity = check_parity(path, images, expected(model, images), batch=32)
+    parity = check_parity(path, images, expected(model, images), signature=image(shape), batch=32)
     assert parity.max_abs_diff < 1e-5
     assert (parity.same_class, parity.total) == (70, 70)
 
@@ -89,7 +94,7 @@ def test_the_graph_answers_as_the_network(tmp_path: Path, build: Callable[[], nn
 @pytest.mark.parametrize("count", [1, 7])
 def test_the_batch_is_free(exported: Path, count: int) -> None:
     images = pictures(count, SMALL)
-    assert onnx_logits(exported, images) == pytest.approx(expected(cnn(), images), abs=1e-5)
+    assert onnx_logits(exported, images, signature=image()) == pytest.approx(expected(cnn(), images), abs=1e-5)
 
 
 def test_input_and_output_are_as_promised(exported: Path) -> None:
@@ -114,7 +119,7 @@ def test_the_model_is_left_as_it_was_and_nothing_is_printed(
 ) -> None:
     model = cnn()
     before = copy.deepcopy(model.state_dict())
-    export_onnx(model, tmp_path / "model.onnx", shape=SMALL, **statistics(SMALL))
+    export_onnx(model, tmp_path / "model.onnx", signature=image(), **statistics(SMALL))
     assert all(module.training for module in model.modules())
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(parameter.requires_grad for parameter in model.parameters())
@@ -124,14 +129,14 @@ def test_the_model_is_left_as_it_was_and_nothing_is_printed(
 
 def test_parity_sees_a_wrong_graph(exported: Path) -> None:
     images = pictures(64, SMALL)
-    parity = check_parity(exported, images, expected(cnn(seed=5), images))
+    parity = check_parity(exported, images, expected(cnn(seed=5), images), signature=image())
     assert parity.max_abs_diff > 1e-2
     logits = expected(cnn(), images)
     logits[3] = np.nan
-    broken = check_parity(exported, images, logits)
+    broken = check_parity(exported, images, logits, signature=image())
     assert np.isnan(broken.max_abs_diff) and broken.same_class == 63
     with pytest.raises(ValueError, match="pair up"):
-        check_parity(exported, images, logits[:5])
+        check_parity(exported, images, logits[:5], signature=image())
 
 
 class Branching(nn.Module):
@@ -144,7 +149,7 @@ class Branching(nn.Module):
 def test_what_cannot_be_exported_is_one_sentence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "model.onnx"
     with caplog.at_level(logging.ERROR), pytest.raises(ExportError, match="Branching cannot be exported"):
-        export_onnx(Branching(), path, shape=SMALL, **statistics(SMALL))
+        export_onnx(Branching(), path, signature=image(), **statistics(SMALL))
     assert not path.exists()
     assert "Branching" in caplog.text
 
@@ -161,7 +166,7 @@ def test_broken_or_missing_graphs_and_absent_providers_are_one_sentence(tmp_path
 
 def test_digest_is_of_the_graph_not_of_weights_or_names(tmp_path: Path, exported: Path) -> None:
     def digest_of(model: nn.Module) -> str:
-        export_onnx(model, tmp_path / "other.onnx", shape=SMALL, **statistics(SMALL))
+        export_onnx(model, tmp_path / "other.onnx", signature=image(), **statistics(SMALL))
         return graph_digest(tmp_path / "other.onnx")
 
     assert digest_of(cnn(seed=9)) == graph_digest(exported)
@@ -186,16 +191,16 @@ def test_a_ready_graph_takes_other_weights(tmp_path: Path) -> None:
     images = pictures(64, SMALL)
     for seed in range(3):
         model, path = cnn(seed), tmp_path / f"{seed}.onnx"
-        export_onnx(model, path, shape=SMALL, **statistics(SMALL), ready=ready, key="cnn")
-        assert check_parity(path, images, expected(model, images)).max_abs_diff < 1e-5
+        export_onnx(model, path, signature=image(), **statistics(SMALL), ready=ready, key="cnn")
+        assert check_parity(path, images, expected(model, images), signature=image()).max_abs_diff < 1e-5
     assert len({graph_digest(tmp_path / f"{seed}.onnx") for seed in range(3)}) == 1
     # The first one was not changed by what came after.
-    assert check_parity(tmp_path / "0.onnx", images, expected(cnn(0), images)).max_abs_diff < 1e-5
+    assert check_parity(tmp_path / "0.onnx", images, expected(cnn(0), images), signature=image()).max_abs_diff < 1e-5
 
 
 def test_latency_rows_hold_their_conditions(exported: Path) -> None:
     rows = measure(
-        {"a": exported, "b": exported}, batches=(1, 8), threads=(1, 0), warmup=3, repeats=30, shape=SMALL,
+        {"a": exported, "b": exported}, batches=(1, 8), threads=(1, 0), warmup=3, repeats=30, signature=image(),
         machine="here",
     )
     conditions = [(batch, threads) for threads in dict.fromkeys((1, available_cores())) for batch in (1, 8)]
@@ -207,7 +212,7 @@ def test_latency_rows_hold_their_conditions(exported: Path) -> None:
 
 def test_a_stopped_measurement_gives_nothing(exported: Path) -> None:
     rows = measure(
-        {"a": exported}, batches=(1,), threads=(1,), warmup=1, repeats=20, shape=SMALL, machine="",
+        {"a": exported}, batches=(1,), threads=(1,), warmup=1, repeats=20, signature=image(), machine="",
         should_stop=lambda: True,
     )
     assert rows == {}
@@ -216,7 +221,7 @@ def test_a_stopped_measurement_gives_nothing(exported: Path) -> None:
 def test_p50_agrees_with_a_loop_timed_by_hand(tmp_path: Path) -> None:
     """Within a factor that a busy test machine needs; wrong units or wrong batches are off by far more."""
     path, shape = tmp_path / "model.onnx", (3, 32, 32)
-    export_onnx(resnet18(), path, shape=shape, **statistics(shape))
+    export_onnx(resnet18(), path, signature=image(shape), **statistics(shape))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -232,6 +237,9 @@ def test_p50_agrees_with_a_loop_timed_by_hand(tmp_path: Path) -> None:
 
     # Before and after: other work that comes or goes meanwhile moves both bounds.
     before = by_hand()
-    (row,) = measure({"a": path}, batches=(1,), threads=(1,), warmup=10, repeats=60, shape=shape, machine="")["a"]
+    rows = measure(
+        {"a": path}, batches=(1,), threads=(1,), warmup=10, repeats=60, signature=image(shape), machine=""
+    )
+    (row,) = rows["a"]
     after = by_hand()
     assert 0.3 * min(before, after) < row.p50 < 3 * max(before, after)

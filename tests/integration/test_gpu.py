@@ -35,7 +35,7 @@ def test_an_experiment_runs_on_the_gpu_and_its_exports_agree(spec_data: dict, tm
     log = EventLog(folder.events)
     spec = parse_spec(spec_data | {"device": "cuda"})
     ended = run_experiment(
-        spec, folder, cache=home.cache, reuse={}, request={}, emit=log, should_stop=lambda: False, clock=time.time
+        spec, folder, reuse={}, request={}, emit=log, should_stop=lambda: False, clock=time.time
     )
     log.close()
     assert ended.outcome == "succeeded"
@@ -47,7 +47,7 @@ def test_an_experiment_runs_on_the_gpu_and_its_exports_agree(spec_data: dict, tm
 
 
 def test_a_cohort_gives_what_training_alone_gives(spec_data: dict, tmp_path: Path) -> None:
-    checked = deep_check(parse_spec(spec_data | {"device": "cuda"}), cache=tmp_path)
+    checked = deep_check(parse_spec(spec_data | {"device": "cuda"}), home=Home(tmp_path))
     teacher = checked.network(checked.spec.teacher.architecture, seed=50).to(checked.device)
     runs = checked.plan.cohorts[0].runs
     together = student_cohort(checked, runs, teacher, Surroundings.silent())

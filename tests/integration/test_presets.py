@@ -17,7 +17,7 @@ def test_the_distilled_student_learns_the_digit_it_never_saw(tmp_path: Path) -> 
     spec = find_preset("digits-missing").spec.model_copy(update={"seeds": (0, 1)})
     log = EventLog(folder.events)
     run_experiment(
-        spec, folder, cache=home.cache, reuse={}, request={}, emit=log, should_stop=lambda: False, clock=time.time
+        spec, folder, reuse={}, request={}, emit=log, should_stop=lambda: False, clock=time.time
     )
     log.close()
     events = [event for event, _ in read_events(folder.events)]

@@ -34,7 +34,7 @@ def warm(home: Home) -> PreviewClient:
 
 
 def test_answer_holds_the_completed_spec(warm: PreviewClient, spec_data: dict[str, Any], tmp_path: Path) -> None:
-    checked = deep_check(parse_spec(spec_data), cache=tmp_path)
+    checked = deep_check(parse_spec(spec_data), home=Home(tmp_path))
     answer = warm.ask("profile", {"spec": spec_data, "busy": True}, timeout_seconds=120)
     assert parse_spec(answer["spec"]) == checked.spec
     assert answer["fingerprint"] == checked.here.fingerprint
@@ -55,7 +55,7 @@ def test_errors_arrive_as_they_were_raised(
     warm: PreviewClient, spec_data: dict[str, Any], tmp_path: Path, change: dict[str, Any], error: type[LabError]
 ) -> None:
     with pytest.raises(error) as here:
-        deep_check(parse_spec(spec_data | change), cache=tmp_path)
+        deep_check(parse_spec(spec_data | change), home=Home(tmp_path))
     with pytest.raises(error) as there:
         warm.ask("profile", {"spec": spec_data | change})
     assert there.value.sentence == here.value.sentence

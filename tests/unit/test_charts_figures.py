@@ -186,17 +186,22 @@ class TestPerClass:
         assert list(fig.layout.yaxis.ticktext) == ["cat", "owl"]
         assert "1 class has no test samples." in caption_of(fig)
 
-    def test_of_a_hundred_classes_the_twenty_with_the_largest_change(self) -> None:
+    def test_of_a_hundred_classes_the_twenty_that_students_recognise_least(self) -> None:
         names = [f"class {n}" for n in range(100)]
         rows = [
-            run("teacher", "t", per_class=(1.0,) * 100), run("baseline", "alone", per_class=(0.5,) * 100),
-            run("student", "s", per_class=tuple(0.5 + (n - 50) / 200 for n in range(100))),
+            run("teacher", "t", per_class=(1.0,) * 100),
+            run("baseline", "alone", per_class=tuple(1 - n / 200 for n in range(100))),
+            run("student", "s", per_class=tuple(0.5 + n / 200 for n in range(100))),
         ]
         fig = per_class(rows, names, theme="light")
         shown = list(fig.layout.yaxis.ticktext)
-        assert len(shown) == 20 and shown[:3] == ["class 0", "class 1", "class 99"]
-        assert caption_of(fig).startswith("The 20 of 100 classes with the largest change")
+        assert shown == [f"class {n}" for n in range(20)], "the students' worst, not the baseline's"
+        assert caption_of(fig).startswith("The 20 of 100 classes recognised least, worst on top.")
         assert fig.layout.height < 900
+
+    def test_a_tagging_counts_steps(self) -> None:
+        fig = per_class([run("student", "s", task="tagging")], CLASSES, theme="light")
+        assert fig.layout.xaxis.title.text == "Share of the class's steps recognised"
 
     def test_a_withheld_class_shows_as_zero(self) -> None:
         fig = per_class([run("baseline", "alone", per_class=(0.0, 0.9, 0.8))], CLASSES, theme="light")
@@ -228,10 +233,31 @@ class TestConfusion:
         assert total_confusion(rows) == ((16, 2, 2), (0, 18, 2), (0, 0, 20))
         assert total_confusion([]) == ()
 
-    def test_a_hundred_classes_have_colours_but_no_numbers(self) -> None:
+    def test_up_to_twenty_classes_are_all_there_without_numbers(self) -> None:
+        names = [f"c{n}" for n in range(20)]
+        fig = confusion([[10 if i == j else 0 for j in range(20)] for i in range(20)], names, theme="light")
+        assert fig.data[0].text is None and list(fig.layout.xaxis.ticktext) == names
+
+    def test_of_a_hundred_classes_the_worst_twenty_and_the_others_summed(self) -> None:
         names = [f"c{n}" for n in range(100)]
-        fig = confusion([[10 if i == j else 0 for j in range(100)] for i in range(100)], names, theme="light")
-        assert fig.data[0].text is None and len(fig.layout.xaxis.tickvals) == 25
+        # Class n is recognised n times of 100; c0 and c1 are taken for each other as well as for classes not shown.
+        matrix = [[n if j == n else 0 for j in range(100)] for n in range(100)]
+        for n in range(100):
+            matrix[n][(n + 50) % 100] += 99 - n
+            matrix[n][(n + 1) % 2 if n < 2 else 60 if n != 60 else 61] += 1
+        matrix[5] = [0] * 100
+        fig = confusion(matrix, names, theme="light")
+        rows, columns = list(fig.layout.yaxis.ticktext), list(fig.layout.xaxis.ticktext)
+        assert rows == [f"c{n}" for n in range(21) if n != 5], "a class without samples is not the worst"
+        assert columns == [*rows, "any other"] and fig.data[0].text is None
+        right, wrong = fig.data
+        assert right.z[2][2] == 0.02 and wrong.z[0][1] == 0.01 and wrong.z[2][-1] == pytest.approx(0.98)
+        assert list(wrong.customdata[2][-1]) == ["c2", "any other", 98]
+        assert caption_of(fig).startswith("The 20 of 100 classes recognised least, worst first")
+
+    def test_steps_are_called_steps(self) -> None:
+        fig = confusion(((9, 1), (0, 9)), ("a", "b"), theme="light", noun="steps")
+        assert "%{customdata[2]} steps," in fig.data[0].hovertemplate
 
     def test_a_matrix_of_other_classes_is_refused(self) -> None:
         with pytest.raises(ValueError, match="one a class"):

@@ -50,7 +50,7 @@ def store(home: Home) -> Store:
         (["run", "--preset", "digits", "--set", "name.first=x"], ["a path into objects and lists"]),
         (["run", "--preset", "digits", "--set", "students.0.terms.0.weight=NaN"], ["weight is nan", "finite number"]),
         (["run", "--preset", "digits", "--set", "x=1", "--set", "a.9=2"], ["x is 1; allowed: only known", "a is "]),
-        (["run", "--preset", "cifar10"], ["needs your folder: --set data.dataset.params.path=FOLDER"]),
+        (["run", "--preset", "cifar10"], ["needs your data: --set data.dataset.params.path=PATH"]),
         (["run", "--preset", "cifar10", "--set", "data=3"], ["data is 3"]),
         (["show", "nobody"], ["no experiment whose id begins with 'nobody'"]),
         (["export", "nothing", "--out", "x"], ["no run whose id begins with 'nothing'"]),

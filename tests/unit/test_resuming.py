@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from distill_core.events import EpochEnded, Event
+from distill_core.folders import Home
 from distill_core.folders import RunFolder
 from distill_core.spec import parse_spec
 from distill_core.training.assembly import student_cohort
@@ -78,7 +79,7 @@ def assert_goes_on(checked: Checked, folder: Path, **kill: int) -> None:
 @pytest.fixture
 def digits(spec_data: dict[str, Any], tmp_path: Path) -> Checked:
     torch.set_num_threads(1)
-    return deep_check(parse_spec(spec_data), cache=tmp_path / "cache")
+    return deep_check(parse_spec(spec_data), home=Home(tmp_path))
 
 
 @pytest.mark.parametrize("step", [1, 5, 6, 7, 12, 17])
@@ -118,7 +119,7 @@ def test_larger_images_lie_channels_last_and_resume_alike(
     spec_data["student_training"] |= {"optimizer": optimizer, "batch_size": 16}
     for student in spec_data["students"]:
         student["architecture"] = wide
-    checked = deep_check(parse_spec(spec_data), cache=tmp_path / "cache")
+    checked = deep_check(parse_spec(spec_data), home=Home(tmp_path))
     cohort, _ = cohort_in(checked, tmp_path / "look")
     assert any(_lies_channels_last(candidate) for candidate in cohort.candidates), "or this test tests nothing"
     assert_goes_on(checked, tmp_path, kill_at_step=10)

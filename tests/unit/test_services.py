@@ -213,12 +213,12 @@ def test_the_result_is_the_documented_json(lab: Lab) -> None:
     )
     lab.store.ingest(name)
     result = json.loads(json.dumps(lab.result(name), allow_nan=False))
-    assert set(result) == {"experiment_id", "state", "seconds", "verdicts", "runs"}
+    assert set(result) == {"experiment_id", "state", "task", "seconds", "verdicts", "runs"}
     assert set(result["verdicts"][0]) == {"student", "metric", "delta_mean", "ci_low", "ci_high", "seeds", "verdict"}
     runs = {run["run_id"]: run for run in result["runs"]}
     assert set(runs["t"]) == {
         "run_id", "role", "name", "seed", "state", "parameters", "macs", "size_bytes", "accuracy", "nll", "ece",
-        "agreement", "onnx", "latency_ms",
+        "agreement", "r2", "mse", "teacher_mse", "onnx", "latency_ms",
     }
     assert runs["t"]["onnx"]["path"] == str(lab.home.experiment(name).path / "runs/t/model.onnx")
     (latency,) = runs["t"]["latency_ms"]

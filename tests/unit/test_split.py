@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from distill_core.datasets import REGISTRY
-from distill_core.datasets.image_data import ImageData
+from distill_core.datasets.samples import Samples
 from distill_core.errors import DataError, SpecError
 from distill_core.losses.term import NO_LABEL
 from distill_core.spec import Choice, Data
@@ -17,7 +17,7 @@ from distill_core.training.split import split_data, transfer_set
 
 
 @pytest.fixture(scope="module")
-def digits() -> ImageData:
+def digits() -> Samples:
     entry, params = REGISTRY.resolve(Choice(name="digits"))
     return entry.load(params, Path())
 
@@ -30,11 +30,11 @@ def counts(labels: torch.Tensor) -> list[int]:
     return np.bincount(labels.numpy(), minlength=10).tolist()
 
 
-def test_digits_are_split_by_writer(digits: ImageData) -> None:
+def test_digits_are_split_by_writer(digits: Samples) -> None:
     assert (len(digits.train_labels), len(digits.test_labels)) == (1157, 640)
 
 
-def test_validation_is_stratified_and_nobody_learns_from_it(digits: ImageData) -> None:
+def test_validation_is_stratified_and_nobody_learns_from_it(digits: Samples) -> None:
     split = split_data(digits, asked(validation_fraction=0.1, student_labels=100))
     share = np.array(counts(digits.train_labels[split.validation])) / np.array(counts(digits.train_labels))
     assert np.allclose(share, 0.1, atol=0.01)
@@ -47,7 +47,7 @@ def test_validation_is_stratified_and_nobody_learns_from_it(digits: ImageData) -
     assert not learned & set(split.validation.tolist())
 
 
-def test_students_know_a_balanced_subset_of_the_teachers_labels_that_changes_with_the_seed(digits: ImageData) -> None:
+def test_students_know_a_balanced_subset_of_the_teachers_labels_that_changes_with_the_seed(digits: Samples) -> None:
     spec = asked(student_labels=100, teacher_labels=500)
     split = split_data(digits, spec)
     sets = [transfer_set(digits, split, spec, seed=seed, kind="labelled") for seed in (0, 0, 1)]
@@ -57,7 +57,7 @@ def test_students_know_a_balanced_subset_of_the_teachers_labels_that_changes_wit
     assert not torch.equal(sets[0].indices, sets[2].indices)
 
 
-def test_unlabelled_samples_hide_their_labels(digits: ImageData) -> None:
+def test_unlabelled_samples_hide_their_labels(digits: Samples) -> None:
     spec = asked(teacher_labels=200)
     split = split_data(digits, spec)
     transfer = transfer_set(digits, split, spec, seed=3, kind="all")
@@ -66,7 +66,7 @@ def test_unlabelled_samples_hide_their_labels(digits: ImageData) -> None:
     assert torch.equal(transfer.labels[shown], digits.train_labels[transfer.indices[shown]])
 
 
-def test_no_student_sees_a_withheld_class_not_even_in_validation(digits: ImageData) -> None:
+def test_no_student_sees_a_withheld_class_not_even_in_validation(digits: Samples) -> None:
     spec = asked(withheld_classes=("3",))
     split = split_data(digits, spec)
     seen = [transfer_set(digits, split, spec, seed=0, kind=kind).indices for kind in ("labelled", "all")]
@@ -75,12 +75,12 @@ def test_no_student_sees_a_withheld_class_not_even_in_validation(digits: ImageDa
     assert counts(digits.train_labels[split.teacher])[3] > 90, "the teacher knows it"
 
 
-def few(labels: list[int], names: tuple[str, ...] = ("a", "b", "c")) -> ImageData:
+def few(labels: list[int], names: tuple[str, ...] = ("a", "b", "c")) -> Samples:
     images = torch.zeros(len(labels), 1, 4, 4, dtype=torch.uint8)
-    return ImageData(
-        train_images=images,
+    return Samples(
+        train_inputs=images,
         train_labels=torch.tensor(labels),
-        test_images=images,
+        test_inputs=images,
         test_labels=torch.tensor(labels),
         class_names=names,
         mean=(0.0,),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from distill_core.events import EpochEnded, Event
+from distill_core.folders import Home
 from distill_core.folders import RunFolder
 from distill_core.spec import ExperimentSpec, parse_spec
 from distill_core.training.assembly import student_cohort, teacher_cohort
@@ -40,7 +41,7 @@ class Recorder:
 @pytest.fixture
 def checked(tiny_spec: ExperimentSpec, tmp_path: Path) -> Checked:
     torch.set_num_threads(1)
-    return deep_check(tiny_spec, cache=tmp_path / "cache")
+    return deep_check(tiny_spec, home=Home(tmp_path))
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_teacher_answers_are_keyed_by_sample_and_view(checked: Checked, teacher:
         for step in (0, 3, 7, 3, 100):
             batch = stream.batch(step)
             torch.testing.assert_close(
-                stream.teacher_logits(teacher, batch), teacher(batch.inputs), rtol=1e-4, atol=1e-5
+                stream.teacher_answers(teacher, batch)[0], teacher(batch.inputs), rtol=1e-4, atol=1e-5
             )
     # 400 rows answered once, then only the direct calls of this test.
     assert calls == [400, 64, 64, 64, 64, 64]
@@ -181,7 +182,7 @@ def test_rivals_with_checkpoints_of_different_age_meet_again(
 
 def test_patience_stops_a_run_and_the_best_epoch_is_restored(spec_data: dict, tmp_path: Path) -> None:
     spec_data["student_training"] |= {"epochs": 30, "patience": 2, "steps_per_epoch": 2}
-    checked = deep_check(parse_spec(spec_data), cache=tmp_path)
+    checked = deep_check(parse_spec(spec_data), home=Home(tmp_path))
     teacher = checked.network(checked.spec.teacher.architecture, seed=50)
     recorder = Recorder(tmp_path / "runs")
     cohort = student_cohort(checked, checked.plan.cohorts[0].runs, teacher, recorder.around)
@@ -219,7 +220,7 @@ def test_a_diverging_run_ends_alone_with_its_last_good_epoch(
 
 def test_the_teacher_learns(checked: Checked, tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
-    teacher_cohort(checked, recorder.around).fit()
+    teacher_cohort(checked, checked.plan.teacher, recorder.around).fit()
     epochs = [e for e in recorder.events if isinstance(e, EpochEnded)]
     assert epochs[-1].train_loss < epochs[0].train_loss
     assert epochs[-1].validation_accuracy > 0.5
