@@ -38,7 +38,8 @@ def terms_section(
     for title, group, entries in groups:
         names = [entry.name for entry in entries]
         chosen = st.pills(
-            title, names, selection_mode="multi", default=[name for name in names if name in held],
+            # In the spec's order, which a sum of floats and so a run's name depends on.
+            title, names, selection_mode="multi", default=[name for name in held if name in names],
             key=fields.key(f"{path}.{group}", task),
             format_func=lambda one: catalogue.losses[one].title,
             help="Choose what counts; several add up by their weights.")

@@ -64,7 +64,7 @@ def test_an_export_that_answers_otherwise_is_neither_measured_nor_offered(
 ) -> None:
     wrong = Parity(max_abs_diff=0.5, same_class=600, total=640, tolerance=0.01)
     with monkeypatch.context() as patch:
-        patch.setattr("distill_core.pipeline.shipping.check_parity", lambda *_: wrong)
+        patch.setattr("distill_core.pipeline.shipping.check_parity", lambda *_, **__: wrong)
         assert lab.run("one", spec_data).outcome == "succeeded"
     assert not lab.told("one", OnnxExported) and not lab.told("one", LatencyMeasured)
     sentences = [note.text for note in lab.told("one", Noted)]
