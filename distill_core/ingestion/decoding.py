@@ -257,7 +257,7 @@ class _Decoding:
         if self._many_frames:
             notes.append(f"{self._many_frames:,} images have several frames or pages: the first of each was used.")
         if self._files.ignored:
-            notes.append(f"{self._files.ignored:,} other files are no images, or hidden, and were left out.")
+            notes.append(f"Other files, which are no images or hidden, were left out: {self._files.ignored:,}.")
         return notes
 
 

@@ -147,7 +147,7 @@ def offer(entry: Entry) -> None:
     if preset is not None:
         places.link(places.NEW, "New experiment with this", icon=":material/add_circle:", preset=preset.name)
     else:
-        places.link(places.NEW, "New experiment, then choose it under Data", icon=":material/add_circle:")
+        places.link(places.NEW, "New experiment with this", icon=":material/add_circle:", dataset=entry.name)
 
 
 def show() -> None:

@@ -31,7 +31,9 @@ def load(origin: tuple[str, str]) -> None:
     if kind == "experiment":
         spec = lab().experiment(name).spec.to_json()
     elif kind == "data":
-        spec = own_data.spec_for(lab().shelf.get(name), lab().presets(), lab().catalogue())
+        spec = own_data.own(name)
+    elif kind == "dataset":
+        spec = own_data.offered(name)
     else:
         known = {preset.name: preset.spec for preset in lab().presets()}
         spec = known.get(name, known[starting.DEMO]).to_json()
@@ -88,8 +90,11 @@ def choose_start() -> tuple[str, str]:
         )
         return "experiment", source
     if source := st.query_params.get("data"):
-        own_data.tell(lab().shelf.get(source))
+        own_data.tell(lab().shelf.get(source).name)
         return "data", source
+    if source := st.query_params.get("dataset"):
+        own_data.tell(lab().catalogue().datasets[source].title)
+        return "dataset", source
     presets = {preset.name: preset for preset in lab().presets()}
     address.read("preset", default=[starting.DEMO], allowed=list(presets), single=True)
     name = st.selectbox(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.entries import Registry
 from distill_core.deployment.parity import Parity
+from distill_core.entries import Registry
 from distill_core.errors import DataError, Diverged
 from distill_core.events import (
     LatencyMeasured,

@@ -251,6 +251,19 @@ def titles(home: Home, registry: str, needed: set[str], without: str = "-") -> l
     return [entry.title for entry in entries if needed <= entry.traits and without not in entry.traits]
 
 
+@pytest.mark.parametrize(
+    ("dataset", "network"), [("mnist", "resnet9"), ("digits-rows", "bilstm"), ("diabetes", "mlp")]
+)
+def test_a_dataset_of_the_catalogue_fills_the_form_from_the_preset_that_suits_it(
+    open_page, dataset: str, network: str
+) -> None:
+    app = open_page(PAGE, dataset=dataset)
+    assert not app.exception
+    assert field(app, "data.dataset.name").value == dataset
+    assert field(app, "teacher.architecture.name").value == network
+    assert not sentences(app)
+
+
 def test_only_networks_and_losses_for_the_data_are_offered(open_page, home: Home) -> None:
     app = open_page(PAGE, preset="digits-tagging")
     able = {"sequence", "tagging"}

@@ -27,7 +27,8 @@ def test_all_classes_take_turns(decoded: DecodedImages) -> None:
     shown = image_examples(decoded, split="train", label=None, offset=0, count=10)
     assert [one.label for one in shown] == ["cat", "dog", "cat", "dog", "cat"]
     assert all(one.png is not None and one.png.startswith(b"\x89PNG") for one in shown)
-    assert [one.label for one in image_examples(decoded, split="train", label=None, offset=3, count=2)] == ["dog", "cat"]
+    later = image_examples(decoded, split="train", label=None, offset=3, count=2)
+    assert [one.label for one in later] == ["dog", "cat"]
 
 
 def test_one_class_or_those_without_a_label(decoded: DecodedImages) -> None:

@@ -207,7 +207,7 @@ def test_images_in_deeper_folders_belong_to_their_class_and_others_are_counted(t
     assert len(data.train_labels) == 7
     assert data.notes == (
         "1 image outside all class folders was left out.",
-        "2 other files are no images, or hidden, and were left out.",
+        "Other files, which are no images or hidden, were left out: 2.",
     )
 
 

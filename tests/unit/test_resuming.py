@@ -15,8 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from distill_core.events import EpochEnded, Event
-from distill_core.folders import Home
-from distill_core.folders import RunFolder
+from distill_core.folders import Home, RunFolder
 from distill_core.spec import parse_spec
 from distill_core.training.assembly import student_cohort
 from distill_core.training.candidate import Candidate

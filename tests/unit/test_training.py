@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from distill_core.events import EpochEnded, Event
-from distill_core.folders import Home
-from distill_core.folders import RunFolder
+from distill_core.folders import Home, RunFolder
 from distill_core.spec import ExperimentSpec, parse_spec
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.candidate import Candidate
