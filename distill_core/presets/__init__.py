@@ -10,6 +10,8 @@ from importlib.resources import files
 from distill_core.errors import UnknownName
 from distill_core.spec import ExperimentSpec, parse_spec
 
+DEFAULT = "digits"
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -38,7 +40,7 @@ def load_presets() -> tuple[Preset, ...]:
                     needs_path=content.get("needs_path", False),
                 )
             )
-    return tuple(sorted(found, key=lambda preset: (preset.needs_path, preset.name)))
+    return tuple(sorted(found, key=lambda preset: (preset.name != DEFAULT, preset.needs_path, preset.name)))
 
 
 def find_preset(name: str) -> Preset:

@@ -25,6 +25,7 @@ from distill_core.events import (
     ThreadsChosen,
 )
 from distill_core.folders import write_json
+from distill_core.signature import Signature
 from tests.integration.pipeline_lab import PipelineLab, accuracies, after
 
 
@@ -122,7 +123,8 @@ def test_other_runs_are_exported_on_request(lab: PipelineLab, spec_data: dict) -
     assert lab.run("one", spec_data, request={"export": wanted, "train": False}).outcome == "succeeded"
     export = next(event for event in lab.told("one", OnnxExported) if event.run_id in wanted)
     images = np.zeros((3, 1, 8, 8), dtype=np.uint8)
-    assert onnx_logits(lab.folder("one").path / export.path, images).shape == (3, 10)
+    signature = Signature(kind="image", shape=(1, 8, 8), outputs=10)
+    assert onnx_logits(lab.folder("one").path / export.path, images, signature=signature).shape == (3, 10)
 
 
 def test_a_divergence_ends_the_experiment_and_keeps_the_rest(lab: PipelineLab, spec_data: dict) -> None:

@@ -25,7 +25,7 @@ def test_a_gpu_on_a_machine_without_one(lab: Lab, spec_data: dict) -> None:
 
 def test_a_folder_that_is_not_there(lab: Lab, spec_data: dict, tmp_path: Path) -> None:
     spec_data["data"]["dataset"] = {"name": "image-folder", "params": {"path": str(tmp_path / "none")}}
-    with pytest.raises(SpecError, match=r"allowed: a folder on this machine"):
+    with pytest.raises(SpecError, match=r"allowed: a folder or file on this machine"):
         lab.check(spec_data)
     (tmp_path / "none").mkdir()
     lab.check(spec_data)

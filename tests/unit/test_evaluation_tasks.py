@@ -14,7 +14,7 @@ from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_sco
 from distill_core.evaluation.figures import Figures, evaluate
 from distill_core.evaluation.metrics import METRICS, heading, metric_title, primary_metric
 from distill_core.evaluation.regression import mse, r2
-from distill_core.evaluation.saved import DamagedAnswers, ReadsAnswers
+from distill_core.evaluation.saved import DamagedAnswers, saved_answers
 from distill_core.evaluation.steps import NOT_COUNTED
 from distill_core.evaluation.verdict import Verdict, paired_verdict
 from distill_core.events import RunFinished, parse_event
@@ -160,21 +160,15 @@ def test_every_task_has_a_main_figure_that_runs_have() -> None:
     assert metric_title("nll", "classification") == "NLL"
 
 
-class Reader(ReadsAnswers):
-    def __init__(self, home: Home) -> None:
-        self.home = home
-
-
 def test_saved_answers_are_read_with_their_true_values(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    folder, reader = home.experiment("one"), Reader(home)
+    folder = Home(tmp_path).experiment("one")
     folder.run("r").path.mkdir(parents=True)
-    assert reader.answers("one", "r") is None
+    assert saved_answers(folder, "r") is None
     answers, labels = values(5)
     np.save(folder.run("r").test_logits, answers.astype(np.float32))
-    assert reader.answers("one", "r") is None, "true values are still to come"
+    assert saved_answers(folder, "r") is None, "true values are still to come"
     np.save(folder.test_labels, labels.astype(np.float32))
-    found = reader.answers("one", "r")
+    found = saved_answers(folder, "r")
     assert found is not None and found.true.dtype == np.float64
     assert r2(found.predicted, found.true) == pytest.approx(r2(answers, labels), abs=1e-6)
 
@@ -190,4 +184,4 @@ def test_damaged_answers_are_one_sentence(tmp_path: Path, damage: str) -> None:
         content = folder.test_labels.read_bytes()
         folder.test_labels.write_bytes(content[: len(content) // 2])
     with pytest.raises(DamagedAnswers, match="Run the experiment again"):
-        Reader(Home(tmp_path)).answers("one", "r")
+        saved_answers(folder, "r")
