@@ -62,9 +62,9 @@ class Catalogue:
         own = any(teacher.weights for teacher in spec.teachers) or any(student.weights for student in spec.students)
         cut = any("cut" in self.architectures[student.architecture.name].traits for student in spec.students)
         shared = any(student.start == "teacher" for student in spec.students)
-        read = {"map", "embedding", "weights"}
-        terms = [term for student in spec.students for term in student.terms if term.weight > 0]
-        return own or cut or shared or any(read & self.losses[term.loss.name].traits for term in terms)
+        weighted = [term for student in spec.students for term in student.terms if term.weight > 0]
+        losses = [self.losses[term.loss.name] for term in weighted]
+        return own or cut or shared or any(loss.reads_taps or "weights" in loss.traits for loss in losses)
 
     def alone_loss(self, task: Task) -> str:
         """The loss that a student trained alone minimises."""

@@ -51,6 +51,11 @@ class Entry:
     code: str = ""
     """Digest of what defines the entry, set where it is discovered: whoever mends it trains anew."""
 
+    @property
+    def reads_taps(self) -> bool:
+        """Of a loss: whether it reads a layer of each network."""
+        return not self.traits.isdisjoint({"map", "embedding"})
+
     def resolve(self, params: Mapping[str, Any], *, at: str = "params") -> Params:
         """Typed parameters with defaults filled in; raises SpecError naming fields below `at`."""
         try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from distill_core.errors import Problem
-from distill_core.spec import Choice, Coreset, ExperimentSpec, Student, Teacher, Views
+from distill_core.spec import Choice, Coreset, ExperimentSpec, Student, Teacher, Views, teacher_field
 
 if TYPE_CHECKING:
     from distill_core.catalog import Catalogue
@@ -36,7 +36,7 @@ def misfits(spec: ExperimentSpec, catalogue: Catalogue) -> Iterator[Problem]:
             )
 
     for number, teacher in enumerate(spec.teachers):
-        at = "teacher" if number == 0 else f"more_teachers.{number - 1}"
+        at = teacher_field(number)
         yield from fits(
             catalogue.architectures, teacher.architecture, {kind, task}, f"{at}.architecture", what="a network",
             without="cut",

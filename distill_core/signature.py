@@ -59,6 +59,11 @@ class Signature:
         return "values" if self.task == "regression" else "logits"
 
     @property
+    def facts(self) -> list[str | int]:
+        """All but the teacher, to name by what was computed for such networks."""
+        return [self.kind, *self.shape, self.outputs, self.task, self.vocabulary]
+
+    @property
     def answer_shape(self) -> tuple[int, ...]:
         """Of one sample's answer: (outputs,), for tagging (L, outputs)."""
         return (self.shape[0], self.outputs) if self.task == "tagging" else (self.outputs,)

@@ -250,6 +250,11 @@ class ExperimentSpec(Frozen):
         return self.model_dump(mode="json")
 
 
+def teacher_field(number: int) -> str:
+    """Where a spec names its teachers, counted from 0."""
+    return "teacher" if number == 0 else f"more_teachers.{number - 1}"
+
+
 def parse_spec(data: Any) -> ExperimentSpec:
     """Build a spec from parsed JSON; raises SpecError with every problem found."""
     if not isinstance(data, dict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import torch
@@ -112,14 +113,21 @@ class DownBlockV2(nn.Module):
         return self.shuffle(torch.cat([left, right], dim=1))
 
 
+def _stages(
+    plan: Iterable[tuple[int, int]], first: Callable[[int, int], nn.Module], later: Callable[[int], nn.Module]
+) -> tuple[list[nn.Sequential], int]:
+    """A stage for each (channels, blocks) of the plan, and the channels of the last; a first block halves the map."""
+    width, stages = _STEM, []
+    for outputs, count in plan:
+        stages.append(nn.Sequential(first(width, outputs), *(later(outputs) for _ in range(count - 1))))
+        width = outputs
+    return stages, width
+
+
 def build_v1(params: CifarShuffleNetV1Params, signature: Signature) -> nn.Module:
     """[B,C,H,W] -> [B,outputs], 3 groups. Weights are named as in the published tables' code."""
     channels, _, _ = image_shape(signature, network="A CIFAR ShuffleNet")
-    width, stages = _STEM, []
-    for outputs, count in _V1_STAGES:
-        rest = (BlockV1(outputs, outputs, 1) for _ in range(count - 1))
-        stages.append(nn.Sequential(BlockV1(width, outputs, 2), *rest))
-        width = outputs
+    stages, width = _stages(_V1_STAGES, lambda i, o: BlockV1(i, o, 2), lambda o: BlockV1(o, o, 1))
     return named(
         conv1=nn.Conv2d(channels, _STEM, 1, bias=False),
         bn1=nn.BatchNorm2d(_STEM),
@@ -137,11 +145,7 @@ def build_v2(params: CifarShuffleNetV2Params, signature: Signature) -> nn.Module
     """[B,C,H,W] -> [B,outputs]. Weights are named as in the published tables' code."""
     channels, _, _ = image_shape(signature, network="A CIFAR ShuffleNet")
     *widths, last = _V2_WIDTHS[params.width]
-    width, stages = _STEM, []
-    for outputs, count in zip(widths, _V2_BLOCKS, strict=True):
-        rest = (BlockV2(outputs) for _ in range(count - 1))
-        stages.append(nn.Sequential(DownBlockV2(width, outputs), *rest))
-        width = outputs
+    stages, width = _stages(zip(widths, _V2_BLOCKS, strict=True), DownBlockV2, BlockV2)
     return named(
         conv1=nn.Conv2d(channels, _STEM, 1, bias=False),
         bn1=nn.BatchNorm2d(_STEM),

@@ -8,13 +8,12 @@ from typing import Any
 
 from distill_core.errors import Problem, SpecError
 from distill_core.folders import Home
+from distill_core.jobs.remembering import forget_oldest
 from distill_core.plan import digest
 from distill_core.signature import Signature
 from distill_core.spec import Choice
 from distill_core.training.preparation import installed_catalogue
 from distill_core.training.taps import list_taps
-
-_MOST_REMEMBERED = 256
 
 
 class LayersAnswer:
@@ -45,12 +44,11 @@ class LayersAnswer:
         if key not in self._signatures:
             self._home.cache.mkdir(parents=True, exist_ok=True)
             self._signatures[key] = entry.load(params, self._home.cache).signature
-            _forget_oldest(self._signatures)
+            forget_oldest(self._signatures)
         return self._signatures[key]
 
     def _layers(self, choice: Choice, teacher: Choice, signature: Signature) -> list[dict[str, Any]]:
-        shape = [signature.kind, *signature.shape, signature.outputs, signature.task, signature.vocabulary]
-        key = digest([choice.model_dump(mode="json"), teacher.model_dump(mode="json"), shape])
+        key = digest([choice.model_dump(mode="json"), teacher.model_dump(mode="json"), signature.facts])
         if key not in self._found:
             try:
                 taps = list_taps(self._built(choice, signature), signature)
@@ -58,7 +56,7 @@ class LayersAnswer:
             except (RuntimeError, ValueError, IndexError, ZeroDivisionError):
                 taps = {}
             self._found[key] = [{"name": name, "shape": list(size)} for name, size in taps.items()]
-            _forget_oldest(self._found)
+            forget_oldest(self._found)
         return self._found[key]
 
     def _built(self, choice: Choice, signature: Signature) -> Any:
@@ -69,8 +67,3 @@ class LayersAnswer:
             # Shapes do not depend on weights, which might first have to be fetched.
             params = params.model_copy(update={"pretrained": False})
         return entry.build(params, signature)
-
-
-def _forget_oldest(remembered: dict[str, Any]) -> None:
-    while len(remembered) > _MOST_REMEMBERED:
-        del remembered[next(iter(remembered))]

@@ -22,6 +22,7 @@ from distill_core.events import LatencyRow
 from distill_core.folders import Home, RunFolder
 from distill_core.jobs.devices import default_threads
 from distill_core.jobs.layers_answer import LayersAnswer
+from distill_core.jobs.remembering import forget_oldest
 from distill_core.jobs.variants_answer import variants_answer
 from distill_core.pipeline import Checked, deep_check
 from distill_core.plan import digest
@@ -33,7 +34,6 @@ from distill_core.training.timing import choose_threads, estimate_seconds
 _GIVEN_UP = "The request was given up before its turn came."
 BUSY_REASON = "a training is running; measured when the device is free"
 WARM_UP, REPEATS, LONGEST_SECONDS = 10, 100, 0.5
-_MOST_REMEMBERED = 256
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,9 @@ class PreviewAnswers:
             yield
 
     def _key(self, checked: Checked, choice: Choice) -> str:
-        signature = checked.signature
         whole = checked.spec.teacher.architecture.model_dump(mode="json")
         cut = whole if "cut" in checked.catalogue.architectures[choice.name].traits else None
-        shape = [signature.kind, list(signature.shape), signature.outputs, signature.task, signature.vocabulary]
-        return digest([choice.model_dump(mode="json"), shape, cut])
+        return digest([choice.model_dump(mode="json"), checked.data.signature.facts, cut])
 
     def _measured(
         self, checked: Checked, choices: Sequence[Choice], gone: Callable[[], bool], *, busy: bool
@@ -135,7 +133,7 @@ class PreviewAnswers:
             with self._quiet(gone):
                 self._measure(checked, lacking, busy=busy)
         result = {key: self._figures[key] for key in by_key}
-        _forget_oldest(self._figures)
+        forget_oldest(self._figures)
         return result
 
     def _measure(self, checked: Checked, lacking: Mapping[str, Choice], *, busy: bool) -> None:
@@ -186,7 +184,7 @@ class PreviewAnswers:
             if gone():
                 raise HelperUnavailable("The request was given up before its answer was ready.")
             self._estimates[key] = found
-            _forget_oldest(self._estimates)
+            forget_oldest(self._estimates)
         return self._estimates[key]
 
 
@@ -250,8 +248,3 @@ def _warnings(networks: Sequence[Mapping[str, Any]], *, busy: bool) -> list[str]
     if busy:
         found.append("A training is running, so the estimated time is longer than it will be on a free machine.")
     return found
-
-
-def _forget_oldest(remembered: dict[str, Any]) -> None:
-    while len(remembered) > _MOST_REMEMBERED:
-        del remembered[next(iter(remembered))]

@@ -154,9 +154,7 @@ def _candidate(
 
 def _taps(checked: Checked, run: PlannedRun, model: nn.Module, first: nn.Module | None) -> NetworkTaps | None:
     """Both networks' taps, where a term of the run reads any."""
-    read = any(
-        term.weight > 0 and {"map", "embedding"} & checked.catalogue.losses[term.loss.name].traits for term in run.terms
-    )
+    read = any(term.weight > 0 and checked.catalogue.losses[term.loss.name].reads_taps for term in run.terms)
     if not read or first is None:
         return None
     return NetworkTaps(list_taps(model, checked.signature), list_taps(first, checked.signature))

@@ -104,7 +104,7 @@ def active_term(term: Term, losses: Registry, taps: NetworkTaps | None) -> _Acti
     """A term ready to be computed. Raises ValueError, in one sentence, for layers that it cannot read or pair."""
     entry, params = losses.resolve(term.loss)
     names = shapes = None
-    if {"map", "embedding"} & entry.traits:
+    if entry.reads_taps:
         if taps is None:
             raise ValueError(f"{entry.name} reads inner layers, and there is no teacher to read them of")
         names = chosen_taps(params, entry.traits, taps.student, taps.teacher)

@@ -13,7 +13,7 @@ from distill_core.datasets.samples import example_inputs
 from distill_core.errors import NotFound, Problem, WeightsMismatch
 from distill_core.losses.term import StepTensors
 from distill_core.plan import with_baselines
-from distill_core.spec import Choice, Student, Term, Training, Views
+from distill_core.spec import Choice, Student, Term, Training, Views, teacher_field
 from distill_core.training.objective import NetworkTaps, active_term
 from distill_core.training.taps import Shape, UnknownTap, list_taps
 
@@ -71,11 +71,6 @@ def _batch_problems(checked: Checked) -> Iterator[Problem]:
     yield from look("student_training", spec.student_training, spec.student_views, smallest)
 
 
-def teacher_field(number: int) -> str:
-    """Where a spec names its first, second, ... teacher."""
-    return "teacher" if number == 0 else f"more_teachers.{number - 1}"
-
-
 def _network_problems(checked: Checked) -> Iterator[Problem]:
     """Networks that cannot be built for the data, or given their own weights."""
     places = [
@@ -110,7 +105,7 @@ def _why_unfit(checked: Checked, choice: Choice) -> str | None:
     try:
         network = checked.network(choice, seed=0)
     except ValueError as error:
-        return f"{str(error)[:1].upper()}{str(error)[1:]}".rstrip(".") + "."
+        return _sentence(error)
     except (RuntimeError, IndexError, ZeroDivisionError):
         return ""
     try:
@@ -157,7 +152,7 @@ def _term_problems(checked: Checked) -> Iterator[Problem]:
             entry = checked.catalogue.losses[term.loss.name]
             if term.weight <= 0:
                 continue
-            if not {"map", "embedding"} & entry.traits:
+            if not entry.reads_taps:
                 yield from _refusal(checked, term, student, f"students.{index}.terms.{number}.loss")
                 continue
             both = NetworkTaps(taps_of(student.architecture), taps_of(checked.spec.teacher.architecture))
@@ -169,9 +164,8 @@ def _term_problems(checked: Checked) -> Iterator[Problem]:
                 yield Problem(f"{at}.{field}", error.wanted, ", ".join(error.known) or "none", "Choose one of them.")
             except ValueError as error:
                 wanted = term.loss.params.get("student_tap") or "the last that fits"
-                sentence = f"{str(error)[:1].upper()}{str(error)[1:]}".rstrip(".") + "."
                 allowed = "a layer that this loss can pair with the teacher's"
-                yield Problem(f"{at}.student_tap", wanted, allowed, sentence)
+                yield Problem(f"{at}.student_tap", wanted, allowed, _sentence(error))
 
 
 def _refusal(checked: Checked, term: Term, student: Student, at: str) -> Iterator[Problem]:
@@ -189,9 +183,14 @@ def _refusal(checked: Checked, term: Term, student: Student, at: str) -> Iterato
             StepTensors(answers, answers.flip(0), labels, student_weights=own, teacher_weights=theirs)
         )
     except ValueError as error:
-        sentence = f"{str(error)[:1].upper()}{str(error)[1:]}".rstrip(".") + "."
         allowed = "a loss that can be computed for these " + ("outputs" if own is None else "networks")
-        yield Problem(f"{at}.name", term.loss.name, allowed, sentence)
+        yield Problem(f"{at}.name", term.loss.name, allowed, _sentence(error))
+
+
+def _sentence(error: ValueError) -> str:
+    """What a plug-in refuses with, as a remedy is written."""
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
 
 
 def _weights_of(checked: Checked, choice: Choice) -> dict[str, Tensor]:

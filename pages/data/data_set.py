@@ -10,7 +10,7 @@ from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.errors import LabError, NotFound
 from distill_core.shelf import DataSet
 from distill_core.spec import LONGEST_NAME
-from pages.ui import data_examples, data_facts, data_removal, places, words
+from pages.ui import data_examples, data_facts, places, undo, words
 from pages.ui.guard import tell
 from pages.ui.results import show_chart, theme
 from pages.ui.session import lab
@@ -46,7 +46,7 @@ def heading(data_set: DataSet) -> None:
         else:
             rename(data_set)
             if st.button("Remove", key="remove", icon=":material/delete:", help="Off the list; can be undone."):
-                data_removal.remove(data_set.data_id, data_set.name)
+                undo.DATA_SETS.remove(data_set.data_id, data_set.name)
                 places.go(places.DATA)
 
 

@@ -8,7 +8,7 @@ from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.entries import Entry
 from distill_core.errors import LabError
 from distill_core.shelf import DataSet
-from pages.ui import data_facts, data_removal, places, reading_in, uploading, words
+from pages.ui import data_facts, places, reading_in, undo, uploading, words
 from pages.ui.session import lab
 
 ON_ONE_PAGE = 15
@@ -63,7 +63,7 @@ def line(data_set: DataSet) -> None:
             places.go(places.NEW, data=data_set.data_id)
         elif chosen == "remove":
             try:
-                data_removal.remove(data_set.data_id, data_set.name)
+                undo.DATA_SETS.remove(data_set.data_id, data_set.name)
             except LabError as error:
                 st.toast(markdown_name(error.sentence, 200), icon=":material/info:")
             st.rerun()
@@ -120,7 +120,7 @@ def removed() -> None:
                         "data keep their results, but cannot be resumed or repeated."
                     )
                     if st.button("Delete", key=f"purge-{data_set.data_id}", help="Deletes its files now."):
-                        data_removal.forget()
+                        undo.DATA_SETS.forget()
                         lab().shelf.purge(data_set.data_id)
                         st.rerun()
 
@@ -151,7 +151,7 @@ def offer(entry: Entry) -> None:
 
 
 def show() -> None:
-    data_removal.show_bar()
+    undo.DATA_SETS.show()
     st.title("Data", anchor=False)
     bring()
     mine()

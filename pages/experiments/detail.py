@@ -63,7 +63,7 @@ def header(view: ExperimentView) -> None:
             "Delete", icon=":material/delete:", key="delete", type="tertiary",
             help="Takes it off the list; it can be undone."
         ):
-            undo.delete(row.experiment_id, row.name)
+            undo.EXPERIMENTS.remove(row.experiment_id, row.name)
             places.go(places.HOME)
     if row.reason and row.state in ("failed", "lost", "cancelled"):
         say = st.error if row.state == "failed" else st.warning

@@ -69,7 +69,7 @@ def line(row: ExperimentRow) -> None:
             places.go(places.COMPARE, ids=row.experiment_id)
         elif chosen == "delete":
             try:
-                undo.delete(row.experiment_id, row.name)
+                undo.EXPERIMENTS.remove(row.experiment_id, row.name)
             except LabError as error:
                 st.toast(markdown_name(error.sentence, 200), icon=":material/info:")
             st.rerun()
@@ -100,7 +100,7 @@ def listing_live(search: str, states: tuple[State, ...]) -> None:
 
 
 def show() -> None:
-    undo.show_bar()
+    undo.EXPERIMENTS.show()
     if not lab().count():
         welcome()
         return

@@ -59,13 +59,9 @@ def _new_term(entry: Any) -> Json:
     return {"loss": loss, "weight": entry.usual_weight, "schedule": "constant", "schedule_fraction": 0.5}
 
 
-def _reads_layers(entry: Any) -> bool:
-    return bool({"map", "embedding"} & entry.traits)
-
-
 def _copies(fields: Fields, entry: Any, known: list[Json], path: str) -> int:
     """How often a loss counts: more than once only where each reads other layers."""
-    if not _reads_layers(entry):
+    if not entry.reads_taps:
         return 1
     schema = {
         "type": "integer", "minimum": 1, "maximum": MOST_COPIES,
@@ -89,7 +85,7 @@ def _term(
     with grid.cell():
         weight = fields.draw(f"{at}.weight", schema, term["weight"], label=f"Weight: {entry.title}", variant=variant)
     params: Json = {}
-    taps = {"student_tap", "teacher_tap"} if _reads_layers(entry) else set()
+    taps = {"student_tap", "teacher_tap"} if entry.reads_taps else set()
     if taps:
         params |= layer_fields(
             fields, f"{at}.loss.params", grid, values, layers(architecture), spatial="map" in entry.traits,

@@ -1,38 +1,60 @@
-"""Deleting with a way back: the deleted experiment is remembered until the next one."""
+"""Removing with a way back: what was removed last is remembered until the next."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
 
 from distill_core.charts.names import markdown_name
 from pages.ui.session import lab
 
-KEY = "deleted-experiment"
+
+@dataclass(frozen=True)
+class UndoBar:
+    """One kind of thing that can be removed; `word` is what is said of it, `key` is part of its widgets' names."""
+
+    key: str
+    word: str
+    take: Callable[[str], None]
+    give_back: Callable[[str], None]
+
+    @property
+    def _memory(self) -> str:
+        return f"{self.key}-remembered"
+
+    def remove(self, identity: str, name: str) -> None:
+        """Take it off the list and remember it for the bar. Raises what taking raises."""
+        self.take(identity)
+        st.session_state[self._memory] = (identity, name)
+
+    def forget(self) -> None:
+        st.session_state.pop(self._memory, None)
+
+    def show(self) -> None:
+        """The bar that offers to bring back what was removed last."""
+        removed = st.session_state.get(self._memory)
+        if removed is None:
+            return
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/delete: {markdown_name(removed[1], 60)} was {self.word}.", width="stretch")
+            st.button(
+                "Undo", icon=":material/undo:", key=f"undo-{self.key}", on_click=self._restore,
+                help="Puts it back on the list.",
+            )
+            st.button(
+                "Dismiss", key=f"forget-{self.key}", type="tertiary", on_click=self.forget, help="Hides this bar.",
+            )
+
+    def _restore(self) -> None:
+        identity, _ = st.session_state.pop(self._memory)
+        self.give_back(identity)
 
 
-def delete(experiment_id: str, name: str) -> None:
-    """Take an experiment off the list and remember it for the undo bar."""
-    lab().delete(experiment_id)
-    st.session_state[KEY] = (experiment_id, name)
-
-
-def _restore() -> None:
-    experiment_id, _ = st.session_state.pop(KEY)
-    lab().undelete(experiment_id)
-
-
-def _forget() -> None:
-    st.session_state.pop(KEY, None)
-
-
-def show_bar() -> None:
-    """The bar that offers to bring back what was deleted last."""
-    deleted = st.session_state.get(KEY)
-    if deleted is None:
-        return
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f":material/delete: {markdown_name(deleted[1], 60)} was deleted.", width="stretch")
-        st.button(
-            "Undo", icon=":material/undo:", key="undo-delete", on_click=_restore, help="Puts it back on the list.",
-        )
-        st.button("Dismiss", key="forget-delete", type="tertiary", on_click=_forget, help="Hides this bar.")
+EXPERIMENTS = UndoBar(
+    "delete", "deleted", lambda identity: lab().delete(identity), lambda identity: lab().undelete(identity)
+)
+DATA_SETS = UndoBar(
+    "removal", "removed", lambda identity: lab().shelf.remove(identity), lambda identity: lab().shelf.restore(identity)
+)

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.typing import UploadedFile
 
 from distill_core.errors import LabError
 from distill_core.shelf import Form
 from pages.ui.guard import tell
+from pages.ui.letting_go import let_go
 from pages.ui.session import lab
 
 UPLOAD, TURN = "data-upload", "data-upload-turn"
@@ -59,17 +57,9 @@ def take_file() -> None:
         tell(error)
         return
     finally:
-        _let_go(uploaded)
+        let_go(uploaded)
     form = FORMS[Path(uploaded.name).suffix.lower()]
     st.session_state[UPLOAD] = Upload(path, uploaded.name, form, size_bytes)
     # Another key: the next run shows an empty drop zone, and Streamlit forgets the old one's state.
     st.session_state[TURN] = turn + 1
     st.rerun()
-
-
-def _let_go(uploaded: UploadedFile) -> None:
-    """Streamlit keeps an upload in memory until its tab is closed; this frees it now, as its own chat input does."""
-    context = get_script_run_ctx()
-    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        context.uploaded_file_mgr.remove_file(context.session_id, uploaded.file_id)
-    uploaded.close()

@@ -6,15 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.typing import UploadedFile
 
 from distill_core.charts.names import markdown_text, plain_name
 from distill_core.errors import LabError, NotFound
 from distill_core.spec import LONGEST_NAME
 from distill_core.weights import LARGEST_BYTES, WeightsFile
 from pages.ui import words
+from pages.ui.letting_go import let_go
 from pages.ui.session import lab
 
 NONE = "none"
@@ -73,7 +71,7 @@ def _show_upload(fields_key: str, selected: str) -> None:
     else:
         st.session_state[told] = True, f"{plain_name(weights.name)} is on the shelf and chosen."
         st.session_state[selected] = weights.id
-    _let_go(file)
+    let_go(file)
     # A new, empty widget: the old one would hand over its file at every run.
     st.session_state[turn] = number + 1
     st.rerun()
@@ -84,14 +82,6 @@ def _show_outcome(taken: bool, sentence: str) -> None:
         st.success(markdown_text(sentence), icon=":material/check:")
     else:
         st.error(markdown_text(sentence), icon=":material/error:")
-
-
-def _let_go(file: UploadedFile) -> None:
-    """Streamlit keeps an upload in memory for as long as the tab is open; these are large, and copied by now."""
-    context = get_script_run_ctx()
-    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
-    file.close()
 
 
 def _titles(offered: Sequence[WeightsFile], *, chosen: str) -> dict[str, str]:
