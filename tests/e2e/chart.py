@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
-from playwright.sync_api import Page, TimeoutError
+from playwright.sync_api import Page
 
-DRAGS = 4
 PLOT = ".lab-plot.js-plotly-plot"
 POINTS = """selector => { const plot = document.querySelector(selector); if (!plot || !plot.data) return 0;
     return plot.data.filter(t => !/^(best|mean)/.test(t.uid)).reduce((n, t) => n + t.x.length, 0); }"""
@@ -27,32 +25,38 @@ def wait_for_more(page: Page, number: int, *, timeout_ms: float = 30_000) -> Non
     page.wait_for_function(f"([selector, n]) => ({POINTS})(selector) > n", arg=[PLOT, number], timeout=timeout_ms)
 
 
-def zoom(page: Page) -> list[float]:
+def zoom(page: Page, *, down: float = 0.0) -> list[float]:
     """Drags across the middle of the plot as a reader does; returns the epochs it shows then.
 
-    A zoom by script would not do: Plotly keeps only a reader's own over a redraw.
+    `down`: the share of the height that the drag descends; from a tenth on Plotly zooms both axes. A zoom by script
+    would not do: Plotly keeps only a reader's own over a redraw.
     """
     before = x_range(page)
-    for _ in range(DRAGS):
-        box = page.locator(f"{PLOT} .nsewdrag").first.bounding_box()
-        assert box
-        middle = box["y"] + box["height"] / 2
-        page.mouse.move(box["x"] + 0.25 * box["width"], middle)
-        page.mouse.down()
-        page.mouse.move(box["x"] + 0.6 * box["width"], middle, steps=8)
-        page.mouse.up()
-        # New points that arrive amid a slow drag end it, as they would a reader's; who reads drags again.
-        with contextlib.suppress(TimeoutError):
-            page.wait_for_function(
-                "([s, low]) => document.querySelector(s)._fullLayout.xaxis.range[0] > low",
-                arg=[PLOT, before[0] + 1], timeout=8_000,
-            )
-            return x_range(page)
-    raise AssertionError(f"{DRAGS} drags across the plot did not zoom it")
+    page.locator(PLOT).scroll_into_view_if_needed()
+    box = page.locator(f"{PLOT} .nsewdrag").first.bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.25 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], middle + down * box["height"], steps=8)
+    page.mouse.up()
+    page.wait_for_function(
+        "([s, low]) => document.querySelector(s)._fullLayout.xaxis.range[0] > low", arg=[PLOT, before[0] + 1]
+    )
+    return x_range(page)
 
 
 def x_range(page: Page) -> list[float]:
-    found: list[float] = page.evaluate("s => document.querySelector(s)._fullLayout.xaxis.range", PLOT)
+    return _range(page, "xaxis")
+
+
+def y_range(page: Page) -> list[float]:
+    return _range(page, "yaxis")
+
+
+def _range(page: Page, axis: str) -> list[float]:
+    script = "([selector, axis]) => document.querySelector(selector)._fullLayout[axis].range"
+    found: list[float] = page.evaluate(script, [PLOT, axis])
     return found
 
 

@@ -111,6 +111,32 @@ def test_a_run_that_begins_later_gets_its_own_line(fed) -> None:
     assert shown == 1
 
 
+def test_a_readers_zoom_and_hidden_lines_outlast_what_arrives(fed) -> None:
+    answers = {0: {"cursor": 30, "points": [point("r0", epoch, 0.5 + epoch / 100) for epoch in range(1, 31)]}}
+    page = fed(answers)
+    wait_for_points(page, 30)
+    whole = chart.x_range(page)
+    epochs = chart.zoom(page, down=0.3)
+    shown = chart.y_range(page)
+    # A new run, far above all others: the chart is drawn anew, and its fitted range would be another.
+    answers[30] = {"cursor": 60, "points": [point("r1", epoch, 0.95, best=True) for epoch in range(1, 31)]}
+    wait_for_points(page, 60)
+    answers[60] = {"cursor": 61, "points": [point("r1", 31, 0.99, best=True)]}
+    wait_for_points(page, 61)
+    assert (chart.x_range(page), chart.y_range(page)) == (epochs, shown)
+    chart.click_legend(page, "made up")
+    page.wait_for_function("() => document.querySelector('.lab-plot')._fullData[0].visible === 'legendonly'")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("() => document.querySelector('.lab-plot').data[0].line.color === '#56B4E9'")
+    assert (chart.x_range(page), chart.y_range(page)) == (epochs, shown)
+    assert chart.visible(page, "made up") == ["legendonly"]
+    chart.click_legend(page, "made up")
+    page.wait_for_function("() => document.querySelector('.lab-plot')._fullData[0].visible === true")
+    page.locator(f"{chart.PLOT} .nsewdrag").first.dblclick()
+    page.wait_for_function("([s, low]) => document.querySelector(s)._fullLayout.xaxis.range[0] <= low",
+                           arg=[chart.PLOT, whole[0]])
+
+
 def test_a_diverged_epoch_is_a_gap(fed) -> None:
     page = fed({0: {"cursor": 3, "points": [point("r0", 1, 0.5), point("r0", 2, None), point("r0", 3, 0.6)]}})
     wait_for_points(page, 3)

@@ -308,7 +308,7 @@ class Curves {
       template: { layout: look.template }, uirevision: "live", height: narrow ? 400 : 440, margin: { l: 8, r: 12, t: 30, b: 8 },
       xaxis: { title: { text: "Epoch" }, rangemode: "tozero" },
       // Each view keeps its own zoom: the numbers of one mean nothing in another.
-      yaxis: { title: { text: view.title }, uirevision: this.data.view, ...this.range() },
+      yaxis: { title: { text: view.title }, uirevision: this.data.view, ...this.axis() },
       legend: { y: -0.16, yanchor: "top", groupclick: "togglegroup", itemwidth: 30 },
       shapes: [], annotations: [],
     };
@@ -334,6 +334,20 @@ class Curves {
     const teachers = view.validation ? this.runs.filter((run) => run.role === "teacher" && run.finished) : [];
     return teachers.map((run) => [run, this.bestPoint(run)]).filter(([, best]) => best && view.value(best) !== null)
       .map(([run, best]) => [run, view.value(best)]);
+  }
+
+  // Whether the reader has moved this view's vertical range away from what was asked for.
+  zoomed() {
+    const shown = this.plot.layout?.yaxis;
+    if (!shown || this.asked?.view !== this.data.view) return false;
+    const range = this.asked.axis.range;
+    return range ? shown.autorange === true || String(shown.range) !== String(range) : shown.autorange === false;
+  }
+
+  // Plotly keeps a reader's zoom only while the same range is asked for as before it.
+  axis() {
+    if (!this.zoomed()) this.asked = { view: this.data.view, axis: this.range() };
+    return structuredClone(this.asked.axis);
   }
 
   // Accuracy climbs within a few epochs; the rest of the chart is for what happens then. Double click shows all.
@@ -362,7 +376,15 @@ class Curves {
     const traces = this.traces();
     this.theme = theme(this.root);
     this.showEmpty();
-    const config = {
+    // A config that is not the very same makes Plotly build the chart anew, which would lose the reader's zoom.
+    this.config ??= this.chartConfig(Plotly);
+    await Plotly.react(this.plot, traces, this.layout(), this.config);
+    this.ready = true;
+    this.drawn = new Map(traces.map((trace, index) => [trace.uid, index]));
+  }
+
+  chartConfig(Plotly) {
+    return {
       displaylogo: false, responsive: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
       toImageButtonOptions: { format: "svg", filename: `curves-${this.data.experiment}` }, scrollZoom: false,
       modeBarButtonsToAdd: [{
@@ -372,15 +394,12 @@ class Curves {
         }),
       }],
     };
-    await Plotly.react(this.plot, traces, this.layout(), config);
-    this.ready = true;
-    this.drawn = new Map(traces.map((trace, index) => [trace.uid, index]));
   }
 
   // A new best beyond the chosen range: the range is chosen anew, unless the reader has zoomed.
   outOfRange(y) {
-    const range = this.range().range, shown = this.plot.layout.yaxis.range;
-    return Boolean(range) && y.some((some) => some.some((value) => value > shown[1]));
+    const range = this.asked.axis.range;
+    return Boolean(range) && !this.zoomed() && y.some((some) => some.some((value) => value > range[1]));
   }
 
   // Only what grew: lines get their new points, best-epoch markers move. False: the chart must be drawn anew.
