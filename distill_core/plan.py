@@ -99,10 +99,11 @@ def _network_of(student: Student) -> str:
 
 
 def _alone(like: Student, spec: ExperimentSpec, catalogue: Catalogue, *, taken: set[str]) -> Student:
-    name = ALONE if ALONE not in taken else f"{ALONE} ({like.architecture.name})"
+    start = ", own start" if like.weights else ", teacher's start" if like.start == "teacher" else ""
+    name = f"{ALONE}{start}" if f"{ALONE}{start}" not in taken else f"{ALONE} ({like.architecture.name}){start}"
     number = 2
     while name in taken:
-        name, number = f"{ALONE} ({like.architecture.name} {number})", number + 1
+        name, number = f"{ALONE} ({like.architecture.name} {number}){start}", number + 1
     loss = catalogue.alone_loss(catalogue.task(spec.data.dataset))
     params = catalogue.losses[loss].resolve({}).model_dump(mode="json")
     return Student(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from distill_core.signature import Task
 
+_MOST_DIGITS = 6
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -32,8 +34,14 @@ class Metric:
         return f"{figure * 100:.1f}%" if self.is_share else f"{figure:.3f}"
 
     def signed(self, difference: float) -> str:
-        """A difference without its unit; never minus zero."""
-        return f"{difference * 100:+z.1f}" if self.is_share else f"{difference:+z.3f}"
+        """A difference without its unit; never minus zero.
+
+        One too small for the usual digits keeps its first, so that what is said of its sign can be seen to be true.
+        """
+        shown, digits = difference * self.factor, 1 if self.is_share else 3
+        while shown and abs(shown) < 0.5 * 10**-digits and digits < _MOST_DIGITS:
+            digits += 1
+        return f"{shown:+z.{digits}f}"
 
     def amount(self, difference: float) -> str:
         """A difference in words, without a sign."""
@@ -64,6 +72,11 @@ def primary_metric(task: Task) -> str:
 def loss_metric(task: Task) -> str:
     """The figure of a task that also sees how far off a network is."""
     return "mse" if task == "regression" else "nll"
+
+
+def monitored(monitor: str, task: Task) -> str:
+    """The figure that `Training.monitor` chooses the best epoch by."""
+    return primary_metric(task) if monitor == "accuracy" else loss_metric(task)
 
 
 def metric_title(metric: str, task: Task) -> str:

@@ -148,7 +148,8 @@ def _candidate(
         )
     weights = None if first is None else {name: value.detach() for name, value in first.named_parameters()}
     return Candidate(
-        run, model, objective, stream, training=training, total_steps=steps * training.epochs, teacher_weights=weights
+        run, model, objective, stream, training=training, total_steps=steps * training.epochs,
+        task=checked.data.task, teacher_weights=weights,
     )
 
 

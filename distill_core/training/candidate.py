@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from distill_core.folders import RunFolder, write_bytes
 from distill_core.losses.term import StepTensors
 from distill_core.plan import PlannedRun
+from distill_core.signature import Task
 from distill_core.spec import Training
 from distill_core.training.objective import Objective
 from distill_core.training.schedule import build_optimizer, learning_rate
@@ -46,6 +47,7 @@ class Candidate:
         *,
         training: Training,
         total_steps: int,
+        task: Task = "classification",
         teacher_weights: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.run, self.model, self.objective, self.stream = run, model, objective, stream
@@ -54,7 +56,7 @@ class Candidate:
         self.optimizer = build_optimizer(training, [*model.parameters(), *objective.modules.parameters()])
         self._taps = TapReader(model, objective.student_taps)
         self._teacher_weights = teacher_weights if objective.reads_weights else None
-        self.best = BestEpoch(training)
+        self.best = BestEpoch(training, task)
         self.best_state: dict[str, Tensor] = {}
         self.progress = Progress()
         self._device = next(model.parameters()).device

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from distill_core.evaluation.metrics import metric_title, monitored
 from distill_core.events import RunState
+from distill_core.signature import Task
 from distill_core.spec import Training
 
 
@@ -28,6 +30,7 @@ class BestEpoch:
     """
 
     training: Training
+    task: Task = "classification"
     epoch: int = 0
     accuracy: float = -math.inf
     nll: float = math.inf
@@ -47,7 +50,7 @@ class BestEpoch:
     def after_epoch(self, epoch: int) -> Stop | None:
         """The stop that patience or the budget asks for."""
         patience = self.training.patience
-        measure = "accuracy" if self.training.monitor == "accuracy" else "NLL"
+        measure = metric_title(monitored(self.training.monitor, self.task), self.task)
         if patience is not None and self.waited >= patience:
             return Stop(
                 "finished",

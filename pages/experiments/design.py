@@ -10,7 +10,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.errors import LabError, Problem, SpecError
-from distill_core.signature import noun_of
+from distill_core.signature import Task, noun_of
 from distill_core.spec import LONGEST_NAME, MOST_TEACHERS, Choice, ExperimentSpec
 from pages.ui import address, own_data, spec_form, starting, students_form
 from pages.ui.fields import Fields
@@ -121,12 +121,13 @@ def form(fields: Fields, draft: Json) -> Json:
         st.subheader("Data", anchor=False)
         result["data"] = spec_form.data_section(fields, catalogue, draft["data"])
     made = Choice.model_validate(result["data"]["dataset"])
-    able = frozenset({catalogue.input_kind(made), catalogue.task(made)})
+    task = catalogue.task(made)
+    able = frozenset({catalogue.input_kind(made), task})
     with st.container(border=True, key="card-teacher"):
         st.subheader(
             "Teacher", anchor=False, help="The network the students imitate; trained on all labels it may know.",
         )
-        result |= teachers(fields, draft, able)
+        result |= teachers(fields, draft, able, task)
     with st.container(border=True, key="card-students"):
         st.subheader(
             "Students", anchor=False,
@@ -138,7 +139,9 @@ def form(fields: Fields, draft: Json) -> Json:
         st.subheader(
             "Students' budget", anchor=False, help="The same for every variant, so that only the targets differ.",
         )
-        result["student_training"] = spec_form.training_section(fields, "student_training", draft["student_training"])
+        result["student_training"] = spec_form.training_section(
+            fields, "student_training", draft["student_training"], task=task,
+        )
         result["student_views"] = spec_form.views_section(
             fields, "student_views", draft["student_views"], able=able,
         )
@@ -148,13 +151,13 @@ def form(fields: Fields, draft: Json) -> Json:
     return result
 
 
-def teachers(fields: Fields, draft: Json, able: frozenset[str]) -> Json:
+def teachers(fields: Fields, draft: Json, able: frozenset[str], task: Task) -> Json:
     """The teacher, and those that teach beside it."""
     catalogue, more = lab().catalogue(), draft["more_teachers"]
     several = bool(more)
     result: Json = {
         "teacher": teacher_section(
-            fields, catalogue, draft["teacher"], path="teacher", able=able, several=several,
+            fields, catalogue, draft["teacher"], path="teacher", able=able, task=task, several=several,
         )
     }
     beside = []
@@ -163,7 +166,7 @@ def teachers(fields: Fields, draft: Json, able: frozenset[str]) -> Json:
         st.markdown(f"**Teacher {number + 2}**")
         beside.append(
             teacher_section(
-                fields, catalogue, teacher, path=f"more_teachers.{number}", able=able, several=True,
+                fields, catalogue, teacher, path=f"more_teachers.{number}", able=able, task=task, several=True,
             )
         )
         st.button("Remove this teacher", key=fields.key(f"dismiss-{number}"), icon=":material/delete:",

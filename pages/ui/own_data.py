@@ -15,6 +15,7 @@ from distill_core.spec import LONGEST_NAME, Choice
 from pages.ui.session import lab
 
 Json = dict[str, Any]
+_DISTILLED = "distilled"
 # For a kind of input and a task the preset whose networks and budget suit it best; images by their size.
 SMALL_IMAGES, LARGE_IMAGES, LARGE_FROM_PIXELS = "digits", "cifar10", 16
 
@@ -23,22 +24,33 @@ def own(data_id: str) -> Json:
     """A spec for a data set of the user's that is ready. Raises NotFound."""
     data = lab().shelf.get(data_id)
     large = min(data.shape[-2:], default=0) >= LARGE_FROM_PIXELS
-    return spec_for(data.choice, name=data.name, large=large, presets=lab().presets(), catalogue=lab().catalogue())
+    return spec_for(
+        data.choice, name=data.name, large=large, unlabelled=bool(data.unlabelled), presets=lab().presets(),
+        catalogue=lab().catalogue(),
+    )
 
 
 def offered(name: str) -> Json:
-    """A spec for a dataset of the catalogue. Raises UnknownName."""
+    """A spec for a dataset of the catalogue, from the first preset on these very data if there is one.
+
+    Raises UnknownName.
+    """
     entry = lab().catalogue().datasets[name]
+    for preset in lab().presets():
+        if preset.spec.data.dataset.name == name and not preset.needs_path:
+            return preset.spec.to_json()
     choice = Choice(name=name)
     # Public image data are 28 pixels and more; which they are is known once they are downloaded.
     large = "download" in entry.traits
-    return spec_for(choice, name=entry.title, large=large, presets=lab().presets(), catalogue=lab().catalogue())
+    return spec_for(
+        choice, name=entry.title, large=large, unlabelled=False, presets=lab().presets(), catalogue=lab().catalogue()
+    )
 
 
 def spec_for(
-    choice: Choice, *, name: str, large: bool, presets: Sequence[Preset], catalogue: Catalogue
+    choice: Choice, *, name: str, large: bool, unlabelled: bool, presets: Sequence[Preset], catalogue: Catalogue
 ) -> Json:
-    """A spec for any data; `large` tells images of some size from tiny ones."""
+    """A spec for any data; `large` tells images of some size from tiny ones, `unlabelled`: some have no label."""
     kind, task = catalogue.input_kind(choice), catalogue.task(choice)
     fitting = [
         preset for preset in presets
@@ -64,7 +76,23 @@ def spec_for(
              "terms": [{"loss": {"name": term, "params": {}}, "weight": 1.0}]}
             for student, term in (("alone", loss), ("distilled", like_teacher))
         ]
+    elif not unlabelled:
+        spec["students"] = _on_labels(spec["students"])
     return spec
+
+
+def _on_labels(students: Sequence[Json]) -> list[Json]:
+    """Where all samples have labels, who would learn on all learns on the labelled, and nobody twice the same."""
+    result: list[Json] = []
+    for student in students:
+        changed = student["transfer"] == "all"
+        labelled = student | {"transfer": "labelled"}
+        if changed and any(labelled | {"name": other["name"]} == other for other in result):
+            continue
+        free = all(other["name"] != _DISTILLED for other in students)
+        # The preset's name speaks of samples without a label.
+        result.append(labelled | ({"name": _DISTILLED} if changed and free else {}))
+    return result
 
 
 def tell(name: str) -> None:

@@ -9,6 +9,8 @@ import streamlit as st
 
 from distill_core.catalog import Catalogue
 from distill_core.charts.names import plain_name
+from distill_core.evaluation.metrics import metric_title, monitored
+from distill_core.signature import Task
 from distill_core.spec import AdamW, Affine, Choice, CropFlip, Data, ExperimentSpec, Frozen, Latency, Sgd, Training
 from pages.ui.choosing import choice, schema_of
 from pages.ui.fields import NARROW_PX, Fields
@@ -98,7 +100,7 @@ def tagged(
     return {"kind": kind, **params}
 
 
-def training_section(fields: Fields, path: str, training: Json) -> Json:
+def training_section(fields: Fields, path: str, training: Json, *, task: Task) -> Json:
     """The budget of a run."""
     result = dict(training)
     grid = st.grid("auto", min_column_width=NARROW_PX)
@@ -108,7 +110,7 @@ def training_section(fields: Fields, path: str, training: Json) -> Json:
             schema = schema_of(Training, name, TRAINING_HELP.get(name, ""))
             result[name] = fields.draw(
                 f"{path}.{name}", schema, training.get(name), label=label, unset=unset,
-                title_of={"accuracy": "accuracy", "nll": "NLL"})
+                title_of={monitor: metric_title(monitored(monitor, task), task) for monitor in ("accuracy", "nll")})
     result["optimizer"] = tagged(
         fields, f"{path}.optimizer", OPTIMIZERS, training["optimizer"], label="Optimizer",
         help_text="How weights follow gradients.",

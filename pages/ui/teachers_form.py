@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from distill_core.catalog import Catalogue
+from distill_core.signature import Task
 from distill_core.spec import Teacher
 from pages.ui.choosing import choice, schema_of
 from pages.ui.fields import Fields
@@ -18,7 +19,7 @@ Json = dict[str, Any]
 
 
 def teacher_section(
-    fields: Fields, catalogue: Catalogue, teacher: Json, *, path: str, able: Collection[str], several: bool
+    fields: Fields, catalogue: Catalogue, teacher: Json, *, path: str, able: Collection[str], task: Task, several: bool
 ) -> Json:
     """One teacher's network, with its budget folded away."""
     result = dict(teacher)
@@ -41,7 +42,7 @@ def teacher_section(
                 f"{path}.train", schema_of(Teacher, "train"), teacher["train"], label="Train it on these data",
             )
         if result["train"]:
-            result["training"] = training_section(fields, f"{path}.training", teacher["training"])
+            result["training"] = training_section(fields, f"{path}.training", teacher["training"], task=task)
             result["views"] = views_section(fields, f"{path}.views", teacher["views"], able=able)
         result["seed"] = fields.draw(
             f"{path}.seed", schema_of(Teacher, "seed", "Fixes the teacher's initial weights and batches."),

@@ -49,8 +49,9 @@ def _show_upload(fields_key: str, selected: str) -> None:
         "Name", key=f"{fields_key}-name-{number}", max_chars=LONGEST_NAME, placeholder="the file's name",
         help="How these weights are listed. Type it before you choose the file.",
     )
-    file = st.file_uploader(
-        # Told here, for Streamlit rounds it up to a gigabyte.
+    box = st.container(key=f"{fields_key}-weights-upload")
+    file = box.file_uploader(
+        # Told here exactly; Streamlit's own line, which rounds it up to a gigabyte, is hidden by the style sheet.
         f"A .safetensors file or a .pt or .pth state dict, up to {words.size(LARGEST_BYTES)}",
         key=f"{fields_key}-file-{number}",
         max_upload_size=LARGEST_BYTES // _BYTES_A_MEGABYTE,

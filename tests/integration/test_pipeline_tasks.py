@@ -159,7 +159,7 @@ def test_a_truncated_student_starts_from_the_teachers_weights(lab: PipelineLab) 
     data["student_training"] = data["student_training"] | {"optimizer": {"kind": "sgd", "learning_rate": 1e-6}}
     told = Told(lab, data)
     told.assert_whole()
-    alone_of_each_start = {"alone", "alone (truncated)"}
+    alone_of_each_start = {"alone", "alone, teacher's start"}
     assert set(told.declared) == {"teacher", "taught", "fresh"} | alone_of_each_start
     teacher, taught, fresh = (told.state(name) for name in ("teacher", "taught", "fresh"))
     shared = [name for name, value in taught.items() if name in teacher and value.shape == teacher[name].shape]

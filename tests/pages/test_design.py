@@ -17,6 +17,7 @@ from distill_core.presets import find_preset, load_presets
 from distill_core.services import Lab
 from distill_core.spec import Choice, ExperimentSpec, read_spec
 from distill_core.store.store import Store
+from pages.ui import own_data
 from tests.fixtures import build_finished_experiment, preset_spec
 
 PAGE = "experiments/design.py"
@@ -262,6 +263,26 @@ def test_a_dataset_of_the_catalogue_fills_the_form_from_the_preset_that_suits_it
     assert field(app, "data.dataset.name").value == dataset
     assert field(app, "teacher.architecture.name").value == network
     assert not sentences(app)
+
+
+def test_embedded_data_bring_their_own_preset_whole(open_page, home: Home) -> None:
+    app = open_page(PAGE, dataset="digits")
+    assert field(app, "data.student_labels").value == 100
+    named = [one.name for one in find_preset("digits").spec.students]
+    assert [field(app, f"students.{place}.name").value for place in range(len(named))] == named
+
+
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_data_whose_labels_are_all_known_train_nobody_twice(home: Home, unlabelled: bool) -> None:
+    lab, about = Lab(home), {"path": "/reviews.csv", "text_column": "review", "label_column": "mood"}
+    made = own_data.spec_for(
+        Choice(name="text-table", params=about), name="reviews", large=False, unlabelled=unlabelled,
+        presets=lab.presets(), catalogue=lab.catalogue(),
+    )
+    preset = next(preset.spec for preset in lab.presets() if preset.name == "text-sst2")
+    seen = {student["name"]: student["transfer"] for student in made["students"]}
+    assert ("all" in seen.values()) == unlabelled
+    assert seen.keys() == {one.name for one in preset.students if unlabelled or one.transfer == "labelled"}
 
 
 def test_only_networks_and_losses_for_the_data_are_offered(open_page, home: Home) -> None:

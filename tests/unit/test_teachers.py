@@ -230,13 +230,13 @@ FEW = {"coreset": {"size": 50, "rule": "random"}}
 def test_each_start_has_a_baseline_of_its_own(spec_data: dict[str, Any]) -> None:
     _, students = rivals(spec_data, {}, {"start": "teacher"}, {"weights": "0" * 16})
     assert list(students) == [
-        "alone", "number 0", "alone (tiny-cnn)", "number 1", "alone (tiny-cnn 2)", "number 2",
+        "alone", "number 0", "alone, teacher's start", "number 1", "alone, own start", "number 2",
     ]
     assert [judged_against(students, f"number {place}") for place in range(3)] == [
-        "alone", "alone (tiny-cnn)", "alone (tiny-cnn 2)",
+        "alone", "alone, teacher's start", "alone, own start",
     ]
-    assert students["alone (tiny-cnn)"].start == "teacher"
-    assert students["alone (tiny-cnn 2)"].weights == "0" * 16
+    assert students["alone, teacher's start"].start == "teacher"
+    assert students["alone, own start"].weights == "0" * 16
     assert judged_against(students, "alone") is None
 
 

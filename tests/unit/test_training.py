@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from distill_core.events import EpochEnded, Event
 from distill_core.folders import Home, RunFolder
-from distill_core.spec import ExperimentSpec, parse_spec
+from distill_core.signature import Task
+from distill_core.spec import ExperimentSpec, Training, parse_spec
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.candidate import Candidate
 from distill_core.training.cohort import Cohort, Surroundings
 from distill_core.training.preparation import Checked, deep_check
+from distill_core.training.stopping import BestEpoch
 
 
 class Recorder:
@@ -177,6 +179,22 @@ def test_rivals_with_checkpoints_of_different_age_meet_again(
         assert_same(state, states(cohort)[name])
     epochs = [(e.run_id, e.epoch) for e in resumed.events if isinstance(e, EpochEnded)]
     assert len(epochs) == len(set(epochs)), "no epoch is told twice"
+
+
+@pytest.mark.parametrize(
+    ("monitor", "task", "named"),
+    [
+        ("accuracy", "classification", "validation accuracy"), ("nll", "classification", "validation NLL"),
+        ("accuracy", "tagging", "validation accuracy per step"), ("accuracy", "regression", "validation R²"),
+        ("nll", "regression", "validation squared error"),
+    ],
+)
+def test_the_rule_names_what_chose_the_epoch(monitor: str, task: Task, named: str) -> None:
+    best = BestEpoch(Training(epochs=2, patience=1, monitor=monitor), task)  # type: ignore[arg-type]
+    best.update(1, accuracy=0.5, nll=0.5)
+    best.update(2, accuracy=0.4, nll=0.6)
+    stop = best.after_epoch(2)
+    assert stop is not None and named in stop.rule
 
 
 def test_patience_stops_a_run_and_the_best_epoch_is_restored(spec_data: dict, tmp_path: Path) -> None:

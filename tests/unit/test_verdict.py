@@ -59,6 +59,21 @@ def test_the_three_judgements(differences: list[float], verdict: str, because: s
     assert (found.ci_low is None) == (len(differences) < 2)
 
 
+@pytest.mark.parametrize(
+    ("metric", "differences", "shown"),
+    [
+        ("r2", [-0.0004, -0.0006, -0.0005], "-0.0005 (95% CI -0.001 to -0.0003"),
+        ("accuracy", [-0.0002, -0.0003, -0.0004], "-0.03 points (95% CI -0.1 to -0.01"),
+        ("accuracy", [0.0, 0.0, 0.0], "+0.0 points (95% CI +0.0 to +0.0"),
+        ("r2", [1e-9, 1e-9, 1e-9], "+0.000000 (95% CI +0.000000 to +0.000000"),
+    ],
+)
+def test_a_difference_too_small_for_the_usual_digits_keeps_its_sign(
+    metric: str, differences: list[float], shown: str
+) -> None:
+    assert shown in judge(differences, metric=metric).sentence()
+
+
 def test_no_variance_makes_the_interval_a_point() -> None:
     found = judge([0.125, 0.125, 0.125], base=0.5)
     assert found.ci_low == found.ci_high == found.delta_mean == 0.125
