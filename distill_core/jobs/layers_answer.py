@@ -25,7 +25,8 @@ class LayersAnswer:
         self._found: dict[str, list[dict[str, Any]]] = {}
 
     def answer(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """{"teacher": layers, "student": layers}, each layer {"name", "shape"} in running order.
+        """{"teacher": layers, "student": layers}, each layer {"name", "kind", "shape"} in running order, `kind`
+        being its class, such as Conv2d.
 
         The request holds the choices `dataset`, `teacher` and `student`. A network that does not fit the data has no
         layers. Raises SpecError, UnknownName or DataError.
@@ -51,11 +52,14 @@ class LayersAnswer:
         key = digest([choice.model_dump(mode="json"), teacher.model_dump(mode="json"), signature.facts])
         if key not in self._found:
             try:
-                taps = list_taps(self._built(choice, signature), signature)
+                network = self._built(choice, signature)
+                self._found[key] = [
+                    {"name": name, "kind": type(network.get_submodule(name)).__name__, "shape": list(size)}
+                    for name, size in list_taps(network, signature).items()
+                ]
             # Layers complain about small inputs in many ways; the deep check tells that in a sentence.
             except (RuntimeError, ValueError, IndexError, ZeroDivisionError):
-                taps = {}
-            self._found[key] = [{"name": name, "shape": list(size)} for name, size in taps.items()]
+                self._found[key] = []
             forget_oldest(self._found)
         return self._found[key]
 

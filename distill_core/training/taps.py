@@ -56,7 +56,15 @@ def list_taps(network: nn.Module, signature: Signature) -> dict[str, Shape]:
     last = next(reversed(shapes), "")
     if len(inner) == len(outputs) and shapes.get(last) == signature.answer_shape:
         del shapes[last]
+    # Classes of which only the sides of length one are still to be taken away are the answer too.
+    while shapes and _with_sides_of_one(shapes[last := next(reversed(shapes))], signature.answer_shape):
+        del shapes[last]
     return shapes
+
+
+def _with_sides_of_one(shape: Shape, answer: Shape) -> bool:
+    """Whether a shape is the answer's with further sides of length one."""
+    return len(shape) > len(answer) and shape == answer + (1,) * (len(shape) - len(answer))
 
 
 def chosen_taps(

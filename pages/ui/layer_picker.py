@@ -21,11 +21,22 @@ LAST = "the last that fits"
 
 
 @dataclass(frozen=True)
-class Layers:
-    """Names and shapes of one sample at every tap, in running order."""
+class Layer:
+    """What a tap reads: the layer's class and the shape of one sample after it."""
 
-    student: Mapping[str, tuple[int, ...]]
-    teacher: Mapping[str, tuple[int, ...]]
+    kind: str
+    shape: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {'×'.join(str(side) for side in self.shape)}"
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Both networks' layers by name, in running order."""
+
+    student: Mapping[str, Layer]
+    teacher: Mapping[str, Layer]
 
 
 def find_layers(dataset: Json, teacher: Json, student: Json) -> Layers | None:
@@ -39,12 +50,12 @@ def find_layers(dataset: Json, teacher: Json, student: Json) -> Layers | None:
         except LabError as error:
             st.caption(f":material/info: The layers cannot be listed yet: {markdown_text(error.sentence)}")
             return None
-        held[key] = Layers(_shapes(told["student"]), _shapes(told["teacher"]))
+        held[key] = Layers(_named(told["student"]), _named(told["teacher"]))
     return held[key]
 
 
-def _shapes(told: list[Json]) -> dict[str, tuple[int, ...]]:
-    return {layer["name"]: tuple(layer["shape"]) for layer in told}
+def _named(told: list[Json]) -> dict[str, Layer]:
+    return {layer["name"]: Layer(layer["kind"], tuple(layer["shape"])) for layer in told}
 
 
 def layer_fields(
@@ -59,8 +70,8 @@ def layer_fields(
         )
     theirs = layers.teacher if layers else None
     if layers and spatial and student in layers.student:
-        rank = len(layers.student[student])
-        theirs = {name: shape for name, shape in layers.teacher.items() if len(shape) == rank}
+        rank = len(layers.student[student].shape)
+        theirs = {name: layer for name, layer in layers.teacher.items() if len(layer.shape) == rank}
     with grid.cell():
         teacher = _field(
             fields, f"{path}.teacher_tap", str(values.get("teacher_tap") or ""), theirs, label="Teacher's layer",
@@ -70,7 +81,7 @@ def layer_fields(
 
 
 def _field(
-    fields: Fields, path: str, value: str, layers: Mapping[str, tuple[int, ...]] | None, *, label: str, variant: str
+    fields: Fields, path: str, value: str, layers: Mapping[str, Layer] | None, *, label: str, variant: str
 ) -> str:
     help_text = "Where the two networks are compared; shapes are of one sample: channels, height, width."
     if layers is None:
@@ -82,11 +93,7 @@ def _field(
         options.append(value)
     chosen = st.selectbox(
         label, options, index=options.index(value), key=fields.key(path, f"{variant} {digest(options)}"),
-        format_func=lambda one: f"{one} ({_size(layers[one])})" if one in layers else one or LAST, help=help_text,
+        format_func=lambda one: f"{one} ({layers[one]})" if one in layers else one or LAST, help=help_text,
     )
     fields.slot(path)
     return str(chosen)
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return "×".join(str(side) for side in shape)

@@ -42,9 +42,13 @@ def launched(home: Home) -> list:
     return Store(home).experiments()
 
 
-STUDENT_LAYERS = [{"name": "2", "shape": [8, 4, 4]}, {"name": "5", "shape": [16, 2, 2]}, {"name": "6", "shape": [64]}]
+STUDENT_LAYERS = [
+    {"name": "2", "kind": "ReLU", "shape": [8, 4, 4]}, {"name": "5", "kind": "ReLU", "shape": [16, 2, 2]},
+    {"name": "6", "kind": "Flatten", "shape": [64]},
+]
 TEACHER_LAYERS = [
-    {"name": "6", "shape": [32, 4, 4]}, {"name": "10", "shape": [64, 2, 2]}, {"name": "11", "shape": [256]},
+    {"name": "6", "kind": "MaxPool2d", "shape": [32, 4, 4]}, {"name": "10", "kind": "MaxPool2d", "shape": [64, 2, 2]},
+    {"name": "11", "kind": "Flatten", "shape": [256]},
 ]
 
 
@@ -423,11 +427,13 @@ def test_layers_are_offered_with_their_shapes_and_asked_once(open_page, home: Ho
     app = with_hint(open_page(PAGE))
     assert not app.exception
     params = f"{hint_at(app)}.loss.params"
-    assert field(app, f"{params}.student_tap").options == ["the last that fits", "2 (8×4×4)", "5 (16×2×2)", "6 (64)"]
+    assert field(app, f"{params}.student_tap").options == [
+        "the last that fits", "2 (ReLU, 8×4×4)", "5 (ReLU, 16×2×2)", "6 (Flatten, 64)",
+    ]
     assert len(field(app, f"{params}.teacher_tap").options) == 4
     choose(app, f"{params}.student_tap", "5")
     assert field(app, f"{params}.teacher_tap").options == [
-        "the last that fits", "6 (32×4×4)", "10 (64×2×2)",
+        "the last that fits", "6 (MaxPool2d, 32×4×4)", "10 (MaxPool2d, 64×2×2)",
     ], "a vector is no pair of a map"
     choose(app, f"{params}.teacher_tap", "10")
     assert layers.asked == [("digits", "small-cnn", "tiny-cnn")]
