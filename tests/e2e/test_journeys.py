@@ -28,7 +28,7 @@ pytestmark = pytest.mark.e2e
 IN_TIME_MS = 240_000
 
 
-def slow_spec(*, epochs: int = 60) -> ExperimentSpec:
+def slow_spec(*, epochs: int = 40) -> ExperimentSpec:
     """Trains for ten seconds or more, so that there is a middle to stop or reload in."""
     data = tiny_spec_data()
     data["student_training"] |= {"epochs": epochs, "steps_per_epoch": 40}
@@ -145,7 +145,7 @@ def test_a_reload_in_the_middle_loses_nothing(server: Server, open_tab: OpenTab)
     assert chart.points(page) >= before
     assert "tab=Log" in page.url
     expect(page.get_by_role("tab", name="Log and settings")).to_have_attribute("aria-selected", "true")
-    state(page, "succeeded")
+    chart.wait_for_more(page, max(before, chart.points(page)))
 
 
 def test_a_killed_server_loses_nothing(tmp_path: Path, open_tab: OpenTab) -> None:
