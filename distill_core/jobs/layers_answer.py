@@ -8,6 +8,7 @@ from typing import Any
 
 from distill_core.errors import Problem, SpecError
 from distill_core.folders import Home
+from distill_core.jobs.fetching import A_MOMENT, Fetching
 from distill_core.jobs.remembering import forget_oldest
 from distill_core.plan import digest
 from distill_core.signature import Signature
@@ -19,8 +20,8 @@ from distill_core.training.taps import list_taps
 class LayersAnswer:
     """Remembers what it found, so that a form may ask at every change."""
 
-    def __init__(self, home: Home) -> None:
-        self._home, self._catalogue = home, installed_catalogue()
+    def __init__(self, home: Home, fetching: Fetching) -> None:
+        self._home, self._catalogue, self._fetching = home, installed_catalogue(), fetching
         self._signatures: dict[str, Signature] = {}
         self._found: dict[str, list[dict[str, Any]]] = {}
 
@@ -43,6 +44,7 @@ class LayersAnswer:
         entry, params = self._catalogue.datasets.resolve(dataset)
         key = digest([dataset.model_dump(mode="json"), entry.fingerprint(params)])
         if key not in self._signatures:
+            self._fetching.wait_for(dataset, seconds=A_MOMENT)
             self._home.cache.mkdir(parents=True, exist_ok=True)
             self._signatures[key] = entry.load(params, self._home.cache).signature
             forget_oldest(self._signatures)

@@ -21,6 +21,7 @@ from distill_core.errors import HelperUnavailable
 from distill_core.events import LatencyRow
 from distill_core.folders import Home, RunFolder
 from distill_core.jobs.devices import default_threads
+from distill_core.jobs.fetching import Fetching
 from distill_core.jobs.layers_answer import LayersAnswer
 from distill_core.jobs.remembering import forget_oldest
 from distill_core.jobs.variants_answer import variants_answer
@@ -29,6 +30,7 @@ from distill_core.plan import digest
 from distill_core.processes import lock_held
 from distill_core.spec import Choice, ExperimentSpec, parse_spec
 from distill_core.training.assembly import load_network
+from distill_core.training.preparation import installed_catalogue
 from distill_core.training.timing import choose_threads, estimate_seconds
 
 _GIVEN_UP = "The request was given up before its turn came."
@@ -52,7 +54,8 @@ class PreviewAnswers:
         self._home = home
         self._machine = machine_name()
         self._figures: dict[str, _Figures] = {}
-        self._layers = LayersAnswer(home)
+        self._fetching = Fetching(home, installed_catalogue())
+        self._layers = LayersAnswer(home, self._fetching)
         self._estimates: dict[str, dict[str, float]] = {}
 
     def profile(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
@@ -82,7 +85,13 @@ class PreviewAnswers:
         }
 
     def check(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
-        """Nothing but the deep check: the completed spec. Raises SpecError, DataError or DeviceError."""
+        """Nothing but the deep check: the completed spec. Raises SpecError, DataError or DeviceError.
+
+        While data are still being fetched nothing is checked here: the experiment does it once they have come.
+        """
+        spec = parse_spec(request.get("spec"))
+        if self._fetching.still(spec.data.dataset):
+            return {"spec": spec.to_json()}
         return {"spec": self._checked(request, gone).spec.to_json()}
 
     def layers(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
@@ -105,7 +114,9 @@ class PreviewAnswers:
         # A page whose form changed again does not wait for the old answer.
         if gone():
             raise HelperUnavailable(_GIVEN_UP)
-        return deep_check(parse_spec(request.get("spec")), home=self._home)
+        spec = parse_spec(request.get("spec"))
+        self._fetching.wait_for(spec.data.dataset)
+        return deep_check(spec, home=self._home)
 
     @contextmanager
     def _quiet(self, gone: Callable[[], bool]) -> Iterator[None]:

@@ -9,12 +9,15 @@ import pytest
 
 from distill_core.errors import SpecError
 from distill_core.folders import Home
+from distill_core.jobs.fetching import Fetching
 from distill_core.jobs.layers_answer import LayersAnswer
+from distill_core.training.preparation import installed_catalogue
 
 
 @pytest.fixture
 def answer(tmp_path: Path) -> LayersAnswer:
-    return LayersAnswer(Home(tmp_path))
+    home = Home(tmp_path)
+    return LayersAnswer(home, Fetching(home, installed_catalogue()))
 
 
 def asked(answer: LayersAnswer, dataset: str, teacher: dict[str, Any], student: dict[str, Any]) -> dict[str, Any]:
