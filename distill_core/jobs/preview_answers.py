@@ -89,10 +89,10 @@ class PreviewAnswers:
 
         While data are still being fetched nothing is checked here: the experiment does it once they have come.
         """
-        spec = parse_spec(request.get("spec"))
-        if self._fetching.still(spec.data.dataset):
-            return {"spec": spec.to_json()}
-        return {"spec": self._checked(request, gone).spec.to_json()}
+        spec = _spec_of(request, gone)
+        if not self._fetching.still(spec.data.dataset):
+            spec = deep_check(spec, home=self._home).spec
+        return {"spec": spec.to_json()}
 
     def layers(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
         """The inner layers of the networks chosen: see LayersAnswer."""
@@ -111,10 +111,7 @@ class PreviewAnswers:
         return variants_answer(checked, generator, teacher=teacher, temperature=temperature)
 
     def _checked(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> Checked:
-        # A page whose form changed again does not wait for the old answer.
-        if gone():
-            raise HelperUnavailable(_GIVEN_UP)
-        spec = parse_spec(request.get("spec"))
+        spec = _spec_of(request, gone)
         self._fetching.wait_for(spec.data.dataset)
         return deep_check(spec, home=self._home)
 
@@ -197,6 +194,13 @@ class PreviewAnswers:
             self._estimates[key] = found
             forget_oldest(self._estimates)
         return self._estimates[key]
+
+
+def _spec_of(request: Mapping[str, Any], gone: Callable[[], bool]) -> ExperimentSpec:
+    # A page whose form changed again does not wait for the old answer.
+    if gone():
+        raise HelperUnavailable(_GIVEN_UP)
+    return parse_spec(request.get("spec"))
 
 
 def _summary(checked: Checked) -> dict[str, Any]:

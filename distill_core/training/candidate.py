@@ -47,7 +47,7 @@ class Candidate:
         *,
         training: Training,
         total_steps: int,
-        task: Task = "classification",
+        task: Task,
         teacher_weights: Mapping[str, Tensor] | None = None,
     ) -> None:
         self.run, self.model, self.objective, self.stream = run, model, objective, stream

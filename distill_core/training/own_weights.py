@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,21 +47,12 @@ class Mismatch:
         return "; ".join(part for part in parts if part)
 
 
-def describe_mismatch(network: nn.Module, path: Path, *, new_head: bool = False) -> Mismatch:
-    """Compare names and shapes without reading values. Raises NotFound, WeightsError for a damaged file.
-
-    With `new_head`, the network's last layer may be missing or have another shape; then it keeps its own values.
-    """
-    return _compare(network, path, new_head=new_head)[0]
-
-
-def load_own_weights(network: nn.Module, path: Path, *, new_head: bool = False) -> None:
+def load_own_weights(network: nn.Module, path: Path) -> None:
     """Overwrite all weights of the network, converted to its types and devices, or none of them.
 
-    With `new_head` the last layer stays as it is if the file's does not fit. Raises WeightsMismatch, NotFound,
-    WeightsError.
+    Raises WeightsMismatch, NotFound, WeightsError.
     """
-    mismatch, names = _compare(network, path, new_head=new_head)
+    mismatch, names = compare(network, path)
     if mismatch:
         raise WeightsMismatch(
             f"These weights belong to another network: {mismatch.sentence}. Choose the architecture and settings that "
@@ -72,31 +63,24 @@ def load_own_weights(network: nn.Module, path: Path, *, new_head: bool = False) 
     network.load_state_dict(state, strict=False)
 
 
-def _compare(network: nn.Module, path: Path, *, new_head: bool) -> tuple[Mismatch, dict[str, str]]:
-    """What differs, and the file's name for each of the network's tensors that can be loaded."""
+def compare(network: nn.Module, path: Path) -> tuple[Mismatch, dict[str, str]]:
+    """What differs, and the file's name for each of the network's tensors that can be loaded; reads no values.
+
+    Raises NotFound, WeightsError for a damaged file.
+    """
     wanted = {name: value for name, value in network.state_dict().items() if isinstance(value, Tensor)}
     shapes, fractional = _from(path, _layout)
     names = _fitting_names(wanted, shapes)
-    wrong = {
-        name: f"{name} ({reason})"
+    wrong = tuple(
+        f"{name} ({reason})"
         for name, tensor in wanted.items()
         if name in names and (reason := _difference(tensor, shapes[names[name]], fractional[names[name]]))
-    }
+    )
     mismatch = Mismatch(
         missing=tuple(name for name in wanted if name not in names and name.rpartition(".")[2] != _MAY_LACK),
         unexpected=tuple(sorted(set(shapes) - set(names.values()))),
-        wrong_shape=tuple(wrong.values()),
+        wrong_shape=wrong,
     )
-    if new_head:
-        head = _head(network)
-        # The head goes as a whole: half of another's layer would be worse than none.
-        if any(name in head for name in (*mismatch.missing, *wrong)):
-            names = {name: own for name, own in names.items() if name not in head}
-        mismatch = replace(
-            mismatch,
-            missing=tuple(name for name in mismatch.missing if name not in head),
-            wrong_shape=tuple(words for name, words in wrong.items() if name not in head),
-        )
     return mismatch, names
 
 
@@ -130,13 +114,6 @@ def _difference(tensor: Tensor, shape: tuple[int, ...], fractional: bool) -> str
     if tensor.is_floating_point() != fractional:
         return f"{'fractions' if fractional else 'whole numbers'} in the file, the other in the network"
     return ""
-
-
-def _head(network: nn.Module) -> frozenset[str]:
-    """Names of the tensors of the last layer: children of an architecture stand in the order in which they run."""
-    last = [name for name, _ in network.named_parameters()][-1:]
-    layer = last[0].rpartition(".")[0] if last else ""
-    return frozenset(name for name in network.state_dict() if name.rpartition(".")[0] == layer)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -30,7 +30,7 @@ class BestEpoch:
     """
 
     training: Training
-    task: Task = "classification"
+    task: Task
     epoch: int = 0
     accuracy: float = -math.inf
     nll: float = math.inf

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from distill_core.errors import NotFound, WeightsError, WeightsMismatch
-from distill_core.training.own_weights import Mismatch, describe_mismatch, load_own_weights
+from distill_core.training.own_weights import Mismatch, compare, load_own_weights
 
 
 def network(*, seed: int, classes: int = 3) -> nn.Module:
@@ -36,7 +36,7 @@ def test_all_weights_and_statistics_are_taken_over(tmp_path: Path) -> None:
     source, target = network(seed=1), network(seed=2)
     source(torch.randn(8, 1, 4, 4))
     path = written(tmp_path, state_of(source))
-    assert not describe_mismatch(target, path)
+    assert not compare(target, path)[0]
     load_own_weights(target, path)
     assert equal(state_of(source), state_of(target))
 
@@ -68,7 +68,7 @@ def test_a_mismatch_is_listed_and_changes_nothing(tmp_path: Path) -> None:
     state["3.weight"] = torch.ones(5, 16)
     state["3.bias"] = torch.ones(3, dtype=torch.int64)
     path, before = written(tmp_path, state), state_of(target)
-    assert describe_mismatch(target, path) == Mismatch(
+    assert compare(target, path)[0] == Mismatch(
         missing=("0.weight", "0.bias", "1.weight", "1.bias"),
         unexpected=("old.0.bias", "old.0.weight", "old.1.bias", "old.1.weight"),
         wrong_shape=(
@@ -89,37 +89,16 @@ def test_a_mismatch_is_listed_and_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_long_list_stays_short(tmp_path: Path) -> None:
     path = written(tmp_path, {f"{'deep.' * 40}layer{i}.weight": torch.ones(1) for i in range(1000)})
-    sentence = describe_mismatch(network(seed=0), path).sentence
+    sentence = compare(network(seed=0), path)[0].sentence
     assert "and 997 more" in sentence and len(sentence) < 600
 
 
-def test_another_head_is_allowed_only_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_another_head_is_refused_and_nothing_is_loaded(tmp_path: Path) -> None:
     source, target = network(seed=1, classes=10), network(seed=2)
     path, before = written(tmp_path, state_of(source)), state_of(target)
     with pytest.raises(WeightsMismatch, match=r"2 tensors have another shape: 3\.weight"):
         load_own_weights(target, path)
-    load_own_weights(target, path, new_head=True)
-    after, given = state_of(target), state_of(source)
-    for name, value in after.items():
-        assert torch.equal(value, before[name] if name.startswith("3.") else given[name])
-
-
-def test_the_head_is_taken_or_left_as_a_whole(tmp_path: Path) -> None:
-    source, target = network(seed=1), network(seed=2)
-    state = state_of(source)
-    del state["3.weight"]
-    before = state_of(target)
-    load_own_weights(target, written(tmp_path, state), new_head=True)
-    assert torch.equal(target[3].bias, before["3.bias"])
-    load_own_weights(target, written(tmp_path, state_of(source)), new_head=True)
-    assert torch.equal(target[3].bias, source[3].bias)
-
-
-def test_a_new_head_excuses_no_other_layer(tmp_path: Path) -> None:
-    state = state_of(network(seed=1))
-    state["0.weight"] = torch.ones(4, 3, 3, 3)
-    with pytest.raises(WeightsMismatch, match=r"1 tensor has another shape: 0\.weight \(4x3x3x3 in the file"):
-        load_own_weights(network(seed=2), written(tmp_path, state), new_head=True)
+    assert equal(before, state_of(target))
 
 
 def test_missing_and_damaged_files_are_told(tmp_path: Path) -> None:
@@ -128,4 +107,4 @@ def test_missing_and_damaged_files_are_told(tmp_path: Path) -> None:
     path = written(tmp_path, state_of(network(seed=1)))
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(WeightsError, match="are damaged"):
-        describe_mismatch(network(seed=1), path)
+        compare(network(seed=1), path)
