@@ -142,9 +142,7 @@ def form(fields: Fields, draft: Json) -> Json:
         result["student_training"] = spec_form.training_section(
             fields, "student_training", draft["student_training"], task=task,
         )
-        result["student_views"] = spec_form.views_section(
-            fields, "student_views", draft["student_views"], able=able,
-        )
+        result["student_views"] = spec_form.views_section(fields, "student_views", draft["student_views"], able=able)
     with st.container(border=True, key="card-seeds-and-device"):
         st.subheader("Seeds and device", anchor=False)
         result |= spec_form.run_section(fields, draft, lab().doctor()["devices"])

@@ -1,4 +1,4 @@
-"""Uploads on the shelf: read by a process of their own, shown, renamed, removed, brought back."""
+"""Uploads on the shelf: read by a process of their own, and shown."""
 
 from __future__ import annotations
 
@@ -8,66 +8,22 @@ import shutil
 import signal
 import subprocess
 import sys
-import zipfile
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from distill_core.errors import Conflict, DataError, NotFound
-from distill_core.folders import Home
+from distill_core.errors import Conflict
 from distill_core.ingestion.data_folder import DataFolder, Reading
 from distill_core.processes import read_stamp
-from distill_core.shelf import DataSet, Shelf
-
-LONGEST_SECONDS = 60
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    made = Shelf(Home(tmp_path / "home"))
-    yield made
-    for process in made._started:
-        process.kill()
-        process.wait()
-
-
-def png(value: int, *, size: int = 8) -> bytes:
-    out = io.BytesIO()
-    Image.new("RGB", (size, size), (value, 0, 0)).save(out, "PNG")
-    return out.getvalue()
-
-
-def zip_of(files: dict[str, bytes]) -> io.BytesIO:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    out.seek(0)
-    return out
-
-
-def cats_and_dogs(count: int = 10, *, bad: int = 0) -> io.BytesIO:
-    files = {f"pets/{name}/{number:04}.png": png(number % 200) for name in ("cat", "dog") for number in range(count)}
-    files |= {f"pets/cat/bad{number}.png": b"damaged" for number in range(bad)}
-    return zip_of(files)
+from distill_core.shelf import Shelf
+from tests.integration.shelf_samples import LONGEST_SECONDS, begin, cats_and_dogs, png, read_to_the_end, zip_of
 
 
 def output_of(code: str) -> str:
     command = [sys.executable, "-c", code]
     return subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=True).stdout
-
-
-def read_to_the_end(shelf: Shelf, data_id: str) -> DataSet:
-    """Waits for the process, not for a time."""
-    shelf._started[-1].wait(LONGEST_SECONDS)
-    return shelf.get(data_id)
-
-
-def begin(shelf: Shelf, source: io.BytesIO, **options: object) -> str:
-    return shelf.begin_images("Pets", source, file_name="pets.zip", image_size=8, **options)
 
 
 def test_images_are_read_in_the_background_and_shown(shelf: Shelf) -> None:
@@ -232,86 +188,6 @@ def test_a_decoded_copy_that_is_gone_is_said_and_made_again(shelf: Shelf) -> Non
     shelf.begin_again(data_id)
     read_to_the_end(shelf, data_id)
     assert shelf.examples(data_id)
-
-
-def test_names_can_change_and_a_removed_set_comes_back_until_it_is_purged(shelf: Shelf) -> None:
-    first, second = begin(shelf, cats_and_dogs()), begin(shelf, cats_and_dogs())
-    for process in shelf._started:
-        process.wait(LONGEST_SECONDS)
-    shelf.rename(first, "  My   pets ")
-    assert shelf.get(first).name == "My pets"
-    for name in ("", " ", "n" * 81):
-        with pytest.raises(DataError, match="1 to 80"):
-            shelf.rename(first, name)
-    with pytest.raises(Conflict, match="remove it before"):
-        shelf.purge(first)
-    shelf.remove(first)
-    assert [data.data_id for data in shelf.all()] == [second]
-    assert {data.data_id: data.removed for data in shelf.all(include_removed=True)} == {first: True, second: False}
-    shelf.restore(first)
-    assert len(shelf.all()) == 2
-    decoded = Path(DataFolder(shelf.home.data / first).read_reading().decoded)
-    shelf.remove(first)
-    shelf.purge(first)
-    assert decoded.exists(), "the other upload of the same pictures uses it"
-    with pytest.raises(NotFound, match="There is no data set"):
-        shelf.get(first)
-    shelf.remove(second)
-    shelf.purge(second)
-    assert not decoded.exists()
-    assert shelf.all(include_removed=True) == []
-
-
-@pytest.mark.parametrize("data_id", ["../../etc", "", "0" * 12, "é" * 12, "0" * 200])
-def test_an_id_that_is_none_is_not_found(shelf: Shelf, data_id: str) -> None:
-    with pytest.raises(NotFound):
-        shelf.get(data_id)
-
-
-def test_the_newest_comes_first_and_half_an_upload_is_no_data_set(tmp_path: Path) -> None:
-    now = iter(range(100))
-    shelf = Shelf(Home(tmp_path), clock=lambda: float(next(now)))
-    ids = [begin(shelf, zip_of({})) for _ in range(3)]
-    for process in shelf._started:
-        process.wait(LONGEST_SECONDS)
-    (tmp_path / "data" / "0123456789ab").mkdir()
-    (tmp_path / "data" / "0123456789ab" / "upload.zip").write_bytes(b"half")
-    assert [data.data_id for data in shelf.all()] == ids[::-1]
-    DataFolder(tmp_path / "data" / ids[1]).record.write_text("{")
-    assert [data.data_id for data in shelf.all()] == [ids[2], ids[0]]
-    with pytest.raises(NotFound, match="is damaged"):
-        shelf.get(ids[1])
-
-
-def test_a_wrong_kind_of_file_and_a_full_disk_leave_nothing_behind(shelf: Shelf) -> None:
-    with pytest.raises(DataError, match=r"'pets\.rar'; allowed: \.zip"):
-        shelf.begin_images("Pets", io.BytesIO(b""), file_name="pets.rar")
-
-    class Full(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(DataError, match="No space left on device"):
-        shelf.begin_images("Pets", Full(), file_name="pets.zip")
-    with pytest.raises(DataError, match="No space left on device"):
-        shelf.keep_upload(Full(), "a.csv")
-    with pytest.raises(DataError, match="no longer there"):
-        shelf.begin_images("Pets", shelf.home.data / "incoming" / "gone.zip", file_name="pets.zip")
-    assert [path for path in shelf.home.data.rglob("*") if path.is_file()] == []
-    assert shelf._started == []
-
-
-def test_kept_uploads_are_forgotten_after_a_day(tmp_path: Path) -> None:
-    now = [0.0]
-    shelf = Shelf(Home(tmp_path), clock=lambda: now[0])
-    old = shelf.keep_upload(io.BytesIO(b"a"), "a.csv")
-    now[0] = old.stat().st_mtime + 86_000
-    young = shelf.keep_upload(io.BytesIO(b"b"), "b.csv")
-    assert old.exists()
-    now[0] = old.stat().st_mtime + 86_401
-    os.utime(young, (now[0], now[0]))
-    shelf.keep_upload(io.BytesIO(b"c"), "c.csv")
-    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_a_decoder_cannot_take_more_memory_than_allowed() -> None:

@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from distill_core.folders import Home
 from distill_core.jobs.catalogue import code_version, load_catalogue
+from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
+from tests.pages.design_form import Layers
 
 FRAME = Path(__file__).parents[2] / "pages" / "frame.py"
 START = "experiments/overview.py"
@@ -51,3 +53,12 @@ def open_page(home: Home) -> OpenPage:
         return app.run()
 
     return opened
+
+
+@pytest.fixture
+def layers(monkeypatch: pytest.MonkeyPatch) -> Layers:
+    """No preview process is started: a fake tells the layers, and no deep check is made before a launch."""
+    found = Layers()
+    monkeypatch.setattr(Previews, "layers", lambda self, *choices: found(self, *choices))
+    monkeypatch.setattr(Previews, "check", lambda self, spec: None)
+    return found
