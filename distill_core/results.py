@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.catalog import Catalogue
+from distill_core.errors import NotFound
 from distill_core.evaluation.metrics import primary_metric
 from distill_core.evaluation.verdict import Verdict, paired_verdict
 from distill_core.plan import baseline_of, with_baselines
@@ -58,6 +59,14 @@ def result_json(view: ExperimentView, verdicts: list[Verdict], *, folder: Path, 
         "verdicts": [_selected(verdict.to_json()) for verdict in verdicts],
         "runs": [_run_json(run, folder) for run in view.runs],
     }
+
+
+def run_of(view: ExperimentView, run_id: str) -> RunRow:
+    """One of an experiment's runs. Raises NotFound."""
+    found = next((run for run in view.runs if run.run_id == run_id), None)
+    if found is None:
+        raise NotFound(f"There is no run {run_id[:60]!r} in experiment {view.row.experiment_id}.")
+    return found
 
 
 def finite(value: float | None) -> float | None:

@@ -6,24 +6,23 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
 from typing import Any
 
+from distill_core.bundles import Bundles
 from distill_core.catalog import Catalogue
-from distill_core.deployment.bundle import bundle_zip, write_bundle
-from distill_core.errors import Conflict, NotFound, SpecError
+from distill_core.errors import Conflict, SpecError
 from distill_core.evaluation.saved import SavedAnswers, saved_answers
 from distill_core.evaluation.verdict import Verdict
 from distill_core.events import State
 from distill_core.executors import chosen_executor
-from distill_core.folders import ExperimentFolder, Home, default_home, read_tail
+from distill_core.folders import Home, default_home, read_tail
 from distill_core.jobs.absent import absent_here
 from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.machine_report import machine_report
 from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
 from distill_core.presets import Preset, load_presets
-from distill_core.results import finite, result_json, verdicts_of
+from distill_core.results import finite, result_json, run_of, verdicts_of
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 from distill_core.shelf import Shelf
 from distill_core.spec import ExperimentSpec, parse_spec
@@ -56,6 +55,7 @@ class Lab:
         self._starter = DispatcherStarter(self.home, idle_seconds=idle_seconds)
         self.shelf, self.weights = Shelf(self.home, clock=clock), WeightsShelf(self.home)
         self.previews = Previews(self.home, lambda: self.store)
+        self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
 
     @property
     def store(self) -> Store:
@@ -158,7 +158,7 @@ class Lab:
         """
         chosen_executor()
         view = self.store.experiment(experiment_id)
-        run, state, reason = _run_of(view, run_id), view.row.state, view.row.reason
+        run, state, reason = run_of(view, run_id), view.row.state, view.row.reason
         if finite(run.score) is None:
             raise Conflict(f"Run {run.run_id} ({run.label}) has no trained network to export yet.")
         if state not in ENDED:
@@ -247,22 +247,6 @@ class Lab:
         folder = self.home.experiment(experiment_id).path
         return result_json(view, verdicts_of(view, self.catalogue()), folder=folder, now=self._clock())
 
-    def bundle_zip(self, experiment_id: str, run_id: str) -> bytes:
-        """An exported run as a zip file for a download. Raises NotFound, also when it is not exported yet."""
-        folder, run, view, verdict = self._shipped(experiment_id, run_id)
-        return bundle_zip(folder, run, view, verdict=verdict)
-
-    def write_bundle(self, experiment_id: str, run_id: str, out: Path) -> Path:
-        """Write an exported run's bundle into a new folder. Raises NotFound, Conflict."""
-        folder, run, view, verdict = self._shipped(experiment_id, run_id)
-        return write_bundle(folder, run, view, out, verdict=verdict)
-
-    def _shipped(self, experiment_id: str, run_id: str) -> tuple[ExperimentFolder, RunRow, ExperimentView, str]:
-        view = self.store.experiment(experiment_id)
-        run = _run_of(view, run_id)
-        verdict = next((v for v in verdicts_of(view, self.catalogue()) if v.student == run.name), None)
-        return self.home.experiment(experiment_id), run, view, verdict.sentence() if verdict else ""
-
     def doctor(self) -> dict[str, Any]:
         return machine_report(self.home)
 
@@ -284,10 +268,3 @@ class Lab:
         """Whoever looks at an experiment that should be moving starts a dispatcher that died."""
         if state in ACTIVE:
             self._starter.ensure()
-
-
-def _run_of(view: ExperimentView, run_id: str) -> RunRow:
-    found = next((run for run in view.runs if run.run_id == run_id), None)
-    if found is None:
-        raise NotFound(f"There is no run {run_id[:60]!r} in experiment {view.row.experiment_id}.")
-    return found

@@ -127,7 +127,7 @@ def export(
         if not any(row.run_id == run and row.onnx_path for row in view.runs):
             news = [note.text for note in view.notes if note not in told and note.level != "info"]
             raise Conflict(f"Run {run} could not be exported. {' '.join(news) or 'See the end of its log.'}")
-    path = lab.write_bundle(experiment_id, run, out)
+    path = lab.bundles.write(experiment_id, run, out)
     print_json({"run_id": run, "experiment_id": experiment_id, "path": str(path)}) if as_json else print(path)
 
 

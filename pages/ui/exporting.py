@@ -33,7 +33,7 @@ def show_export(view: ExperimentView) -> None:
         run = runs[number]
         if run.onnx_path:
             st.download_button(
-                "Download bundle", data=lambda: lab().bundle_zip(view.row.experiment_id, run.run_id),
+                "Download bundle", data=lambda: lab().bundles.zip(view.row.experiment_id, run.run_id),
                 key=f"bundle-{run.run_id}",
                 file_name=f"{run.run_id}.zip", mime="application/zip", type="primary", icon=":material/download:",
                 on_click="ignore", help=CONTENTS,
