@@ -11,7 +11,7 @@ from distill_core.entries_json import entry_from_json
 from distill_core.errors import Problem, SpecError, UnknownName
 from distill_core.fitting import misfits
 from distill_core.signature import INPUT_KINDS, TASKS, InputKind, Task
-from distill_core.spec import Choice, ExperimentSpec, Student, Teacher
+from distill_core.spec import Chain, Choice, ExperimentSpec, Student, Teacher
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Catalogue:
     datasets: Registry[Any]
     losses: Registry[Any]
     generators: Registry[Any]
+    compression: Registry[Any]
     executors: Registry[Any]
 
     def to_json(self) -> dict[str, Any]:
@@ -30,7 +31,8 @@ class Catalogue:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Catalogue:
         def registry(name: str) -> Registry[Entry]:
-            kind: Kind = "loss" if name == "losses" else cast(Kind, name.removesuffix("s"))
+            singular: dict[str, Kind] = {"losses": "loss", "compression": "compression step"}
+            kind = singular.get(name) or cast(Kind, name.removesuffix("s"))
             return Registry(kind, [entry_from_json(item) for item in data[name]])
 
         return cls(**{one.name: registry(one.name) for one in fields(cls)})
@@ -58,7 +60,9 @@ class Catalogue:
         return any(term.weight > 0 and "teacher" in self.losses[term.loss.name].traits for term in student.terms)
 
     def reads_layers(self, spec: ExperimentSpec) -> bool:
-        """Whether only the networks themselves can tell that the spec fits: taps, cuts, shared and own weights."""
+        """Whether only the networks can tell that the spec fits: taps, cuts, pruning, shared and own weights."""
+        if spec.compression.chains:
+            return True
         own = any(teacher.weights for teacher in spec.teachers) or any(student.weights for student in spec.students)
         cut = any("cut" in self.architectures[student.architecture.name].traits for student in spec.students)
         shared = any(student.start == "teacher" for student in spec.students)
@@ -111,7 +115,12 @@ class Catalogue:
             architecture = complete(self.architectures, given.architecture, f"{at}.architecture")
             return given.model_copy(update={"architecture": architecture, "terms": terms, "generator": made})
 
+        def chain(given: Chain, at: str) -> Chain:
+            steps = (complete(self.compression, step, f"{at}.steps.{place}") for place, step in enumerate(given.steps))
+            return given.model_copy(update={"steps": tuple(steps)})
+
         dataset = complete(self.datasets, spec.data.dataset, "data.dataset")
+        chains = tuple(chain(one, f"compression.chains.{index}") for index, one in enumerate(spec.compression.chains))
         return spec.model_copy(
             update={
                 "data": spec.data.model_copy(update={"dataset": dataset}),
@@ -120,5 +129,6 @@ class Catalogue:
                     teacher(one, f"more_teachers.{number}") for number, one in enumerate(spec.more_teachers)
                 ),
                 "students": tuple(student(one, f"students.{index}") for index, one in enumerate(spec.students)),
+                "compression": spec.compression.model_copy(update={"chains": chains}),
             }
         )

@@ -20,13 +20,14 @@ from distill_core.spec_problems import problems_of
 if TYPE_CHECKING:
     from torch import nn
 
+    from distill_core.compression_step import Step
     from distill_core.datasets.samples import Samples
     from distill_core.executors.executor import Executor
     from distill_core.generators.variants import VariantMaker
     from distill_core.losses.term import TapShapes, TermFunction
     from distill_core.signature import Signature
 
-Kind = Literal["architecture", "dataset", "loss", "generator", "executor"]
+Kind = Literal["architecture", "dataset", "loss", "generator", "executor", "compression step"]
 
 
 class Params(Frozen):
@@ -48,6 +49,10 @@ class Entry:
     traits: frozenset[str] = field(default_factory=frozenset)
     usual_weight: float = 1.0
     """Of a loss: about what published code weighs it by, where a form starts."""
+    label: str = ""
+    """Of a compression step: a few words that name what it makes, parameters in braces as `str.format` has them."""
+    strength: str = ""
+    """Of a compression step: the parameter that says how strong it is, if one does."""
     code: str = ""
     """Digest of what defines the entry, set where it is discovered: whoever mends it trains anew."""
 
@@ -78,6 +83,8 @@ class Entry:
             "source": self.source,
             "traits": sorted(self.traits),
             "usual_weight": self.usual_weight,
+            "label": self.label,
+            "strength": self.strength,
             "schema": self.params.model_json_schema(),
         }
 
@@ -146,6 +153,20 @@ class GeneratorEntry(Entry):
     """
 
     build: Callable[[Any], VariantMaker]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressionEntry(Entry):
+    """`build(params)` returns what one step does: see compression_step.
+
+    Traits: the kinds of input and the tasks it fits; one of `network` (it changes the network), `trains` (it trains it
+    further), `file` (it changes the exported graph, after which nothing but files can be changed) and `series` (it
+    stands for several steps). `low-bit` if it leaves weights of few bits.
+    """
+
+    build: Callable[[Any], Step]
+    strengths: tuple[float, ...] = ()
+    """Of a step that changes the network: the values of `strength` that a sensitivity curve tries."""
 
 
 @dataclass(frozen=True, kw_only=True)

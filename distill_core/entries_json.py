@@ -35,6 +35,8 @@ def entry_from_json(item: Mapping[str, Any]) -> Entry:
         params=params,
         traits=frozenset(item["traits"]),
         usual_weight=item["usual_weight"],
+        label=item["label"],
+        strength=item["strength"],
     )
 
 

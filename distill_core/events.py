@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, TypeAdapter
 from distill_core.signature import InputKind, Task
 
 State = Literal["queued", "starting", "running", "stopping", "succeeded", "failed", "cancelled", "lost"]
-RunState = Literal["waiting", "training", "finished", "stopped", "diverged", "reused"]
+RunState = Literal["waiting", "training", "finished", "stopped", "diverged", "refused", "reused"]
 Role = Literal["teacher", "baseline", "student", "compressed"]
 StepState = Literal["waiting", "running", "finished", "skipped"]
 
@@ -101,6 +101,9 @@ class RunDeclared(Event):
     teacher_terms: tuple[str, ...] = ()
     epochs: int
     samples_seen: str = Field("", description="In words: what this run may learn from.")
+    parent: str = Field("", description="Of a compressed run: the run it was made from.")
+    compression_step: str = Field("", description="Of a compressed run: the entry that made it.")
+    strength: Number | None = Field(None, description="Of a compressed run: how strong that step was, if it says.")
 
 
 class RunChanged(Event):
@@ -154,7 +157,31 @@ class RunFinished(Event):
     teacher_mse: Number | None = None
 
 
+class LayerZeros(BaseModel):
+    """How many of a layer's weights, biases left out, are exactly 0."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    layer: str
+    weights: int
+    zeros: int
+
+
+class RunCompressed(Event):
+    """What a compression step made: the network's new sizes."""
+
+    kind: Literal["compressed"] = "compressed"
+    run_id: str
+    parameters: int
+    macs: int
+    size_bytes: int = Field(description="Of the weights as the file stores them.")
+    zipped_bytes: int = Field(description="Of the ONNX file, deflated: zeros and few bits pack well.")
+    layers: tuple[LayerZeros, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class OnnxExported(Event):
+    """Of a quantized file the differences are from the file it was made of; of all others from PyTorch."""
+
     kind: Literal["onnx"] = "onnx"
     run_id: str
     path: str = Field(description="Relative to the experiment's folder.")
@@ -218,6 +245,7 @@ AnyEvent = Annotated[
     | RunChanged
     | EpochEnded
     | RunFinished
+    | RunCompressed
     | OnnxExported
     | LatencyMeasured
     | Resources

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from distill_core.errors import Problem
-from distill_core.spec import Choice, Coreset, ExperimentSpec, Student, Teacher, Views, teacher_field
+from distill_core.spec import Chain, Choice, Coreset, ExperimentSpec, Student, Teacher, Views, teacher_field
 
 if TYPE_CHECKING:
     from distill_core.catalog import Catalogue
@@ -56,10 +56,44 @@ def misfits(spec: ExperimentSpec, catalogue: Catalogue) -> Iterator[Problem]:
             yield from fits(catalogue.generators, student.generator, {kind}, f"{at}.generator", what="a generator")
         yield from _student(student, catalogue, at)
         yield from _coreset(student.coreset, task, at)
+    for number, chain in enumerate(spec.compression.chains):
+        at = f"compression.chains.{number}"
+        for place, step in enumerate(chain.steps):
+            yield from fits(catalogue.compression, step, {kind, task}, f"{at}.steps.{place}", what="a step")
+        yield from _order(chain, catalogue, at)
     if task != "classification" and spec.data.withheld_classes:
         yield Problem(
             "data.withheld_classes", ", ".join(spec.data.withheld_classes), f"none, for {words}", "Remove it."
         )
+
+
+def _order(chain: Chain, catalogue: Catalogue, at: str) -> Iterator[Problem]:
+    """A quantized file can neither be trained nor cut any more."""
+    for place, step in enumerate(chain.steps[:-1]):
+        if "file" in catalogue.compression[step.name].traits:
+            title = catalogue.compression[step.name].title
+            yield Problem(
+                f"{at}.steps.{place}", title, "the last step of a chain",
+                "Nothing further can be done to the file it makes; move it to the end, or into a chain of its own.",
+            )
+
+
+def low_bit_warnings(spec: ExperimentSpec, catalogue: Catalogue) -> list[str]:
+    """Where a temperature above 2 meets training with weights of few bits."""
+    found = []
+    for chain in spec.compression.chains:
+        low = False
+        for step in chain.steps:
+            entry = catalogue.compression[step.name]
+            temperature = step.params.get("temperature")
+            hot = isinstance(temperature, int | float) and temperature > 2 and step.params["learn_from"] == "teacher"
+            if low and "trains" in entry.traits and hot:
+                found.append(
+                    f"“{chain.of}” is trained further with few bits a weight and T = {temperature:g}: above T = 2 the "
+                    "soft labels differ by less than such weights can express. Try T = 1 or 2."
+                )
+            low = low or "low-bit" in entry.traits
+    return found
 
 
 def _teacher(teacher: Teacher, catalogue: Catalogue, needed: set[str], at: str) -> Iterator[Problem]:

@@ -73,6 +73,16 @@ class RunFolder:
     def latency(self) -> Path:
         return self.path / "latency.json"
 
+    @property
+    def compression(self) -> Path:
+        """Of a compressed run: its sizes and what its step left."""
+        return self.path / "compression.json"
+
+    @property
+    def sensitivity(self) -> Path:
+        """What accuracy each strength of each compression step costs this network."""
+        return self.path / "sensitivity.json"
+
 
 @dataclass(frozen=True)
 class ExperimentFolder:

@@ -2,83 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from distill_core.catalog import Catalogue
-from distill_core.events import Role
-from distill_core.spec import Choice, ExperimentSpec, Frozen, Student, Teacher, Term
+from distill_core.plan_compression import plan_compression
+from distill_core.planned import Origin, Plan, PlannedCohort, PlannedRun, code_key, digest
+from distill_core.planned import PlannedStep as PlannedStep
+from distill_core.spec import Choice, ExperimentSpec, Student, Teacher, Term
 
-# Raised whenever training changes in a way that changes a trained network's weights; entries bring their own `code`.
-TRAINING_VERSION = 1
 ALONE = "alone"
-
-
-class Origin(Frozen):
-    """What determines weights besides the spec. An experiment keeps its own, so that its runs keep their names."""
-
-    training_version: int = TRAINING_VERSION
-    torch: str
-    device_kind: str
-    """cpu or cuda: they round differently."""
-    fingerprint: str
-    """Of the data."""
-    code: dict[str, str]
-    """The digest of each entry's file, by kind and name."""
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One network to train. `run_id` is the digest of all that determines its weights."""
-
-    run_id: str
-    role: Role
-    name: str
-    seed: int
-    architecture: Choice
-    terms: tuple[Term, ...]
-    transfer: str
-    needs_teacher: bool
-    """Whether a term reads the teacher."""
-    weights: str = ""
-    """Own weights to start from."""
-    student: Student | None = None
-    """All settings of a variant; None for a teacher."""
-    teacher: Teacher | None = None
-    """All settings of a teacher; None for a student."""
-
-
-@dataclass(frozen=True)
-class PlannedCohort:
-    """All student variants of one seed, trained in one pass."""
-
-    seed: int
-    runs: tuple[PlannedRun, ...]
-
-
-@dataclass(frozen=True)
-class Plan:
-    teachers: tuple[PlannedRun, ...]
-    cohorts: tuple[PlannedCohort, ...]
-
-    @property
-    def teacher(self) -> PlannedRun:
-        """The first, whose inner layers and weights terms read."""
-        return self.teachers[0]
-
-    @property
-    def runs(self) -> tuple[PlannedRun, ...]:
-        return (*self.teachers, *(run for cohort in self.cohorts for run in cohort.runs))
-
-
-def digest(content: Any) -> str:
-    """16 hexadecimal digits that name a JSON value."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
 
 def with_baselines(spec: ExperimentSpec, catalogue: Catalogue) -> tuple[Student, ...]:
     """The spec's students; those of one network and start are preceded by it trained alone on plain labels."""
@@ -151,19 +85,18 @@ def _samples_of(student: Student) -> Any:
 def code_of(spec: ExperimentSpec, catalogue: Catalogue) -> dict[str, str]:
     """Digests of the files of all entries that a spec trains with, by kind and name."""
     students = with_baselines(spec, catalogue)
-    named = {_code_key("dataset", spec.data.dataset): catalogue.datasets[spec.data.dataset.name].code}
+    named = {code_key("dataset", spec.data.dataset): catalogue.datasets[spec.data.dataset.name].code}
     for choice in (*(one.architecture for one in spec.teachers), *(one.architecture for one in students)):
-        named[_code_key("architecture", choice)] = catalogue.architectures[choice.name].code
+        named[code_key("architecture", choice)] = catalogue.architectures[choice.name].code
     for student in students:
         for term in student.terms:
-            named[_code_key("loss", term.loss)] = catalogue.losses[term.loss.name].code
+            named[code_key("loss", term.loss)] = catalogue.losses[term.loss.name].code
         if student.generator:
-            named[_code_key("generator", student.generator)] = catalogue.generators[student.generator.name].code
+            named[code_key("generator", student.generator)] = catalogue.generators[student.generator.name].code
+    # All steps, for a series stands for others.
+    if spec.compression.chains:
+        named |= {f"compression {entry.name}": entry.code for entry in catalogue.compression}
     return named
-
-
-def _code_key(kind: str, choice: Choice) -> str:
-    return f"{kind} {choice.name}"
 
 
 def make_plan(spec: ExperimentSpec, catalogue: Catalogue, *, origin: Origin) -> Plan:
@@ -177,12 +110,13 @@ def make_plan(spec: ExperimentSpec, catalogue: Catalogue, *, origin: Origin) -> 
         )
         for seed in spec.seeds
     )
-    return Plan(teachers=teachers, cohorts=cohorts)
+    first = Plan(teachers=teachers, cohorts=cohorts)
+    return replace(first, compressed=plan_compression(spec, first, catalogue, origin=origin))
 
 
 def _common(spec: ExperimentSpec, origin: Origin) -> dict[str, Any]:
     """What every run's weights depend on."""
-    reader = origin.code[_code_key("dataset", spec.data.dataset)]
+    reader = origin.code[code_key("dataset", spec.data.dataset)]
     return origin.model_dump(mode="json", exclude={"code"}) | {"reader": reader}
 
 
@@ -192,7 +126,7 @@ def _planned_teacher(teacher: Teacher, number: int, spec: ExperimentSpec, origin
     idle = {"weight"} if teacher.train else {"weight", "training", "views"}
     content = _common(spec, origin) | {
         "data": data, "teacher": _cause(teacher, without=idle),
-        "code": origin.code[_code_key("architecture", teacher.architecture)],
+        "code": origin.code[code_key("architecture", teacher.architecture)],
     }
     return PlannedRun(
         run_id=digest(content), role="teacher", name="teacher" if number == 0 else f"teacher {number + 1}",
@@ -216,14 +150,14 @@ def _planned_student(
         "seed": seed,
         "teacher": _answering(spec, teachers) if needs_teacher or chooses or student.start == "teacher" else None,
         "code": [
-            origin.code[_code_key("architecture", student.architecture)],
-            *(origin.code[_code_key("loss", term.loss)] for term in student.terms),
-            *([origin.code[_code_key("generator", student.generator)]] if student.generator else []),
+            origin.code[code_key("architecture", student.architecture)],
+            *(origin.code[code_key("loss", term.loss)] for term in student.terms),
+            *([origin.code[code_key("generator", student.generator)]] if student.generator else []),
         ],
     }
     if "cut" in catalogue.architectures[student.architecture.name].traits:
         whole = spec.teacher.architecture
-        content["cut"] = [whole.model_dump(mode="json"), origin.code[_code_key("architecture", whole)]]
+        content["cut"] = [whole.model_dump(mode="json"), origin.code[code_key("architecture", whole)]]
     return PlannedRun(
         run_id=digest(content), role="student" if needs_teacher else "baseline", name=student.name, seed=seed,
         architecture=student.architecture, terms=student.terms, transfer=student.transfer,

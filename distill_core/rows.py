@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from distill_core.events import LatencyRow, Role, RunState, State, StepState
+from distill_core.events import LatencyRow, LayerZeros, Role, RunState, State, StepState
 from distill_core.signature import InputKind, Task
 from distill_core.spec import ExperimentSpec
 
@@ -91,6 +91,13 @@ class RunRow:
     r2: float | None = None
     mse: float | None = None
     teacher_mse: float | None = None
+    parent: str = ""
+    """Of a compressed run: the id of the run it was made from."""
+    compression_step: str = ""
+    strength: float | None = None
+    zipped_bytes: int | None = None
+    layers: tuple[LayerZeros, ...] = ()
+    compression_notes: tuple[str, ...] = ()
 
     @property
     def score(self) -> float | None:

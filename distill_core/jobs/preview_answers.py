@@ -19,6 +19,7 @@ from distill_core.deployment.onnx_export import export_onnx
 from distill_core.deployment.profile import Profile, profile
 from distill_core.errors import HelperUnavailable
 from distill_core.events import LatencyRow
+from distill_core.fitting import low_bit_warnings
 from distill_core.folders import Home, RunFolder
 from distill_core.jobs.devices import default_threads
 from distill_core.jobs.fetching import Fetching
@@ -81,7 +82,10 @@ class PreviewAnswers:
         return _summary(checked) | {
             "networks": networks,
             "estimate_seconds": self._estimate(checked, reused, gone, busy=busy),
-            "warnings": [*checked.data.notes, *_warnings(networks, busy=busy)],
+            "warnings": [
+                *checked.data.notes, *_warnings(networks, busy=busy),
+                *low_bit_warnings(checked.spec, checked.catalogue),
+            ],
         }
 
     def check(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:

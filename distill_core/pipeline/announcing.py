@@ -6,6 +6,7 @@ import numpy as np
 
 from distill_core.deployment.profile import Profile, profile
 from distill_core.events import DataLoaded, Noted, RunDeclared
+from distill_core.fitting import low_bit_warnings
 from distill_core.pipeline.context import Context
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE
 from distill_core.plan import PlannedRun
@@ -29,7 +30,7 @@ def announce(checked: Checked, context: Context) -> None:
             input_kind=data.kind,
         )
     )
-    for note in data.notes:
+    for note in (*data.notes, *low_bit_warnings(checked.spec, checked.catalogue)):
         context.emit(Noted(at=clock(), text=note, level="warning"))
     if checked.origin != checked.here:
         text = "The device, torch or the code changed since this experiment began; it goes on with what is here now."
@@ -58,7 +59,10 @@ def announce(checked: Checked, context: Context) -> None:
                 size_bytes=figures.size_bytes,
                 teacher_terms=teacher_terms,
                 epochs=_epochs(checked, run),
-                samples_seen=checked.samples_seen(run),
+                samples_seen="" if run.compression else checked.samples_seen(run),
+                parent=run.compression.parent if run.compression else "",
+                compression_step=run.compression.choice.name if run.compression else "",
+                strength=run.compression.strength if run.compression else None,
             )
         )
     if context.may_train:
@@ -66,15 +70,22 @@ def announce(checked: Checked, context: Context) -> None:
             context.step(*teacher_step(number), "waiting")
         for cohort in checked.plan.cohorts:
             context.step(*cohort_step(cohort.seed), "waiting")
+        if checked.plan.compressed:
+            context.step(*COMPRESSION_STEP, "waiting", total=len(checked.plan.compressed))
     context.step("export", EXPORT_TITLE, "waiting")
     context.step("latency", LATENCY_TITLE, "waiting")
 
 
 def _epochs(checked: Checked, run: PlannedRun) -> int:
     """The most a run will train."""
+    if run.compression is not None:
+        return run.compression.training.epochs if run.compression.training else 0
     if run.teacher is None:
         return checked.spec.student_training.epochs
     return run.teacher.training.epochs if run.teacher.train else 0
+
+
+COMPRESSION_STEP = ("compression", "Compression")
 
 
 def teacher_step(number: int) -> tuple[str, str]:

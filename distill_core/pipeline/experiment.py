@@ -11,22 +11,20 @@ from torch import nn
 from distill_core.errors import Diverged
 from distill_core.events import (
     Emit,
-    EpochEnded,
-    Event,
     RunChanged,
     ThreadsChosen,
     WorkerEnded,
 )
 from distill_core.folders import ExperimentFolder, read_json, write_json
 from distill_core.pipeline.announcing import announce, cohort_step, teacher_step
+from distill_core.pipeline.compressing import compress
 from distill_core.pipeline.context import Context
-from distill_core.pipeline.keeping import Keeper
+from distill_core.pipeline.keeping import Keeper, surroundings
 from distill_core.pipeline.reuse import have, is_finished, source_of
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
 from distill_core.plan import Origin, PlannedRun
 from distill_core.spec import ExperimentSpec
 from distill_core.training.assembly import student_cohort, teacher_cohort
-from distill_core.training.cohort import Surroundings
 from distill_core.training.preparation import Checked, deep_check
 from distill_core.training.stopping import UNTRAINED
 from distill_core.training.teachers import as_one
@@ -67,6 +65,7 @@ def run_experiment(
                 at=clock(), outcome="cancelled", reason="Stopped before the teacher was ready; it can be resumed."
             )
         _cohorts(checked, context, keeper, teacher)
+        compress(checked, context, keeper, teacher)
     ship(checked, folder, keeper, request=request, emit=emit, should_stop=should_stop, clock=clock)
     if not context.may_train and not should_stop():
         return WorkerEnded(at=clock(), outcome="succeeded")
@@ -138,23 +137,6 @@ def _expect(checked: Checked, context: Context) -> None:
     context.step("latency", LATENCY_TITLE, "waiting", expected_seconds=seconds["latency"])
 
 
-def _surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Surroundings:
-    def emit(event: Event) -> None:
-        if isinstance(event, EpochEnded):
-            keeper.remember(event)
-        context.emit(event)
-
-    return Surroundings(
-        emit=emit,
-        should_stop=context.should_stop,
-        clock=context.clock,
-        folder_of=context.folder.run,
-        on_end=keeper.keep,
-        on_progress=lambda done, total: context.step(step, title, "running", done=done, total=total),
-        checkpoint_seconds=context.checkpoint_seconds,
-    )
-
-
 def _teacher(checked: Checked, context: Context, keeper: Keeper) -> nn.Module | None:
     """The trained teachers as one, in eval mode, or None if a stop came first. Raises Diverged without a usable one."""
     for number, run in enumerate(checked.plan.teachers):
@@ -173,7 +155,7 @@ def _one_teacher(
         context.step(name, title, "finished")
     else:
         context.step(name, title, "running")
-        cohort = teacher_cohort(checked, run, _surroundings(context, keeper, name, title))
+        cohort = teacher_cohort(checked, run, surroundings(context, keeper, name, title))
         assert run.teacher is not None
         if run.teacher.train:
             context.emit(RunChanged(at=context.clock(), run_id=run.run_id, state="training"))
@@ -205,7 +187,7 @@ def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
             context.step(name, title, "running")
             for run in missing:
                 context.emit(RunChanged(at=context.clock(), run_id=run.run_id, state="training"))
-            training = student_cohort(checked, missing, teacher, _surroundings(context, keeper, name, title))
+            training = student_cohort(checked, missing, teacher, surroundings(context, keeper, name, title))
             training.fit()
             total = training.epochs * training.steps_per_epoch
             if any(keeper.state(run.run_id) == "stopped" for run in missing):

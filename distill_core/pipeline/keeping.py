@@ -11,14 +11,57 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from distill_core.evaluation.figures import evaluate
-from distill_core.events import Emit, EpochEnded, RunChanged, RunFinished, RunState, read_events, to_plain
+from distill_core.events import (
+    Emit,
+    EpochEnded,
+    Event,
+    OnnxExported,
+    RunChanged,
+    RunCompressed,
+    RunFinished,
+    RunState,
+    read_events,
+    to_plain,
+)
 from distill_core.folders import ExperimentFolder, read_json, write_bytes, write_json
+from distill_core.pipeline.context import Context
 from distill_core.plan import PlannedRun
 from distill_core.training.assembly import load_network
 from distill_core.training.candidate import Candidate
-from distill_core.training.cohort import predict
+from distill_core.training.cohort import Surroundings, predict
 from distill_core.training.preparation import Checked
 from distill_core.training.stopping import UNTRAINED
+
+
+def tell_file(run: PlannedRun, folder: ExperimentFolder, *, emit: Emit, at: float) -> None:
+    """Emit what is known of a run's ONNX file."""
+    place = folder.run(run.run_id)
+    held = read_json(place.onnx_result)
+    emit(
+        OnnxExported(
+            at=at, run_id=run.run_id, path=str(place.onnx.relative_to(folder.path)),
+            **{name: held[name] for name in ("size_bytes", "max_abs_diff", "same_class", "total")},
+        )
+    )
+
+
+def surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Surroundings:
+    """What the training of one step needs from outside; its curves and ends are kept."""
+
+    def emit(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            keeper.remember(event)
+        context.emit(event)
+
+    return Surroundings(
+        emit=emit,
+        should_stop=context.should_stop,
+        clock=context.clock,
+        folder_of=context.folder.run,
+        on_end=keeper.keep,
+        on_progress=lambda done, total: context.step(step, title, "running", done=done, total=total),
+        checkpoint_seconds=context.checkpoint_seconds,
+    )
 
 
 class Keeper:
@@ -38,11 +81,18 @@ class Keeper:
         """Names of the files that another experiment may take over."""
         run = self.folder.run("any")
         return frozenset(
-            path.name for path in (run.model, run.result, run.test_logits, run.onnx, run.onnx_result, run.test_samples)
+            path.name for path in (
+                run.model, run.result, run.test_logits, run.onnx, run.onnx_result, run.test_samples, run.compression,
+                run.sensitivity,
+            )
         )
 
     def remember(self, event: EpochEnded) -> None:
         self._curves.setdefault(event.run_id, {})[event.epoch] = event
+
+    def curve(self, run_id: str) -> list[dict[str, Any]]:
+        """The run's epochs so far as JSON."""
+        return [to_plain(event) for _, event in sorted(self._curves.get(run_id, {}).items())]
 
     def state(self, run_id: str) -> RunState | None:
         """How a run ended, or None while it has not."""
@@ -92,7 +142,7 @@ class Keeper:
                 "best_epoch": candidate.best.epoch,
                 "stopped_epoch": candidate.progress.epoch,
                 "seconds": candidate.progress.seconds,
-                "curve": [to_plain(event) for _, event in sorted(self._curves.get(run.run_id, {}).items())],
+                "curve": self.curve(run.run_id),
             },
         )
         if stop.state == "finished":
@@ -111,6 +161,10 @@ class Keeper:
                 if run.run_id not in self._curves or event.epoch not in self._curves[run.run_id]:
                     self.remember(event)
                     self.emit(event)
+        place = self.folder.run(run.run_id)
+        if place.compression.exists():
+            self.emit(RunCompressed(at=self.clock(), run_id=run.run_id, **read_json(place.compression)))
+            tell_file(run, self.folder, emit=self.emit, at=self.clock())
         logits, nan = self.logits(run.run_id), float("nan")
         common: dict[str, Any] = {
             "at": self.clock(),

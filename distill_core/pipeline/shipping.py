@@ -10,9 +10,9 @@ from distill_core.deployment.latency import measure
 from distill_core.deployment.machine import machine_name
 from distill_core.deployment.onnx_export import ReadyGraphs, export_onnx, graph_digest
 from distill_core.deployment.parity import Parity, check_parity
-from distill_core.events import Emit, LatencyMeasured, LatencyRow, Noted, OnnxExported, StepChanged
-from distill_core.folders import ExperimentFolder, read_json, write_json
-from distill_core.pipeline.keeping import Keeper
+from distill_core.events import Emit, LatencyMeasured, LatencyRow, Noted, StepChanged
+from distill_core.folders import ExperimentFolder, RunFolder, read_json, write_json
+from distill_core.pipeline.keeping import Keeper, tell_file
 from distill_core.plan import PlannedRun
 from distill_core.processes import lock_held
 from distill_core.training.preparation import Checked
@@ -34,7 +34,7 @@ def ship(
 
     Only what gives PyTorch's answers is measured and offered.
     """
-    runs = [run for run in _chosen(checked, request) if folder.run(run.run_id).model.exists()]
+    runs = [run for run in _chosen(checked, request) if _is_kept(folder.run(run.run_id))]
     ready = ReadyGraphs()
     for number, run in enumerate(runs):
         if should_stop():
@@ -51,7 +51,14 @@ def _chosen(checked: Checked, request: Mapping[str, Any]) -> list[PlannedRun]:
     asked = set(request.get("export", ()))
     first = checked.plan.cohorts[0].runs
     others = [run for cohort in checked.plan.cohorts[1:] for run in cohort.runs if run.run_id in asked]
-    return [checked.plan.teacher, *first, *others]
+    seeds = {checked.plan.teacher.seed, first[0].seed}
+    small = [run for run in checked.plan.compressed if run.seed in seeds or run.run_id in asked]
+    return [checked.plan.teacher, *first, *others, *small]
+
+
+def _is_kept(place: RunFolder) -> bool:
+    """A trained network, or a compressed one, which is a file from the start."""
+    return place.model.exists() or place.onnx_result.exists()
 
 
 def _export(
@@ -102,18 +109,7 @@ def _export(
                 "graph": graph_digest(place.onnx),
             },
         )
-    held = read_json(place.onnx_result)
-    emit(
-        OnnxExported(
-            at=clock(),
-            run_id=run.run_id,
-            path=str(place.onnx.relative_to(folder.path)),
-            size_bytes=held["size_bytes"],
-            max_abs_diff=held["max_abs_diff"],
-            same_class=held["same_class"],
-            total=held["total"],
-        )
-    )
+    tell_file(run, folder, emit=emit, at=clock())
 
 
 def _tell_unequal(run: PlannedRun, parity: Parity, *, emit: Emit, at: float) -> None:

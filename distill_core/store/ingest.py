@@ -18,6 +18,7 @@ from distill_core.events import (
     OnnxExported,
     Resources,
     RunChanged,
+    RunCompressed,
     RunDeclared,
     RunFinished,
     StateChanged,
@@ -108,6 +109,9 @@ class EventBatch:
             case RunFinished():
                 figures = event.model_dump(exclude={"at", "kind", "run_id"})
                 self._update_run(event.run_id, **figures)
+            case RunCompressed():
+                figures = event.model_dump(exclude={"at", "kind", "run_id", "notes"})
+                self._update_run(event.run_id, **figures, compression_notes=event.notes)
             case OnnxExported():
                 self._update_run(
                     event.run_id, onnx_path=event.path, onnx_size_bytes=event.size_bytes,
@@ -172,7 +176,7 @@ class EventBatch:
         declared = event.model_dump(exclude={"at", "kind"})
         statement = upsert(runs).values(
             experiment_id=self._id, **declared, state="waiting", reused_from="", stop_rule="", per_class=(),
-            confusion=(), latency=(), latency_shared_from="",
+            confusion=(), latency=(), latency_shared_from="", layers=(), compression_notes=(),
         )
         self._connection.execute(
             statement.on_conflict_do_update(

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, case, cast, func, or_, select
 
-from distill_core.events import LatencyRow, State
+from distill_core.events import LatencyRow, LayerZeros, State
 from distill_core.rows import (
     ExperimentRow,
     ExperimentView,
@@ -20,7 +20,7 @@ from distill_core.spec import parse_spec
 from distill_core.store.schema import epochs, experiments, notes, runs, steps, workers
 
 # A run of these states needs no further work.
-DONE = ("finished", "reused", "diverged")
+DONE = ("finished", "reused", "diverged", "refused")
 _LISTED = tuple(column for column in experiments.c if column.name != "spec")
 
 
@@ -179,6 +179,8 @@ def _run(row: Mapping[Any, Any]) -> RunRow:
         "per_class": tuple(row["per_class"]),
         "confusion": tuple(tuple(line) for line in row["confusion"]),
         "latency": tuple(LatencyRow.model_construct(**measured) for measured in row["latency"]),
+        "layers": tuple(LayerZeros.model_construct(**layer) for layer in row["layers"]),
+        "compression_notes": tuple(row["compression_notes"]),
     }
     return RunRow(**values)
 

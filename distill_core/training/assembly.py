@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from distill_core.compression.reshaping import reshape_to
 from distill_core.plan import PlannedRun
 from distill_core.spec import Choice, Student, Term, Training, Views
 from distill_core.training.candidate import Candidate
@@ -74,6 +75,32 @@ def student_cohort(checked: Checked, runs: Sequence[PlannedRun], teacher: nn.Mod
     )
 
 
+def compressed_cohort(
+    checked: Checked, run: PlannedRun, network: nn.Module, teacher: nn.Module, around: Surroundings
+) -> Cohort:
+    """A cohort of one: a compressed network that trains further on the samples of the variant it descends from."""
+    teacher.eval().requires_grad_(False)
+    assert run.compression is not None
+    training = run.compression.training
+    assert training is not None
+    if run.student is not None:
+        stream = _student_stream(checked, run.student, teacher, seed=run.seed)
+        steps = training.steps_per_epoch or _labelled_steps(checked, run.seed)
+        validation = checked.split.student_validation
+    else:
+        assert run.teacher is not None
+        indices = checked.split.teacher
+        transfer = TransferSet(indices=indices, labels=checked.data.train_labels[indices])
+        stream = _stream(checked, transfer, run.teacher.views, training, seed=run.seed)
+        steps = training.steps_per_epoch or stream.batches_per_pass
+        validation = checked.split.validation
+    candidate = _candidate(checked, run, run.terms, stream, training, steps, teacher=teacher, model=network)
+    return Cohort(
+        [candidate], teacher=teacher, validation=_validation(checked, validation, teacher), steps_per_epoch=steps,
+        around=around,
+    )
+
+
 def _samples_key(student: Student) -> str:
     """Equal for variants that see the same batches."""
     content = student.model_dump(mode="json", include={"transfer", "generator", "generated_share", "coreset"})
@@ -114,8 +141,10 @@ def _labelled_steps(checked: Checked, seed: int) -> int:
 
 
 def load_network(checked: Checked, run: PlannedRun, state: dict[str, torch.Tensor]) -> nn.Module:
-    """A trained network on the experiment's device, in eval mode."""
+    """A trained network on the experiment's device, in eval mode; one that was cut has the shapes of its state."""
     network = checked.network(run.architecture, seed=run.seed)
+    if run.compression is not None:
+        reshape_to(network, state)
     network.load_state_dict(state)
     return network.to(checked.device).eval()
 
@@ -132,13 +161,15 @@ def _stream(
 
 def _candidate(
     checked: Checked, run: PlannedRun, terms: Sequence[Term], stream: Stream, training: Training, steps: int, *,
-    teacher: nn.Module | None,
+    teacher: nn.Module | None, model: nn.Module | None = None,
 ) -> Candidate:
-    model = checked.network_of(run).to(checked.device)
+    """A run ready to train; with a `model` it goes on from that one's weights."""
     first = None if teacher is None else first_of(teacher)
-    if run.student is not None and run.student.start == "teacher" and first is not None:
-        shared = shared_weights(model.state_dict(), first.state_dict())
-        model.load_state_dict(shared, strict=False)
+    if model is None:
+        model = checked.network_of(run).to(checked.device)
+        if run.student is not None and run.student.start == "teacher" and first is not None:
+            shared = shared_weights(model.state_dict(), first.state_dict())
+            model.load_state_dict(shared, strict=False)
     model = model.to(memory_format=stream.normalise.format)
     with torch.random.fork_rng(devices=[]):
         # What terms learn themselves starts the same for the same seed.

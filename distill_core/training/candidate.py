@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,8 @@ class Candidate:
         self.best_state: dict[str, Tensor] = {}
         self.progress = Progress()
         self._device = next(model.parameters()).device
+        self.after_step: list[Callable[[], None]] = []
+        """What holds after every step: pruned weights are 0 again."""
 
     @property
     def active(self) -> bool:
@@ -83,6 +85,9 @@ class Candidate:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
+        with torch.no_grad():
+            for hold in self.after_step:
+                hold()
         self.progress.step = step + 1
 
     def _step_tensors(self, batch: Batch, logits: Tensor, teacher_logits: Tensor | None) -> StepTensors:

@@ -14,6 +14,7 @@ from distill_core.errors import NotFound, Problem, WeightsMismatch
 from distill_core.losses.term import StepTensors
 from distill_core.plan import with_baselines
 from distill_core.spec import Choice, Student, Term, Training, Views, teacher_field
+from distill_core.training.compression_problems import compression_problems
 from distill_core.training.objective import NetworkTaps, active_term
 from distill_core.training.taps import Shape, UnknownTap, list_taps
 
@@ -31,6 +32,7 @@ def find_problems(checked: Checked) -> Iterator[Problem]:
     if not unfit:
         yield from _start_problems(checked)
         yield from _term_problems(checked)
+        yield from compression_problems(checked)
     yield from _twin_problems(checked)
 
 
