@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Union
 
 from pydantic import Field, create_model
 
@@ -23,7 +23,7 @@ def entry_from_json(item: Mapping[str, Any]) -> Entry:
                 default,
                 title=prop.get("title"),
                 description=prop.get("description"),
-                **{ours: prop[theirs] for theirs, ours in _BOUND_NAMES.items() if theirs in prop},
+                **_bounds(prop),
             ),
         )
     params = create_model(schema.get("title", "Params"), __base__=Params, __doc__=schema.get("description"), **fields)
@@ -54,13 +54,20 @@ _BOUND_NAMES = {
 _TYPES: dict[str, Any] = {"integer": int, "number": float, "boolean": bool, "string": str, "null": type(None)}
 
 
+def _bounds(prop: Mapping[str, Any]) -> dict[str, Any]:
+    return {ours: prop[theirs] for theirs, ours in _BOUND_NAMES.items() if theirs in prop}
+
+
+def _bounded(prop: Mapping[str, Any]) -> Any:
+    """One of several types that a parameter may have, with the bounds of its own."""
+    bounds = _bounds(prop)
+    return Annotated[_python_type(prop), Field(**bounds)] if bounds else _python_type(prop)
+
+
 def _python_type(prop: Mapping[str, Any]) -> Any:
     """The Python type of a flat JSON-schema property; nested objects are not offered in Params."""
     if "anyOf" in prop:
-        result = _python_type(prop["anyOf"][0])
-        for option in prop["anyOf"][1:]:
-            result = result | _python_type(option)
-        return result
+        return Union[tuple(_bounded(option) for option in prop["anyOf"])]  # noqa: UP007 - made at run time
     if "const" in prop:
         return Literal[prop["const"]]
     if "enum" in prop:

@@ -9,7 +9,6 @@ from typing import Any
 from distill_core.catalog import Catalogue
 from distill_core.plan_compression import plan_compression
 from distill_core.planned import Origin, Plan, PlannedCohort, PlannedRun, code_key, digest
-from distill_core.planned import PlannedStep as PlannedStep
 from distill_core.spec import Choice, ExperimentSpec, Student, Teacher, Term
 
 ALONE = "alone"

@@ -25,7 +25,7 @@ from distill_core.events import (
     WorkerStarted,
 )
 from distill_core.folders import Home
-from distill_core.plan import digest
+from distill_core.planned import digest
 from distill_core.presets import find_preset
 from distill_core.spec import ExperimentSpec, Student, parse_spec
 from distill_core.store.store import Store

@@ -10,7 +10,7 @@ from distill_core.errors import Problem, SpecError
 from distill_core.folders import Home
 from distill_core.jobs.fetching import A_MOMENT, Fetching
 from distill_core.jobs.remembering import forget_oldest
-from distill_core.plan import digest
+from distill_core.planned import digest
 from distill_core.signature import Signature
 from distill_core.spec import Choice
 from distill_core.training.preparation import installed_catalogue

@@ -27,7 +27,7 @@ from distill_core.jobs.layers_answer import LayersAnswer
 from distill_core.jobs.remembering import forget_oldest
 from distill_core.jobs.variants_answer import variants_answer
 from distill_core.pipeline import Checked, deep_check
-from distill_core.plan import digest
+from distill_core.planned import digest
 from distill_core.processes import lock_held
 from distill_core.spec import Choice, ExperimentSpec, parse_spec
 from distill_core.training.assembly import load_network

@@ -9,7 +9,7 @@ from distill_core.events import DataLoaded, Noted, RunDeclared
 from distill_core.fitting import low_bit_warnings
 from distill_core.pipeline.context import Context
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE
-from distill_core.plan import PlannedRun
+from distill_core.planned import PlannedRun
 from distill_core.training.preparation import Checked
 
 

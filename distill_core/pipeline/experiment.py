@@ -22,7 +22,7 @@ from distill_core.pipeline.context import Context
 from distill_core.pipeline.keeping import Keeper, surroundings
 from distill_core.pipeline.reuse import have, is_finished, source_of
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
-from distill_core.plan import Origin, PlannedRun
+from distill_core.planned import Origin, PlannedRun
 from distill_core.spec import ExperimentSpec
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.preparation import Checked, deep_check

@@ -25,7 +25,7 @@ from distill_core.events import (
 )
 from distill_core.folders import ExperimentFolder, read_json, write_bytes, write_json
 from distill_core.pipeline.context import Context
-from distill_core.plan import PlannedRun
+from distill_core.planned import PlannedRun
 from distill_core.training.assembly import load_network
 from distill_core.training.candidate import Candidate
 from distill_core.training.cohort import Surroundings, predict

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from distill_core.folders import ExperimentFolder, RunFolder, read_json, write_json
 from distill_core.pipeline.keeping import Keeper
-from distill_core.plan import PlannedRun
+from distill_core.planned import PlannedRun
 
 
 def have(run: PlannedRun, folder: ExperimentFolder, keeper: Keeper, *, reuse: Mapping[str, str]) -> bool:

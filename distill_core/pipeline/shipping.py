@@ -13,7 +13,7 @@ from distill_core.deployment.parity import Parity, check_parity
 from distill_core.events import Emit, LatencyMeasured, LatencyRow, Noted, StepChanged
 from distill_core.folders import ExperimentFolder, RunFolder, read_json, write_json
 from distill_core.pipeline.keeping import Keeper, tell_file
-from distill_core.plan import PlannedRun
+from distill_core.planned import PlannedRun
 from distill_core.processes import lock_held
 from distill_core.training.preparation import Checked
 

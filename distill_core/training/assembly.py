@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from distill_core.compression.reshaping import reshape_to
-from distill_core.plan import PlannedRun
+from distill_core.planned import PlannedRun
 from distill_core.spec import Choice, Student, Term, Training, Views
 from distill_core.training.candidate import Candidate
 from distill_core.training.cohort import EVALUATION_BATCH, Cohort, Surroundings, Validation, predict

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from distill_core.folders import RunFolder, write_bytes
 from distill_core.losses.term import StepTensors
-from distill_core.plan import PlannedRun
+from distill_core.planned import PlannedRun
 from distill_core.signature import Task
 from distill_core.spec import Training
 from distill_core.training.objective import Objective

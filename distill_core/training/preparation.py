@@ -13,7 +13,8 @@ from distill_core.datasets.samples import Samples
 from distill_core.entries import Tell, silent
 from distill_core.errors import DataError, DeviceError, SpecError
 from distill_core.folders import Home
-from distill_core.plan import Origin, Plan, PlannedRun, code_of, make_plan
+from distill_core.plan import code_of, make_plan
+from distill_core.planned import Origin, Plan, PlannedRun
 from distill_core.signature import Signature
 from distill_core.spec import Choice, ExperimentSpec, Student
 from distill_core.training.own_weights import load_own_weights

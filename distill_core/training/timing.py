@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from distill_core.plan import PlannedRun
+from distill_core.planned import PlannedRun
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.cohort import Cohort, Surroundings
 from distill_core.training.preparation import Checked

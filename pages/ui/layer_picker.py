@@ -10,7 +10,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_text
 from distill_core.errors import LabError
-from distill_core.plan import digest
+from distill_core.planned import digest
 from distill_core.spec import Choice
 from pages.ui.fields import Fields
 from pages.ui.session import lab

@@ -8,7 +8,7 @@ import uuid
 import streamlit as st
 
 from distill_core.errors import LabError
-from distill_core.plan import digest
+from distill_core.planned import digest
 from distill_core.presets import Preset
 from distill_core.spec import ExperimentSpec
 from pages.ui import places

@@ -9,7 +9,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_text, plain_name
 from distill_core.errors import LabError
-from distill_core.plan import digest
+from distill_core.planned import digest
 from distill_core.spec import Choice, ExperimentSpec
 from pages.ui.guard import tell
 from pages.ui.session import lab

@@ -9,16 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from distill_core.plan import (
-    TRAINING_VERSION,
-    Origin,
-    Plan,
-    baseline_of,
-    code_of,
-    is_plain_baseline,
-    make_plan,
-    with_baselines,
-)
+from distill_core.plan import baseline_of, code_of, is_plain_baseline, make_plan, with_baselines
+from distill_core.planned import TRAINING_VERSION, Origin, Plan
 from distill_core.presets import find_preset
 from distill_core.spec import ExperimentSpec, Student, parse_spec
 from distill_core.training.preparation import installed_catalogue

@@ -11,16 +11,19 @@ branch_labels = None
 depends_on = None
 
 # Empty for every run there was before.
-_WORDS = {"parent": "", "compression_step": "", "layers": "[]", "compression_notes": "[]"}
+_WORDS = {"parent": "", "compression_step": ""}
+_LISTS = ("layers", "compression_notes")
 
 
 def upgrade() -> None:
     for name, value in _WORDS.items():
         op.add_column("runs", sa.Column(name, sa.String(), nullable=False, server_default=value))
+    for name in _LISTS:
+        op.add_column("runs", sa.Column(name, sa.Text(), nullable=False, server_default="[]"))
     op.add_column("runs", sa.Column("strength", sa.REAL(), nullable=True))
     op.add_column("runs", sa.Column("zipped_bytes", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
-    for name in ("zipped_bytes", "strength", *reversed(_WORDS)):
+    for name in ("zipped_bytes", "strength", *reversed(_LISTS), *reversed(_WORDS)):
         op.drop_column("runs", name)
