@@ -16,7 +16,7 @@ from distill_core.events import (
     WorkerEnded,
 )
 from distill_core.folders import ExperimentFolder, read_json, write_json
-from distill_core.pipeline.announcing import announce, cohort_step, teacher_step
+from distill_core.pipeline.announcing import COMPRESSION_STEP, announce, cohort_step, teacher_step
 from distill_core.pipeline.compressing import compress
 from distill_core.pipeline.context import Context
 from distill_core.pipeline.keeping import Keeper, surroundings
@@ -133,6 +133,8 @@ def _expect(checked: Checked, context: Context) -> None:
         context.step(*teacher_step(number), "waiting", expected_seconds=seconds["teacher"] / len(waiting))
     for cohort in cohorts:
         context.step(*cohort_step(cohort.seed), "waiting", expected_seconds=seconds["cohorts"] / len(cohorts))
+    if checked.plan.compressed:
+        context.step(*COMPRESSION_STEP, "waiting", expected_seconds=seconds["compression"])
     context.step("export", EXPORT_TITLE, "waiting", expected_seconds=seconds["export"])
     context.step("latency", LATENCY_TITLE, "waiting", expected_seconds=seconds["latency"])
 

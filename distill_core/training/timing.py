@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from distill_core.planned import PlannedRun
-from distill_core.training.assembly import student_cohort, teacher_cohort
+from torch import nn
+
+from distill_core.planned import PlannedRun, digest
+from distill_core.training.assembly import compressed_cohort, student_cohort, teacher_cohort
 from distill_core.training.cohort import Cohort, Surroundings
 from distill_core.training.preparation import Checked
 from distill_core.training.teachers import as_one
@@ -37,7 +39,7 @@ def estimate_seconds(
     skip: frozenset[str] = frozenset(),
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Seconds for the worker's `start`, `teacher`, all `cohorts`, `export`, `latency`, and in `total`.
+    """Seconds for the worker's `start`, `teacher`, all `cohorts`, `compression`, `export`, `latency`, and in `total`.
 
     Uses torch's present thread count. `skip` holds ids of runs that will be reused and so cost nothing. Early stopping
     is not foreseen.
@@ -61,16 +63,41 @@ def estimate_seconds(
             cohort = student_cohort(checked, runs, network, around)
             measured[key] = _seconds(cohort, len(full.student_validation), clock)
         cohorts += measured[key]
+    compression = _compression_seconds(
+        checked, network, around, full_validation=len(full.student_validation), skip=skip, clock=clock
+    )
     cells = len(checked.spec.latency.batches) * len(checked.spec.latency.threads)
     graphs = _graphs(checked.plan.runs)
     parts = {
         "start": START_SECONDS,
         "teacher": teacher,
         "cohorts": cohorts,
+        "compression": compression,
         "export": graphs * GRAPH_SECONDS,
         "latency": graphs * cells * CELL_SECONDS,
     }
     return parts | {"total": sum(parts.values())}
+
+
+def _compression_seconds(
+    checked: Checked, teacher: nn.Module, around: Surroundings, *, full_validation: int, skip: frozenset[str],
+    clock: Callable[[], float],
+) -> float:
+    """What compressed runs will take; those that train are timed uncut, which is the most they can take."""
+    seconds = 0.0
+    measured: dict[str, float] = {}
+    for run in checked.plan.compressed:
+        if run.run_id in skip or around.should_stop():
+            continue
+        seconds += GRAPH_SECONDS
+        if run.compression is not None and run.compression.training is not None:
+            key = digest([run.architecture.model_dump(), run.compression.choice.model_dump(), run.needs_teacher])
+            if key not in measured:
+                network = checked.network(run.architecture, seed=run.seed).to(checked.device)
+                cohort = compressed_cohort(checked, run, network, teacher, around)
+                measured[key] = _seconds(cohort, full_validation, clock)
+            seconds += measured[key]
+    return seconds
 
 
 def _graphs(runs: tuple[PlannedRun, ...]) -> int:
