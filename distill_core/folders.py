@@ -211,6 +211,10 @@ class Home:
         """Files of public data sets, where a person without a network can put them by hand."""
         return self.path / "downloads"
 
+    def test_inputs(self, name: str) -> Path:
+        """The inputs of a test set, kept once for all experiments that use it: see deployment.test_inputs."""
+        return self.path / "test_inputs" / f"{name}.npz"
+
     def weights(self, weights_id: str) -> Path:
         """An uploaded weights file, always safetensors, named by the digest of its content."""
         return self.path / "weights" / f"{weights_id}.safetensors"

@@ -31,6 +31,7 @@ from distill_core.store.records import new_experiment_id
 from distill_core.store.requests import write_export_request
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY, ENDED
+from distill_core.trying import Trying
 from distill_core.weights import WeightsShelf
 
 _LONGEST_LOG_BYTES = 256 * 1024
@@ -56,6 +57,7 @@ class Lab:
         self.shelf, self.weights = Shelf(self.home, clock=clock), WeightsShelf(self.home)
         self.previews = Previews(self.home, lambda: self.store)
         self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
+        self.trying = Trying(self.home)
 
     @property
     def store(self) -> Store:

@@ -35,7 +35,10 @@ class BadPicture(Exception):
 
 @dataclass(frozen=True)
 class Picture:
-    """`pixels` uint8 [C,S,S]; `first_of_many` if only the first frame or page of several was read."""
+    """`pixels` uint8 [C,S,S], or [C,h,w] in proportion.
+
+    `first_of_many` if only the first frame or page of several was read.
+    """
 
     pixels: np.ndarray
     first_of_many: bool
@@ -45,11 +48,11 @@ class PictureReader:
     """Reads pictures to `size` x `size` pixels in `channels`. Thread-safe.
 
     Turned as the camera held it (EXIF), first frame of several, transparency on white, 16 bits to 8 by the high byte,
-    scaled without keeping the proportions.
+    scaled without keeping the proportions; or, if `in_proportion`, so that the longer side has `size` pixels.
     """
 
-    def __init__(self, *, size: int, channels: Literal["rgb", "grey"]) -> None:
-        self._size = (size, size)
+    def __init__(self, *, size: int, channels: Literal["rgb", "grey"], in_proportion: bool = False) -> None:
+        self._size, self._in_proportion = (size, size), in_proportion
         self._mode = "RGB" if channels == "rgb" else "L"
         self._one_large = threading.RLock()
 
@@ -95,8 +98,9 @@ class PictureReader:
         # After loading, for TIFF is turned by then and says so.
         turn = _TURNS.get(_orientation(image))
         plain = _eight_bit(image)
-        if plain.size != self._size:
-            plain = plain.resize(self._size, Image.Resampling.BILINEAR, reducing_gap=3.0)
+        size = self._size_of(plain)
+        if plain.size != size:
+            plain = plain.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
         if plain.mode == "RGBA":
             ground = Image.new("RGBA", plain.size, (_WHITE,) * 4)
             plain = Image.alpha_composite(ground, plain).convert("RGB")
@@ -106,6 +110,12 @@ class PictureReader:
             plain = plain.transpose(turn)
         pixels = np.asarray(plain)
         return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+    def _size_of(self, image: Image.Image) -> tuple[int, int]:
+        if not self._in_proportion:
+            return self._size
+        scale = self._size[0] / max(image.size)
+        return max(1, round(image.width * scale)), max(1, round(image.height * scale))
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from distill_core.deployment.profile import Profile, profile
+from distill_core.deployment.test_inputs import place_of_test_inputs, write_test_inputs
 from distill_core.events import DataLoaded, Noted, RunDeclared
 from distill_core.fitting import low_bit_warnings
 from distill_core.pipeline.context import Context
@@ -17,6 +18,7 @@ def announce(checked: Checked, context: Context) -> None:
     """Tell what the data are and which runs will be made, all at once, so that the page shows what waits."""
     data, clock = checked.data, context.clock
     np.save(context.folder.test_labels, data.test_labels.numpy())
+    _keep_test_inputs(checked, context)
     context.emit(
         DataLoaded(
             at=clock(),
@@ -74,6 +76,22 @@ def announce(checked: Checked, context: Context) -> None:
             context.step(*COMPRESSION_STEP, "waiting", total=len(checked.plan.compressed))
     context.step("export", EXPORT_TITLE, "waiting")
     context.step("latency", LATENCY_TITLE, "waiting")
+
+
+def _keep_test_inputs(checked: Checked, context: Context) -> None:
+    """Once for all experiments with these data: the web process shows them and asks the exported networks."""
+    data, place = checked.data, place_of_test_inputs(context.folder, checked.spec.data.dataset.name)
+    if place is None or place.exists():
+        return
+    try:
+        write_test_inputs(
+            place, data.test_inputs.numpy(), data.test_labels.numpy(), label_mean=data.label_mean,
+            label_std=data.label_std,
+        )
+    except OSError as error:
+        # Training needs none of it.
+        text = f"The test inputs could not be kept ({error.strerror}); “Try it” offers only the shipped samples."
+        context.emit(Noted(at=context.clock(), text=text, level="warning"))
 
 
 def _epochs(checked: Checked, run: PlannedRun) -> int:
