@@ -59,6 +59,10 @@ def header(view: ExperimentView) -> None:
             "Compare", icon=":material/compare_arrows:", key="compare", help="Side by side with other experiments.",
         ):
             places.go(places.COMPARE, ids=row.experiment_id)
+        if any(run.onnx_path for run in view.runs) and st.button(
+            "Try it", icon=":material/draw:", key="try", help="Give a sample; all exported models answer side by side.",
+        ):
+            places.go(places.TRY, id=row.experiment_id)
         if row.state not in words.ACTIVE and st.button(
             "Delete", icon=":material/delete:", key="delete", type="tertiary",
             help="Takes it off the list; it can be undone."

@@ -10,6 +10,7 @@ import streamlit as st
 FOLDER = Path(__file__).parent.parent
 HOME, EXPERIMENTS, EXPERIMENT, NEW, COMPARE, MACHINE = "home", "experiments", "experiment", "new", "compare", "machine"
 DATA, DATA_SET = "data", "data-set"
+TRY = "try"
 
 
 def page(place: str) -> st.Page:
@@ -45,6 +46,11 @@ def page(place: str) -> st.Page:
             FOLDER / "compare" / "runs.py", title="Compare", icon=":material/compare_arrows:", url_path=COMPARE,
             help="Runs of several experiments side by side.",
         )
+    if place == TRY:
+        return st.Page(
+            FOLDER / "trying" / "ask.py", title="Try it", icon=":material/draw:", url_path=TRY,
+            help="Draw, upload or pick a sample; all models of an experiment answer side by side.",
+        )
     if place == MACHINE:
         return st.Page(
             FOLDER / "machine" / "doctor.py", title="Machine", icon=":material/memory:", url_path=MACHINE,
@@ -58,7 +64,7 @@ def page(place: str) -> st.Page:
 
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
-    return [page(place) for place in (HOME, NEW, DATA, COMPARE, MACHINE, EXPERIMENT, DATA_SET, EXPERIMENTS)]
+    return [page(place) for place in (HOME, NEW, DATA, COMPARE, TRY, MACHINE, EXPERIMENT, DATA_SET, EXPERIMENTS)]
 
 
 def go(place: str, **parameters: str) -> NoReturn:

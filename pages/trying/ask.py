@@ -1,0 +1,117 @@
+"""Try it: one sample, and what teacher, alone, distilled and compressed networks answer to it, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from distill_core.charts.names import markdown_name, markdown_text, plain_name
+from distill_core.charts.style import MOST_SERIES
+from distill_core.errors import NotFound
+from distill_core.rows import ExperimentView, RunRow
+from distill_core.trying import Offer, Sample
+from pages.trying import apart, giving, replying
+from pages.ui import address, places
+from pages.ui.rivals import told_apart
+from pages.ui.session import lab
+
+FIRST_SHOWN = 6
+LATEST = 50
+ABOUT = "Give a sample, and every model of an experiment answers it: the teacher, the student alone, and its rivals."
+
+
+def chosen_experiment() -> str:
+    """The id in the address; without one, experiments to choose from."""
+    if experiment_id := st.query_params.get("id", ""):
+        return experiment_id
+    st.title("Try it", anchor=False)
+    st.markdown(ABOUT)
+    found = [row for row in lab().experiments(limit=LATEST) if row.runs_done]
+    if not found:
+        st.info("There is no experiment with a trained model yet.", icon=":material/science:")
+        places.link(places.NEW, "New experiment", icon=":material/add_circle:")
+        return ""
+    names = told_apart({row.experiment_id: plain_name(row.name, 60) for row in found})
+    chosen = st.selectbox(
+        "Experiment", list(names), index=None, key="of", format_func=lambda one: names[one],
+        placeholder="Choose an experiment", help="Those with trained models, newest first.", width=520,
+    )
+    if chosen:
+        places.go(places.TRY, id=chosen)
+    return ""
+
+
+def chosen_runs(offer: Offer) -> list[RunRow]:
+    """Which exported runs answer: at first one of each variant."""
+    runs = {run.run_id: run for run in offer.runs}
+    names = told_apart({run.run_id: plain_name(run.label) for run in offer.runs})
+    default = list({(run.role, run.name): run.run_id for run in reversed(offer.runs)}.values())[::-1][:FIRST_SHOWN]
+    address.read("models", default=default, allowed=list(runs))
+    chosen = st.multiselect(
+        "Models", list(runs), key="models", max_selections=MOST_SERIES, format_func=lambda run_id: names[run_id],
+        help=f"Exported models, at most {MOST_SERIES}. Other runs can be exported on the experiment's page.",
+    )
+    address.write("models", chosen, default=default)
+    return [runs[run_id] for run_id in chosen]
+
+
+def answers(view: ExperimentView, offer: Offer, sample: Sample | None) -> None:
+    runs = chosen_runs(offer)
+    if not runs:
+        st.info("Choose at least one model.", icon=":material/checklist:")
+    elif sample is None:
+        st.info("The answers appear here, side by side, as soon as there is a sample.", icon=":material/forum:")
+    else:
+        replies = lab().trying.ask(runs, sample)
+        replying.show_replies(view, offer, runs, sample, replies)
+
+
+def header(view: ExperimentView) -> None:
+    places.link(
+        places.EXPERIMENT, markdown_name(view.row.name, 60), icon=":material/arrow_back:", id=view.row.experiment_id,
+    )
+    st.title("Try it", anchor=False)
+
+
+def nothing_yet(view: ExperimentView, error: NotFound) -> None:
+    st.info(markdown_text(error.sentence), icon=":material/deployed_code:")
+    places.link(
+        places.EXPERIMENT, "Open the experiment", icon=":material/monitoring:", id=view.row.experiment_id,
+    )
+
+
+def few_samples(offer: Offer) -> Sequence[str]:
+    """What the page must say of the test samples it has."""
+    tests = offer.tests
+    if tests.shipped_only:
+        return [
+            f"Only {len(tests.rows)} of {tests.total:,} test samples of this experiment are here, those in its "
+            "bundles: it ran before all were kept."
+        ]
+    if len(tests.rows) < tests.total:
+        return [f"{len(tests.rows):,} of {tests.total:,} test samples are kept here, evenly spread."]
+    return []
+
+
+def show(experiment_id: str) -> None:
+    view = lab().experiment(experiment_id)
+    header(view)
+    try:
+        offer = lab().trying.offer(view)
+    except NotFound as error:
+        nothing_yet(view, error)
+        return
+    way = giving.chosen_way(offer)
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        sample = apart.pick(view, offer) if way == "apart" else giving.give(way, view, offer)
+        if way in ("test", "apart"):
+            for line in few_samples(offer):
+                st.caption(f":material/info: {line}")
+    with right:
+        answers(view, offer, sample)
+
+
+if chosen_id := chosen_experiment():
+    show(chosen_id)

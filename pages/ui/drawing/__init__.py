@@ -1,0 +1,1 @@
+"""A field to draw in, as a component of our own."""
