@@ -45,7 +45,7 @@ def chosen_experiment() -> str:
 def chosen_runs(offer: Offer) -> list[RunRow]:
     """Which exported runs answer: at first one of each variant."""
     runs = {run.run_id: run for run in offer.runs}
-    names = told_apart({run.run_id: plain_name(run.label) for run in offer.runs})
+    names = replying.names_of(offer.runs)
     default = list({(run.role, run.name): run.run_id for run in reversed(offer.runs)}.values())[::-1][:FIRST_SHOWN]
     address.read("models", default=default, allowed=list(runs))
     chosen = st.multiselect(
@@ -103,7 +103,7 @@ def show(experiment_id: str) -> None:
         nothing_yet(view, error)
         return
     way = giving.chosen_way(offer)
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([1, 2], gap="large")
     with left:
         sample = apart.pick(view, offer) if way == "apart" else giving.give(way, view, offer)
         if way in ("test", "apart"):

@@ -34,6 +34,12 @@ LATENCY_HELP = (
 )
 
 
+def names_of(runs: Sequence[RunRow]) -> dict[str, str]:
+    """A name for each run by its id, with its seed only where a variant is there more than once."""
+    several = len({(run.role, run.name) for run in runs}) < len(runs)
+    return told_apart({run.run_id: plain_name(run.label if several else run.name) for run in runs})
+
+
 def answered(replies: Sequence[Answer | Refusal]) -> list[Answer]:
     return [reply for reply in replies if isinstance(reply, Answer)]
 
@@ -44,7 +50,7 @@ def show_replies(
 ) -> None:
     """Cards, a sentence and, of steps and several values, a table."""
     truth = None if sample.test_index is None else offer.label_of(sample.test_index)
-    names = told_apart({run.run_id: plain_name(run.label) for run in runs})
+    names = names_of(runs)
     given = answered(replies)
     temperature = 1.0
     if view.task != "regression":
@@ -102,7 +108,9 @@ class _Shown:
     temperature: float
 
     def card(self, run: RunRow, reply: Answer | Refusal, *, name: str, colour: str) -> Card:
-        empty = Card(name=name, colour=colour, sub=words.ROLES[run.role])
+        size = f"{run.architecture}, {words.count(run.parameters)} parameters"
+        role = words.ROLES[run.role]
+        empty = Card(name=name, colour=colour, sub=size if name == role else f"{role} · {size}")
         if isinstance(reply, Refusal):
             return replace(empty, answer="no answer", side=reply.sentence)
         timed = replace(empty, foot=f"{words.milliseconds(reply.milliseconds)} for this answer")
