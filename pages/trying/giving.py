@@ -211,5 +211,5 @@ def truth_of(view: ExperimentView, offer: Offer, row: int) -> str:
     if label is None:
         return "not known"
     if view.task == "regression":
-        return ", ".join(f"{float(value):.4g}" for value in np.ravel(label))
+        return ", ".join(f"{value:.4g}" if np.isfinite(value) else "not known" for value in np.ravel(label).tolist())
     return "not known" if int(label) == NO_LABEL else plain_name(view.class_names[int(label)])
