@@ -9,16 +9,22 @@ from distill_core.charts.names import markdown_text, plain_name
 from distill_core.errors import LabError
 from distill_core.ingestion.looks import sample_png, text_of
 from distill_core.rows import ExperimentView, RunRow
+from distill_core.signature import Task
 from distill_core.trying import Gallery, Offer, Sample, Which
 from pages.trying.giving import truth_of
+from pages.trying.replying import names_of
 from pages.ui import address
 from pages.ui.guard import tell
-from pages.ui.rivals import told_apart
 from pages.ui.session import lab
 
 ON_ONE_PAGE = 12
 CELL_PX, TEXT_CELL_PX = 84, 220
 PAGE = "apart-page"
+ON_BUTTONS: dict[Task, str] = {
+    "classification": "The greatest disagreement first. On each button: what the first and the second model say.",
+    "tagging": "The greatest disagreement first. On each button: how many steps they label differently.",
+    "regression": "The greatest disagreement first. On each button: how far their standardised values lie apart.",
+}
 WHICH_HELP = "All samples, or those on which only one of the two gives the true class."
 PAIR_HELP = (
     "From the answers to the whole test set that both gave after training: how much probability they place on "
@@ -55,7 +61,7 @@ def pick(view: ExperimentView, offer: Offer) -> Sample | None:
 def _pair(tested: list[RunRow]) -> tuple[RunRow, RunRow]:
     """Two runs of choice: at first the teacher and a distilled student, else whoever comes first."""
     runs = {run.run_id: run for run in tested}
-    names = told_apart({run.run_id: plain_name(run.label) for run in tested})
+    names = names_of(tested)
     teacher = next((run.run_id for run in tested if run.role == "teacher"), tested[0].run_id)
     student = next(
         (run.run_id for role in ("student", "baseline") for run in tested if run.role == role),
@@ -64,10 +70,11 @@ def _pair(tested: list[RunRow]) -> tuple[RunRow, RunRow]:
     address.read("first", default=[teacher], allowed=list(runs), single=True)
     address.read("second", default=[student], allowed=list(runs), single=True)
     one = st.selectbox(
-        "One", list(runs), key="first", format_func=lambda run_id: names[run_id], help=PAIR_HELP, on_change=_anew,
+        "First model", list(runs), key="first", format_func=lambda run_id: names[run_id], help=PAIR_HELP,
+        on_change=_anew,
     )
     other = st.selectbox(
-        "The other", list(runs), key="second", format_func=lambda run_id: names[run_id], help=PAIR_HELP,
+        "Second model", list(runs), key="second", format_func=lambda run_id: names[run_id], help=PAIR_HELP,
         on_change=_anew,
     )
     address.write("first", [one], default=[teacher])
@@ -78,7 +85,7 @@ def _pair(tested: list[RunRow]) -> tuple[RunRow, RunRow]:
 def _which(view: ExperimentView) -> Which:
     if view.task == "regression":
         return "all"
-    options: dict[Which, str] = {"all": "all", "first": "only one is right", "second": "only the other is right"}
+    options: dict[Which, str] = {"all": "all", "first": "only the first is right", "second": "only the second is right"}
     address.read("which", default=["all"], allowed=list(options), single=True)
     found: Which = st.segmented_control(
         "Samples", list(options), key="which", required=True, wrap=True, on_change=_anew, help=WHICH_HELP,
@@ -98,6 +105,7 @@ def _anew() -> None:
 
 
 def _grid(view: ExperimentView, offer: Offer, found: Gallery, *, opened: int) -> None:
+    st.caption(ON_BUTTONS[view.task])
     pages = -(-len(found.rows) // ON_ONE_PAGE)
     slot = st.container()
     page = st.pagination(pages, key=PAGE, bind="query-params") if pages > 1 else 1
@@ -130,7 +138,7 @@ def _difference(view: ExperimentView, found: Gallery, row: int, distance: float)
     """What the two say, as short as a button."""
     one, other = np.asarray(found.first[row]), np.asarray(found.second[row])
     if view.task == "regression":
-        return f"{distance:.2f} apart"
+        return f"No. {row} · {distance:.2f} apart"
     if view.task == "tagging":
         differ = one.argmax(axis=-1) != other.argmax(axis=-1)
         return f"{int(differ.sum())} steps"

@@ -16,7 +16,7 @@ from distill_core.ingestion.looks import sample_png
 from distill_core.ingestion.own_input import LONGEST_TEXT
 from distill_core.ingestion.picture import SUFFIXES
 from distill_core.rows import ExperimentView
-from distill_core.signature import NO_LABEL, Task
+from distill_core.signature import NO_LABEL
 from distill_core.trying import Offer, Sample
 from pages.ui import address
 from pages.ui.drawing.pad import drawing_pad
@@ -128,7 +128,8 @@ def _test(view: ExperimentView, offer: Offer) -> Sample | None:
         sample = _edited(offer, sample, row)
     show_sample(sample, offer)
     if sample.test_index is not None and view.task != "tagging":
-        st.caption(f"True {_what(view.task)}: **{markdown_text(truth_of(view, offer, row))}**")
+        what = "class" if view.task != "regression" else "value" if len(view.class_names) == 1 else "values"
+        st.caption(f"True {what}: **{markdown_text(truth_of(view, offer, row))}**")
     return sample
 
 
@@ -199,10 +200,6 @@ def _as_seen(sample: Sample, offer: Offer) -> None:
 def _tell_notes(sample: Sample) -> None:
     for note in sample.notes:
         st.caption(f":material/info: {markdown_text(note)}")
-
-
-def _what(task: Task) -> str:
-    return "values" if task == "regression" else "class"
 
 
 def truth_of(view: ExperimentView, offer: Offer, row: int) -> str:

@@ -12,7 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from distill_core import generators
-from distill_core.deployment.parity import onnx_logits
+from distill_core.deployment.parity import as_inputs, onnx_logits
+from distill_core.deployment.samples_file import read_test_samples
+from distill_core.deployment.test_inputs import evenly, place_of_test_inputs, read_test_inputs
 from distill_core.entries import GeneratorEntry, Params, Registry
 from distill_core.errors import SpecError
 from distill_core.events import (
@@ -59,7 +61,7 @@ class Told:
     def __init__(self, lab: PipelineLab, data: dict[str, Any], name: str = "one") -> None:
         torch.set_num_threads(1)
         assert lab.run(name, data).outcome == "succeeded"
-        self.lab, self.name = lab, name
+        self.lab, self.name, self.dataset = lab, name, data["data"]["dataset"]["name"]
         self.declared = {run.name: run for run in lab.told(name, RunDeclared)}
         by_id = {run.run_id: run.name for run in self.declared.values()}
         self.finished = {by_id[run.run_id]: run for run in lab.told(name, RunFinished)}
@@ -81,11 +83,24 @@ class Told:
                 continue
             assert self.exported[name].max_abs_diff < 1e-3 and self.exported[name].same_class >= 0.99 * self.data.test
             assert run.run_id in measured
+        self.assert_test_inputs_are_kept()
         states = {step.step: step.state for step in self.lab.told(self.name, StepChanged)}
         assert set(states.values()) == {"finished"}
         for name, epochs in self.epochs.items():
             assert len(epochs) == self.declared[name].epochs, name
             assert all(math.isfinite(epoch.train_loss) for epoch in epochs)
+
+    def assert_test_inputs_are_kept(self) -> None:
+        """For the web process, which has no data set: the same as the bundle's few, labels in the data's own units."""
+        folder = self.lab.folder(self.name)
+        place = place_of_test_inputs(folder, self.dataset)
+        kept = read_test_inputs(place) if place else None
+        assert kept is not None and kept.rows.tolist() == list(range(self.data.test))
+        files = folder.run(self.declared["teacher"].run_id)
+        facts, shipped = read_test_samples(files.test_samples)
+        rows = evenly(kept.total, len(shipped["x"]))
+        np.testing.assert_allclose(kept.labels[rows], shipped["y"], rtol=1e-6)
+        np.testing.assert_array_equal(as_inputs(kept.inputs[rows], facts.signature), shipped["x"])
 
     def state(self, name: str) -> dict[str, torch.Tensor]:
         return load_file(self.lab.folder(self.name).run(self.declared[name].run_id).model)
