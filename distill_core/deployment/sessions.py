@@ -28,7 +28,7 @@ class Sessions:
     """
 
     def __init__(
-        self, *, most: int = 24, most_bytes: int = 768 * 2**20, clock: Callable[[], float] = time.perf_counter
+        self, *, most: int = 24, most_bytes: int = 512 * 2**20, clock: Callable[[], float] = time.perf_counter
     ) -> None:
         self._most, self._most_bytes, self._clock = most, most_bytes, clock
         self._lock = threading.Lock()

@@ -16,7 +16,6 @@ from pages.ui import address, places
 from pages.ui.rivals import told_apart
 from pages.ui.session import lab
 
-FIRST_SHOWN = 6
 LATEST = 50
 ABOUT = "Give a sample, and every model of an experiment answers it: the teacher, the student alone, and its rivals."
 
@@ -46,7 +45,10 @@ def chosen_runs(offer: Offer) -> list[RunRow]:
     """Which exported runs answer: at first one of each variant."""
     runs = {run.run_id: run for run in offer.runs}
     names = replying.names_of(offer.runs)
-    default = list({(run.role, run.name): run.run_id for run in reversed(offer.runs)}.values())[::-1][:FIRST_SHOWN]
+    firsts: dict[tuple[str, str], str] = {}
+    for run in offer.runs:
+        firsts.setdefault((run.role, run.name), run.run_id)
+    default = list(firsts.values())[:MOST_SERIES]
     address.read("models", default=default, allowed=list(runs))
     chosen = st.multiselect(
         "Models", list(runs), key="models", max_selections=MOST_SERIES, format_func=lambda run_id: names[run_id],
