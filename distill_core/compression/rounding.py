@@ -14,7 +14,7 @@ from distill_core.signature import INPUT_KINDS, TASKS
 
 
 class RoundingParams(Params):
-    bits: int = Field(4, ge=2, le=8, description="Of each weight; 2 bits leave three values: -1, 0 and 1 times a scale.")
+    bits: int = Field(4, ge=2, le=8, description="Of each weight; 2 bits leave -1, 0 and 1 times a scale.")
     per_channel: bool = Field(False, description="A scale for each row or kernel instead of one for the whole layer.")
     layers: tuple[str, ...] = Field((), description="Only these layers; none named: all.")
 
@@ -89,7 +89,7 @@ def build(params: RoundingParams) -> NetworkStep:
 
 ENTRY = CompressionEntry(
     name="weight-rounding", title="Weight rounding (2 to 8 bits)",
-    summary="Weights are rounded to few values but still stored as floats: shows what few bits do, not how fast they are.",
+    summary="Weights are rounded to few values but still stored as floats: it shows what few bits do to a network.",
     source="Jacob et al. 2018, https://arxiv.org/abs/1712.05877", params=RoundingParams,
     traits=frozenset({"network", "low-bit", *INPUT_KINDS, *TASKS}), label="{bits}-bit weights", strength="bits",
     strengths=(2, 3, 4, 5, 6, 8), build=build,
