@@ -25,7 +25,8 @@ from distill_core.signature import Signature
 _log = logging.getLogger(__name__)
 # They read weights that are integers.
 _OF_QUANTIZED = (
-    "DequantizeLinear", "QuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul",
+    "DequantizeLinear", "QuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeLSTM",
+    "DynamicQuantizeMatMul",
 )
 
 
@@ -203,6 +204,11 @@ def graph_digest(path: Path) -> str:
         "functions": [_function(function) for function in model.functions],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def is_quantized(path: Path) -> bool:
+    """Whether a graph computes in integers somewhere."""
+    return any(node.op_type in _OF_QUANTIZED for node in onnx.load(path).graph.node)
 
 
 def _graph(graph: onnx.GraphProto, outer: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from torch import nn
 from distill_core.compression.layers import count_zeros
 from distill_core.compression_step import CompressionRefused
 from distill_core.deployment.bundle import write_test_samples
-from distill_core.deployment.onnx_export import ReadyGraphs, export_onnx, graph_digest
+from distill_core.deployment.onnx_export import ReadyGraphs, export_onnx, graph_digest, is_quantized
 from distill_core.deployment.parity import check_parity, onnx_logits
 from distill_core.deployment.profile import profile
 from distill_core.events import LayerZeros, Noted, RunState
@@ -96,6 +96,7 @@ class Compressed:
         place, data = self._context.folder.run(run.run_id), self._checked.data
         before, after = self._answers(source), self._answers(place.onnx)
         if not np.isfinite(after).all():
+            place.onnx.unlink()
             raise CompressionRefused(
                 "The made file answers with numbers that are not finite; its range is too small for this network."
             )
@@ -128,11 +129,12 @@ class Compressed:
         write_test_samples(
             place.test_samples, data.test_inputs.numpy(), data.test_labels.numpy(), answers, signature=data.signature,
             words=data.words, splitting=data.splitting, label_mean=data.label_mean, label_std=data.label_std,
+            quantized=is_quantized(place.onnx),
         )
         content = place.onnx.read_bytes()
         write_json(place.compression, {
             **sizes, "zipped_bytes": len(zlib.compress(content)), "layers": [one.model_dump() for one in zeros],
-            "notes": list(notes),
+            "notes": list(notes), "step": run.compression.choice.model_dump(mode="json") if run.compression else None,
         })
         write_json(place.onnx_result, {**facts, "size_bytes": len(content), "graph": graph_digest(place.onnx)})
 

@@ -74,7 +74,8 @@ class _Maker:
         step = self._step(run.compression)
         if isinstance(step, NetworkStep):
             notes: list[str] = []
-            network = step.apply(self._keeper.network(parent), replace(example_around(self._checked), note=notes.append))
+            around = replace(example_around(self._checked), note=notes.append)
+            network = step.apply(self._keeper.network(parent), around)
             self.kept.keep_network(run, network, rule=_DONE, seconds=self._context.clock() - began, notes=notes)
         elif isinstance(step, FileStep):
             self._make_file(run, parent, step, began=began)
