@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,10 @@ class CompressionRefused(LabError):
     """A step that cannot be applied to this network: what, why and what to do, in one sentence."""
 
 
+def untold(sentence: str) -> None:
+    """Nobody reads the notes."""
+
+
 @dataclass(frozen=True)
 class Around:
     """What a step may look at beside the network itself."""
@@ -27,10 +31,16 @@ class Around:
     signature: Signature
     example: Tensor
     """Two normalised inputs [2,*shape], on the network's device; token ids of texts."""
+    note: Callable[[str], None] = untold
+    """Keeps a sentence for the reader of the run's page."""
 
 
 AfterStep = Callable[[], None]
 """Called after each step of an optimiser, without gradients."""
+
+
+def no_layers(network: nn.Module, around: Around) -> Mapping[str, int]:
+    return {}
 
 
 def nothing_to_hold(network: nn.Module) -> list[AfterStep]:
@@ -52,11 +62,14 @@ class NetworkStep:
     step of the optimiser.
     `rehearse(network, around)` is tried on an untrained network before anything is launched, and refuses, as `apply`
     does, what no training could mend.
+    `layers(network, around)` names the layers that can be changed alone, with how many weights each has; the parameter
+    `layers` of the entry takes their names.
     """
 
     apply: Callable[[nn.Module, Around], nn.Module]
     hold: Callable[[nn.Module], list[AfterStep]] = nothing_to_hold
     rehearse: Callable[[nn.Module, Around], nn.Module] = as_it_is
+    layers: Callable[[nn.Module, Around], Mapping[str, int]] = no_layers
 
 
 @dataclass(frozen=True)
@@ -85,11 +98,12 @@ class Calibration:
 class FileStep:
     """Turns one ONNX file into another that takes and gives the same.
 
-    `apply(source, target, calibration)` writes `target`, and may leave nothing else beside it. Raises
-    CompressionRefused. `calibrates`: how many samples it wants.
+    `apply(source, target, calibration)` writes `target`, may leave nothing else beside it, and returns sentences for
+    the reader of the run's page: what stayed as it was, and why. Raises CompressionRefused. `calibrates`: how many
+    samples it wants.
     """
 
-    apply: Callable[[Path, Path, Calibration], None]
+    apply: Callable[[Path, Path, Calibration], Sequence[str]]
     calibrates: int = 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from distill_core.bundles import Bundles
 from distill_core.catalog import Catalogue
+from distill_core.compressions import Compressions
 from distill_core.errors import Conflict, SpecError
 from distill_core.evaluation.saved import SavedAnswers, saved_answers
 from distill_core.evaluation.verdict import Verdict
@@ -56,6 +57,7 @@ class Lab:
         self._starter = DispatcherStarter(self.home, idle_seconds=idle_seconds)
         self.shelf, self.weights = Shelf(self.home, clock=clock), WeightsShelf(self.home)
         self.previews = Previews(self.home, lambda: self.store)
+        self.compressions = Compressions(self.home, lambda: self.store)
         self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
         self.trying = Trying(self.home)
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from distill_core.compression.layers import chosen_weights, layer_weights
+from distill_core.compression.layers import chosen_weights, layer_sizes, layer_weights
 from distill_core.compression_step import AfterStep, Around, CompressionRefused, NetworkStep
 from distill_core.entries import CompressionEntry, Params
 from distill_core.signature import INPUT_KINDS, TASKS
@@ -97,14 +97,14 @@ def _by_sparsity(params: SparsityParams) -> NetworkStep:
     def apply(network: nn.Module, around: Around) -> nn.Module:
         return prune_sparsity(network, params)
 
-    return NetworkStep(apply, hold_zeros, _rehearse(params.layers))
+    return NetworkStep(apply, hold_zeros, _rehearse(params.layers), layer_sizes)
 
 
 def _by_threshold(params: ThresholdParams) -> NetworkStep:
     def apply(network: nn.Module, around: Around) -> nn.Module:
         return prune_threshold(network, params)
 
-    return NetworkStep(apply, hold_zeros, _rehearse(params.layers))
+    return NetworkStep(apply, hold_zeros, _rehearse(params.layers), layer_sizes)
 
 
 ENTRIES = [

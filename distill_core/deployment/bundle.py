@@ -9,6 +9,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from distill_core.deployment.card_lineage import steps_behind
 from distill_core.deployment.model_card import model_card
 from distill_core.deployment.run_script import run_script
 from distill_core.deployment.samples_file import Facts, read_test_samples, shipped_samples, write_test_samples
@@ -83,14 +84,20 @@ def bundle_files(
         raise NotFound(f"Run {run.run_id} has lost {' and '.join(missing)}; resume the experiment to export it again.")
     facts, arrays = read_test_samples(samples)
     vocabulary = {"vocabulary.json": _json(_vocabulary(facts))} if facts.words else {}
+    weights = RunFolder(graph.parent).model
     return {
         "model.onnx": graph.read_bytes(),
         "labels.json": _json(list(view.class_names)),
         **vocabulary,
         "test_samples.npz": shipped_samples(arrays),
-        "model_card.md": model_card(run, view, signature=facts.signature, verdict=verdict).encode(),
+        # A quantized file has none: its weights are integers, and are in it alone.
+        **({"model.safetensors": weights.read_bytes()} if weights.is_file() else {}),
+        "model_card.md": model_card(
+            run, view, signature=facts.signature, verdict=verdict, steps=steps_behind(run, view, folder),
+            quantized=facts.quantized, float_weights=weights.is_file(),
+        ).encode(),
         "spec.json": _json(view.spec.to_json()),
-        "run.py": run_script(facts.signature, reads_texts=bool(facts.pattern)).encode(),
+        "run.py": run_script(facts.signature, reads_texts=bool(facts.pattern), quantized=facts.quantized).encode(),
     }
 
 

@@ -90,7 +90,7 @@ def limits(signature: Signature) -> list[str]:
     ]
 
 
-def files(signature: Signature) -> list[tuple[str, str]]:
+def files(signature: Signature, *, float_weights: bool = False) -> list[tuple[str, str]]:
     """Every file of a bundle beside the card, and what it holds."""
     if signature.task == "regression":
         output, names, truth = "[batch, values] in the data's own units", "the names of the values", "true values"
@@ -107,6 +107,8 @@ def files(signature: Signature) -> list[tuple[str, str]]:
         ("spec.json", "the whole experiment; Distill Lab runs it again from this file"),
         ("run.py", "how to use all of the above"),
     ]
+    if float_weights:
+        rows.insert(1, ("model.safetensors", "the same weights as PyTorch names them, 32-bit floats"))
     if signature.kind == "text":
         rows.insert(2, ("vocabulary.json", "how a text becomes tokens, and the token of each id"))
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from distill_core.deployment.card_lineage import Made, lineage, quantized_sentences
 from distill_core.deployment.card_training import architecture_of, training_table
 from distill_core.deployment.card_words import (
     counted,
@@ -21,26 +22,40 @@ from distill_core.signature import Signature
 from distill_core.spec import LONGEST_NAME
 
 
-def model_card(run: RunRow, view: ExperimentView, *, signature: Signature, verdict: str = "") -> str:
-    """The card of one exported run in Markdown; `signature` is the graph's; `verdict` judges the run's variant."""
+def model_card(
+    run: RunRow, view: ExperimentView, *, signature: Signature, verdict: str = "", steps: Sequence[Made] = (),
+    quantized: bool = False, float_weights: bool = False,
+) -> str:
+    """The card of one exported run in Markdown; `signature` is the graph's; `verdict` judges the run's variant.
+
+    `steps`: the line of descent of a compressed run; `quantized`: the graph computes in integers; `float_weights`: the
+    bundle has them beside it.
+    """
+    # What a compressed network was made of tells what it was trained on.
+    trained = steps[0].run if steps else run
+    same = section("Is the exported graph the trained network?", [_parity(run, signature)])
+    if quantized:
+        same = section("How it differs from the float file", quantized_sentences(run, signature))
+    how = "How it was trained" if trained is run else "How the network it was made of was trained"
     sections = [
-        _head(run, view, signature),
-        section("How good it is", [*_figures(run, view, signature), _judgement(run, verdict)]),
+        _head(run, trained, view, signature),
+        section("How good it is", [*_figures(run, trained, view, signature), _judgement(run, verdict)]),
         section("How fast it is", _latency(run)),
-        section("Is the exported graph the trained network?", [_parity(run, signature)]),
-        section("How it was trained", [training_table(run, view, signature.task)]),
-        section("Limits", _limits(run, view, signature)),
-        section("How to run it", _usage(signature)),
+        *([section("How it was compressed", lineage(steps, signature))] if trained is not run else []),
+        same,
+        section(how, [training_table(trained, view, signature.task)]),
+        section("Limits", _limits(trained, view, signature)),
+        section("How to run it", _usage(signature, quantized=quantized, float_weights=float_weights)),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _head(run: RunRow, view: ExperimentView, signature: Signature) -> str:
+def _head(run: RunRow, trained: RunRow, view: ExperimentView, signature: Signature) -> str:
     what = {
         "teacher": "A teacher: trained on labels, for students to imitate.",
         "baseline": "A student trained alone, on labels only, for comparison.",
         "student": "A student that learned from a teacher.",
-        "compressed": "A compressed network.",
+        "compressed": "A compressed network: made smaller after its training.",
     }[run.role]
     return "\n\n".join(
         [
@@ -53,7 +68,7 @@ def _head(run: RunRow, view: ExperimentView, signature: Signature) -> str:
                     ("Run", f"`{run.run_id}`"),
                     does(signature, _classes(view.class_names)),
                     ("Input", takes(signature)),
-                    ("Architecture", choice(architecture_of(run, view.spec), run.architecture)),
+                    ("Architecture", choice(architecture_of(trained, view.spec), run.architecture)),
                     ("Parameters", f"{run.parameters:,}"),
                     ("Multiply-accumulates", f"{run.macs:,} for one {one(signature)}"),
                     ("Size of model.onnx", _bytes(run.onnx_size_bytes)),
@@ -63,18 +78,18 @@ def _head(run: RunRow, view: ExperimentView, signature: Signature) -> str:
     )
 
 
-def _figures(run: RunRow, view: ExperimentView, signature: Signature) -> list[str]:
-    rivals = [run]
-    if run.role != "teacher":
+def _figures(run: RunRow, trained: RunRow, view: ExperimentView, signature: Signature) -> list[str]:
+    rivals = [run] if trained is run else [run, trained]
+    if trained.role != "teacher":
         rivals += [
             other for other in view.runs
-            if other.role == "baseline" and other.seed == run.seed and other.run_id != run.run_id
-            and (other.architecture, other.parameters) == (run.architecture, run.parameters)
+            if other.role == "baseline" and other.seed == run.seed and other not in rivals
+            and (other.architecture, other.parameters) == (trained.architecture, trained.parameters)
         ]
         rivals += view.teachers
     rows = [
         (
-            f"**{_label(run)}** (this model)" if other is run else f"{_label(other)}, {_role(other)}",
+            f"**{_label(run)}** (this model)" if other is run else f"{_label(other)}, {_role(other, trained)}",
             *_scores(other, signature), f"{other.parameters:,}",
         )
         for other in rivals
@@ -99,7 +114,9 @@ def _label(run: RunRow) -> str:
     return markdown_text(run.label, longest=LONGEST_NAME + 20)
 
 
-def _role(run: RunRow) -> str:
+def _role(run: RunRow, trained: RunRow) -> str:
+    if run is trained:
+        return "the trained network it was made of"
     return {"baseline": "same network trained alone, same seed", "teacher": "its teacher"}.get(run.role, run.role)
 
 
@@ -150,12 +167,14 @@ def _classes(names: Sequence[str]) -> str:
     return shown + (f" and {len(names) - 20} more, see labels.json" if len(names) > 20 else "")
 
 
-def _usage(signature: Signature) -> list[str]:
+def _usage(signature: Signature, *, quantized: bool, float_weights: bool) -> list[str]:
     output = signature.output_name
+    differ = "differ by more than other processors may round" if quantized else "differ"
+    held = files(signature, float_weights=float_weights)
     return [
         f"`python run.py` needs only `onnxruntime` and `numpy`. It answers the samples in `test_samples.npz`, compares "
-        f"with their `expected_{output}`, and exits with 1 if they differ.",
-        table(("file", "what it holds"), [(f"`{name}`", what) for name, what in files(signature)]),
+        f"with their `expected_{output}`, and exits with 1 if they {differ}.",
+        table(("file", "what it holds"), [(f"`{name}`", what) for name, what in held]),
     ]
 
 

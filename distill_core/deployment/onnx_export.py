@@ -23,6 +23,11 @@ from distill_core.folders import write_bytes
 from distill_core.signature import Signature
 
 _log = logging.getLogger(__name__)
+# They read weights that are integers.
+_OF_QUANTIZED = (
+    "DequantizeLinear", "QuantizeLinear", "ConvInteger", "MatMulInteger", "DynamicQuantizeLSTM",
+    "DynamicQuantizeMatMul",
+)
 
 
 class InOwnUnits(nn.Module):
@@ -201,10 +206,18 @@ def graph_digest(path: Path) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def is_quantized(path: Path) -> bool:
+    """Whether a graph computes in integers somewhere."""
+    return any(node.op_type in _OF_QUANTIZED for node in onnx.load(path).graph.node)
+
+
 def _graph(graph: onnx.GraphProto, outer: Mapping[str, Any]) -> dict[str, Any]:
     """The graph without names: a value is known by where it comes from. `outer`: what a subgraph sees around it."""
     inputs = {value.name: ["input", len(outer), index, _type(value.type)] for index, value in enumerate(graph.input)}
-    constants = {tensor.name: ["constant", *_tensor(tensor)] for tensor in graph.initializer}
+    scaled = {name for node in graph.node if node.op_type in _OF_QUANTIZED for name in node.input}
+    constants = {
+        tensor.name: ["constant", *_tensor(tensor, weights=tensor.name in scaled)] for tensor in graph.initializer
+    }
     nodes, known = _nodes(graph.node, {**outer, **constants, **inputs}, depth=len(outer))
     outputs = [[known.get(value.name), _type(value.type)] for value in graph.output]
     return {"inputs": list(inputs.values()), "nodes": nodes, "outputs": outputs}
@@ -241,8 +254,8 @@ def _attribute(item: onnx.AttributeProto, known: Mapping[str, Any]) -> str:
     return repr(list(value) if isinstance(value, (list, tuple)) else value)
 
 
-def _tensor(tensor: onnx.TensorProto) -> list[Any]:
-    weights = tensor.data_type in (
+def _tensor(tensor: onnx.TensorProto, *, weights: bool = False) -> list[Any]:
+    weights = weights or tensor.data_type in (
         onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16,
     )
     values = None if weights else onnx.numpy_helper.to_array(tensor).tolist()

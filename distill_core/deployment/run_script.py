@@ -101,18 +101,35 @@ _COMPARE_VALUES = '''\
 difference = abs(values - samples["expected_values"])
 same = np.allclose(values, samples["expected_values"], rtol=1e-5, atol=samples["tolerance"])
 '''
+# Integer kernels round differently on other processors: the answers are near, and nearly always of the same class.
+_COMPARE_QUANTIZED_LOGITS = '''\
+difference = abs(logits - samples["expected_logits"])
+agree = logits.argmax(axis=-1) == samples["expected_logits"].argmax(axis=-1)
+print(f"{agree.sum()} of {agree.size} get the class expected; 8-bit kernels round differently on other processors")
+same = agree.mean() >= 0.9
+'''
+_COMPARE_QUANTIZED_VALUES = '''\
+difference = abs(values - samples["expected_values"])
+allowed = 0.05 * np.ptp(samples["expected_values"], axis=0) + samples["tolerance"]
+print("8-bit kernels round differently on other processors; up to", *allowed, "is as expected")
+same = bool((difference <= allowed).all())
+'''
 _END = '''\
 print("as expected" if same else "NOT as expected", "- max difference", difference.max())
 raise SystemExit(0 if same else 1)
 '''
 
 
-def run_script(signature: Signature, *, reads_texts: bool = True) -> str:
+def run_script(signature: Signature, *, reads_texts: bool = True, quantized: bool = False) -> str:
     """The text of run.py, which needs only onnxruntime and numpy.
 
     `reads_texts`: the vocabulary's pattern tells how to split other texts, which it then answers too.
+    `quantized`: the graph computes in integers, so that other processors answer slightly otherwise.
     """
-    compare = _COMPARE_VALUES if signature.task == "regression" else _COMPARE_LOGITS
+    if signature.task == "regression":
+        compare = _COMPARE_QUANTIZED_VALUES if quantized else _COMPARE_VALUES
+    else:
+        compare = _COMPARE_QUANTIZED_LOGITS if quantized else _COMPARE_LOGITS
     if signature.kind == "text":
         answer, answers = {
             "classification": (_ANSWER_CLASS, _CLASSES_OF_TEXTS),

@@ -33,13 +33,15 @@ class Facts:
     words: tuple[str, ...] = ()
     splitting: str = ""
     pattern: str = ""
+    quantized: bool = False
+    """Whether the graph computes in integers, whose kernels round differently on other processors."""
 
     def to_json(self) -> dict[str, Any]:
         held = self.signature
         return {
             "kind": held.kind, "shape": list(held.shape), "outputs": held.outputs, "task": held.task,
             "vocabulary": held.vocabulary, "words": list(self.words), "splitting": self.splitting,
-            "pattern": self.pattern,
+            "pattern": self.pattern, "quantized": self.quantized,
         }
 
     @classmethod
@@ -49,7 +51,8 @@ class Facts:
             vocabulary=data["vocabulary"],
         )
         return cls(
-            signature=signature, words=tuple(data["words"]), splitting=data["splitting"], pattern=data["pattern"]
+            signature=signature, words=tuple(data["words"]), splitting=data["splitting"], pattern=data["pattern"],
+            quantized=data.get("quantized", False),
         )
 
 
@@ -65,6 +68,7 @@ def write_test_samples(
     label_mean: Sequence[float] = (),
     label_std: Sequence[float] = (),
     count: int = 32,
+    quantized: bool = False,
 ) -> None:
     """Write up to `count` test samples, evenly spread, as one npz file with what tells how to read it.
 
@@ -85,7 +89,7 @@ def write_test_samples(
     else:
         arrays["y"] = labels[rows].astype(np.int64)
         arrays["expected_logits"] = expected_logits[rows].astype(np.float32)
-    facts = Facts(signature=signature, words=tuple(words))
+    facts = Facts(signature=signature, words=tuple(words), quantized=quantized)
     if words:
         ours = splitting in ("", HOW_WORDS_ARE_SPLIT)
         facts = replace(facts, splitting=splitting or HOW_WORDS_ARE_SPLIT, pattern=WORD_PATTERN if ours else "")

@@ -74,6 +74,8 @@ def announce(checked: Checked, context: Context) -> None:
             context.step(*cohort_step(cohort.seed), "waiting")
         if checked.plan.compressed:
             context.step(*COMPRESSION_STEP, "waiting", total=len(checked.plan.compressed))
+            if checked.spec.compression.sensitivity:
+                context.step(*SENSITIVITY_STEP, "waiting")
     context.step("export", EXPORT_TITLE, "waiting")
     context.step("latency", LATENCY_TITLE, "waiting")
 
@@ -104,6 +106,7 @@ def _epochs(checked: Checked, run: PlannedRun) -> int:
 
 
 COMPRESSION_STEP = ("compression", "Compression")
+SENSITIVITY_STEP = ("sensitivity", "Sensitivity to compression")
 
 
 def teacher_step(number: int) -> tuple[str, str]:

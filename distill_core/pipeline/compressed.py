@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import nn
 from distill_core.compression.layers import count_zeros
 from distill_core.compression_step import CompressionRefused
 from distill_core.deployment.bundle import write_test_samples
-from distill_core.deployment.onnx_export import ReadyGraphs, export_onnx, graph_digest
+from distill_core.deployment.onnx_export import ReadyGraphs, export_onnx, graph_digest, is_quantized
 from distill_core.deployment.parity import check_parity, onnx_logits
 from distill_core.deployment.profile import profile
 from distill_core.events import LayerZeros, Noted, RunState
@@ -52,7 +53,7 @@ class Compressed:
 
     def keep_network(
         self, run: PlannedRun, network: nn.Module, *, rule: str, seconds: float, state: RunState = "finished",
-        best_epoch: int = 0, stopped_epoch: int = 0,
+        best_epoch: int = 0, stopped_epoch: int = 0, notes: Sequence[str] = (),
     ) -> None:
         """Keep a changed network with its file, provided that the file answers as the network does.
 
@@ -80,7 +81,7 @@ class Compressed:
         facts = {
             "max_abs_diff": parity.max_abs_diff, "same_class": parity.same_class, "total": parity.total,
         }
-        self._keep(run, sizes, zeros, facts)
+        self._keep(run, sizes, zeros, facts, notes)
         self._write_result(
             run, state=state, rule=rule, seconds=seconds, best_epoch=best_epoch, stopped_epoch=stopped_epoch
         )
@@ -88,11 +89,14 @@ class Compressed:
             place.checkpoint.unlink(missing_ok=True)
         self._keeper.tell(run)
 
-    def keep_file(self, run: PlannedRun, parent: PlannedRun, source: Path, *, rule: str, seconds: float) -> None:
+    def keep_file(
+        self, run: PlannedRun, parent: PlannedRun, source: Path, *, rule: str, seconds: float, notes: Sequence[str] = ()
+    ) -> None:
         """Keep a file that was made of another, told how its answers differ from that one's."""
         place, data = self._context.folder.run(run.run_id), self._checked.data
         before, after = self._answers(source), self._answers(place.onnx)
         if not np.isfinite(after).all():
+            place.onnx.unlink()
             raise CompressionRefused(
                 "The made file answers with numbers that are not finite; its range is too small for this network."
             )
@@ -104,7 +108,7 @@ class Compressed:
             "max_abs_diff": float(np.abs(before - after).max()), "same_class": int(same.sum()), "total": int(same.size),
         }
         zeros = [LayerZeros.model_validate(layer) for layer in self._layers_of(parent)]
-        self._keep(run, sizes, zeros, facts)
+        self._keep(run, sizes, zeros, facts, notes)
         self._write_result(run, state="finished", rule=rule, seconds=seconds)
         self._keeper.tell(run)
 
@@ -114,7 +118,8 @@ class Compressed:
         return layers
 
     def _keep(
-        self, run: PlannedRun, sizes: dict[str, int], zeros: list[LayerZeros], facts: dict[str, Any]
+        self, run: PlannedRun, sizes: dict[str, int], zeros: list[LayerZeros], facts: dict[str, Any],
+        notes: Sequence[str],
     ) -> None:
         """What every compressed run has: its file's answers to the test set, samples of them, its sizes."""
         place, data = self._context.folder.run(run.run_id), self._checked.data
@@ -124,10 +129,12 @@ class Compressed:
         write_test_samples(
             place.test_samples, data.test_inputs.numpy(), data.test_labels.numpy(), answers, signature=data.signature,
             words=data.words, splitting=data.splitting, label_mean=data.label_mean, label_std=data.label_std,
+            quantized=is_quantized(place.onnx),
         )
         content = place.onnx.read_bytes()
         write_json(place.compression, {
             **sizes, "zipped_bytes": len(zlib.compress(content)), "layers": [one.model_dump() for one in zeros],
+            "notes": list(notes), "step": run.compression.choice.model_dump(mode="json") if run.compression else None,
         })
         write_json(place.onnx_result, {**facts, "size_bytes": len(content), "graph": graph_digest(place.onnx)})
 

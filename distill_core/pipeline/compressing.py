@@ -73,8 +73,10 @@ class _Maker:
         began = self._context.clock()
         step = self._step(run.compression)
         if isinstance(step, NetworkStep):
-            network = step.apply(self._keeper.network(parent), self._around(parent))
-            self.kept.keep_network(run, network, rule=_DONE, seconds=self._context.clock() - began)
+            notes: list[str] = []
+            around = replace(example_around(self._checked), note=notes.append)
+            network = step.apply(self._keeper.network(parent), around)
+            self.kept.keep_network(run, network, rule=_DONE, seconds=self._context.clock() - began, notes=notes)
         elif isinstance(step, FileStep):
             self._make_file(run, parent, step, began=began)
         else:
@@ -85,11 +87,6 @@ class _Maker:
     def _step(self, planned: PlannedStep) -> object:
         entry, params = self._checked.catalogue.compression.resolve(planned.choice)
         return entry.build(params)
-
-    def _around(self, run: PlannedRun) -> Around:
-        data, device = self._checked.data, self._checked.device
-        example = Normaliser(data, device)(data.train_inputs[:2].to(device))
-        return Around(signature=self._checked.signature, example=example)
 
     def _train(self, run: PlannedRun, parent: PlannedRun) -> bool:
         """Train the parent's network further; what earlier steps did to it lasts."""
@@ -123,9 +120,16 @@ class _Maker:
         source = self.kept.float_file(parent)
         with tempfile.TemporaryDirectory(dir=place.path) as folder:
             target = Path(folder) / "made.onnx"
-            step.apply(source, target, calibration(self._checked, run, step.calibrates))
+            notes = step.apply(source, target, calibration(self._checked, run, step.calibrates))
             target.replace(place.onnx)
-        self.kept.keep_file(run, parent, source, rule=_DONE, seconds=self._context.clock() - began)
+        self.kept.keep_file(run, parent, source, rule=_DONE, seconds=self._context.clock() - began, notes=notes)
+
+
+def example_around(checked: Checked) -> Around:
+    """What a step may look at: the data's signature and two samples."""
+    data, device = checked.data, checked.device
+    example = Normaliser(data, device)(data.train_inputs[:2].to(device))
+    return Around(signature=checked.signature, example=example)
 
 
 def hold_earlier(checked: Checked, run: PlannedRun, network: nn.Module) -> list[AfterStep]:

@@ -21,6 +21,7 @@ from distill_core.pipeline.compressing import compress
 from distill_core.pipeline.context import Context
 from distill_core.pipeline.keeping import Keeper, surroundings
 from distill_core.pipeline.reuse import have, is_finished, source_of
+from distill_core.pipeline.sensitivity import measure_sensitivity
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
 from distill_core.planned import Origin, PlannedRun
 from distill_core.spec import ExperimentSpec
@@ -66,6 +67,7 @@ def run_experiment(
             )
         _cohorts(checked, context, keeper, teacher)
         compress(checked, context, keeper, teacher)
+        measure_sensitivity(checked, context, keeper)
     ship(checked, folder, keeper, request=request, emit=emit, should_stop=should_stop, clock=clock)
     if not context.may_train and not should_stop():
         return WorkerEnded(at=clock(), outcome="succeeded")

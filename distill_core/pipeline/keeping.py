@@ -163,7 +163,9 @@ class Keeper:
                     self.emit(event)
         place = self.folder.run(run.run_id)
         if place.compression.exists():
-            self.emit(RunCompressed(at=self.clock(), run_id=run.run_id, **read_json(place.compression)))
+            # Its step is in the spec; the file has it for the bundle.
+            made = {name: value for name, value in read_json(place.compression).items() if name != "step"}
+            self.emit(RunCompressed(at=self.clock(), run_id=run.run_id, **made))
             tell_file(run, self.folder, emit=self.emit, at=self.clock())
         logits, nan = self.logits(run.run_id), float("nan")
         common: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -41,9 +42,10 @@ def _rehearse(chain: Chain, architecture: Choice, checked: Checked, at: str) -> 
                 network = step.rehearse(network, around)
                 done.append(step)
             elif isinstance(step, TrainingStep):
+                # On a copy: what holds while it trains is gone afterwards.
+                trained = copy.deepcopy(network)
                 for earlier in done:
-                    earlier.hold(network)
-                done = []
+                    earlier.hold(trained)
         except CompressionRefused as error:
             yield Problem(f"{at}.steps", entry.title, "a step this network allows", error.sentence)
             return
