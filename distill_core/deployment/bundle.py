@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 from distill_core.deployment.card_lineage import steps_behind
+from distill_core.deployment.measure_script import measure_script
 from distill_core.deployment.model_card import model_card
 from distill_core.deployment.run_script import run_script
 from distill_core.deployment.samples_file import Facts, read_test_samples, shipped_samples, write_test_samples
@@ -98,6 +99,7 @@ def bundle_files(
         ).encode(),
         "spec.json": _json(view.spec.to_json()),
         "run.py": run_script(facts.signature, reads_texts=bool(facts.pattern), quantized=facts.quantized).encode(),
+        "measure.py": measure_script().encode(),
     }
 
 

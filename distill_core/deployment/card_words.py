@@ -106,6 +106,7 @@ def files(signature: Signature, *, float_weights: bool = False) -> list[tuple[st
         ("test_samples.npz", f"`x` inputs, `y` {truth}, `expected_{signature.output_name}`"),
         ("spec.json", "the whole experiment; Distill Lab runs it again from this file"),
         ("run.py", "how to use all of the above"),
+        ("measure.py", "how fast the model is on the machine that runs this"),
     ]
     if float_weights:
         rows.insert(1, ("model.safetensors", "the same weights as PyTorch names them, 32-bit floats"))

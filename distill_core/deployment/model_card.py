@@ -174,6 +174,8 @@ def _usage(signature: Signature, *, quantized: bool, float_weights: bool) -> lis
     return [
         f"`python run.py` needs only `onnxruntime` and `numpy`. It answers the samples in `test_samples.npz`, compares "
         f"with their `expected_{output}`, and exits with 1 if they {differ}.",
+        "`python measure.py` needs the same two packages. It measures latency, start and memory on the machine it runs "
+        "on, and writes a JSON file that Distill Lab's page *Latency lab* shows beside other machines.",
         table(("file", "what it holds"), [(f"`{name}`", what) for name, what in held]),
     ]
 

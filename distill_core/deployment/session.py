@@ -6,12 +6,11 @@ from pathlib import Path
 
 import onnxruntime
 
-from distill_core.deployment.machine import available_cores
+from distill_core.deployment.measuring import CPU, session_options
+from distill_core.deployment.processor import available_cores
 from distill_core.errors import DeviceError, ExportError, NotFound
 
-CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
-_ERRORS_ONLY = 3
 
 
 def open_session(path: Path, *, threads: int = 0, provider: str = CPU) -> onnxruntime.InferenceSession:
@@ -27,11 +26,7 @@ def open_session(path: Path, *, threads: int = 0, provider: str = CPU) -> onnxru
             f"provider is {provider!r}; allowed: {', '.join(present)}. "
             "Choose one of them or install another ONNX Runtime."
         )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or available_cores()
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = _ERRORS_ONLY
+    options = session_options(threads or available_cores())
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
     # The runtime raises a class of its own for each kind of broken file, without a common public base.

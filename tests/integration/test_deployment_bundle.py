@@ -32,7 +32,7 @@ from distill_core.spec import ExperimentSpec, parse_spec
 
 RUN_ID = "0123456789abcdef"
 DIGITS = Signature(kind="image", shape=(1, 8, 8), outputs=10)
-FILES = ["labels.json", "model.onnx", "model_card.md", "run.py", "spec.json", "test_samples.npz"]
+FILES = ["labels.json", "measure.py", "model.onnx", "model_card.md", "run.py", "spec.json", "test_samples.npz"]
 NASTY = "<script>alert(1)</script> | [x](http://e.com) `code` **bold**\n# heading " + "a" * 500
 
 

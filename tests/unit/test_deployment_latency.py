@@ -8,7 +8,7 @@ from itertools import groupby
 
 import pytest
 
-from distill_core.deployment.latency import FEWEST_REPEATS, ROUNDS, RUNS_TO_SETTLE, time_interleaved
+from distill_core.deployment.timing import FEWEST_REPEATS, ROUNDS, RUNS_TO_SETTLE, time_interleaved
 
 
 class Workshop:
