@@ -224,6 +224,11 @@ class Home:
         return self.weights(weights_id).with_suffix(".json")
 
     @property
+    def measurements(self) -> Path:
+        """Results of the latency lab, some small files each, named by id."""
+        return self.path / "latency"
+
+    @property
     def dispatcher_lock(self) -> Path:
         return self.path / "dispatcher.lock"
 

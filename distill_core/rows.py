@@ -111,6 +111,38 @@ class RunRow:
 
 
 @dataclass(frozen=True)
+class MeasuredRow:
+    """One exported run under one set of conditions on one machine, as the latency lab has it; None: not told.
+
+    Latencies in milliseconds a batch. `memory_bytes` is the peak of a process of its own, `runtime_bytes` what that
+    held before the model came; `start_ms` is the making of the session.
+    """
+
+    result_id: str
+    measured_at: float
+    machine: str
+    experiment_id: str
+    run_id: str
+    model: str
+    role: Role
+    size_bytes: int
+    provider: str
+    batch: int
+    threads: int
+    io_binding: bool
+    p50: float
+    p95: float
+    p99: float
+    samples_per_second: float
+    samples_ms: tuple[float, ...]
+    start_ms: float | None = None
+    first_ms: float | None = None
+    memory_bytes: int | None = None
+    runtime_bytes: int | None = None
+    versions: str = ""
+
+
+@dataclass(frozen=True)
 class NoteRow:
     at: float
     level: str

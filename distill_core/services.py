@@ -22,6 +22,7 @@ from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.machine_report import machine_report
 from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
+from distill_core.measurements import Measurements
 from distill_core.presets import Preset, load_presets
 from distill_core.results import finite, result_json, run_of, verdicts_of
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
@@ -60,6 +61,7 @@ class Lab:
         self.compressions = Compressions(self.home, lambda: self.store)
         self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
         self.trying = Trying(self.home)
+        self.latency = Measurements(self.home, lambda: self.store, clock=clock)
 
     @property
     def store(self) -> Store:

@@ -1,0 +1,95 @@
+"""`python -m distill_core.jobs.measure_latency HOME ID`: measures what a record of the latency lab asks for."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from distill_core.deployment.latency_report import LatencyReport
+from distill_core.deployment.machine import machine_name
+from distill_core.deployment.measuring import CannotMeasure, measure_models, report
+from distill_core.deployment.session import open_session
+from distill_core.errors import LabError, NotFound
+from distill_core.folders import Home, RunFolder, write_json
+from distill_core.jobs.latency_record import LatencyFiles, LatencyRecord, read_record, write_record
+from distill_core.jobs.occupied import gpu_busy, processor_busy
+from distill_core.jobs.worker import StopWish
+from distill_core.processes import lock_held
+
+LONGEST_SECONDS = 5.0
+"""After so many seconds a cell of one model is content with the repeats it has, if they are 20."""
+
+
+def main(arguments: list[str]) -> int:
+    """0: the record has its outcome, whatever that is."""
+    home = Home(Path(arguments[0]).resolve())
+    files = LatencyFiles(home, arguments[1])
+    should_stop = StopWish(files.stop_request)
+    signal.signal(signal.SIGTERM, should_stop.on_signal)
+    record = read_record(files)
+    write_record(files, _outcome(home, files, record, should_stop))
+    files.progress.unlink(missing_ok=True)
+    return 0
+
+
+def _outcome(
+    home: Home, files: LatencyFiles, record: LatencyRecord, should_stop: Callable[[], bool]
+) -> LatencyRecord:
+    """The record as it ends; whatever happens becomes its last word, and nothing half measured is kept."""
+    try:
+        found = _measured(home, files, record, should_stop)
+    except (LabError, CannotMeasure) as error:
+        return record.model_copy(update={"state": "failed", "reason": str(error)})
+    except Exception as error:
+        error_id = secrets.token_hex(4)
+        print(f"error id {error_id}", file=sys.stderr)
+        traceback.print_exc()
+        short = " ".join(str(error).split())[:200].rstrip(".")
+        reason = f"{short or type(error).__name__}. See {files.log}, error id {error_id}."
+        return record.model_copy(update={"state": "failed", "reason": reason})
+    if isinstance(found, str):
+        return record.model_copy(update={"state": "refused", "reason": found})
+    if found is None:
+        return record.model_copy(update={"state": "stopped", "reason": "Stopped before all was measured."})
+    return record.model_copy(update={"state": "ready", "report": found})
+
+
+def _measured(
+    home: Home, files: LatencyFiles, record: LatencyRecord, should_stop: Callable[[], bool]
+) -> LatencyReport | str | None:
+    """The report; or why it was refused; or None if it was stopped."""
+    conditions = record.conditions
+    assert conditions is not None, "only what is measured here comes here"
+    graphs = {run.digest: home.path / run.graph for run in record.runs}
+    samples = {digest: RunFolder(graph.parent).test_samples for digest, graph in graphs.items()}
+    if missing := [path for path in samples.values() if not path.is_file()]:
+        raise NotFound(f"{missing[0]} is gone, and with it what to measure with; export the run again.")
+
+    def tell(done: int, total: int, what: str) -> None:
+        write_json(files.progress, {"done": done, "total": total, "what": what})
+
+    with lock_held(home.processor_lock, wait=False) as ours:
+        if sentence := processor_busy(home, lock_is_held=not ours) or gpu_busy(home, conditions.provider):
+            return sentence
+        # Held for the few steps that the preview times; a training would have been refused above.
+        with lock_held(home.measuring_lock, should_stop=should_stop):
+            cells = measure_models(
+                graphs, samples, provider=conditions.provider, batches=conditions.batches, threads=conditions.threads,
+                io_binding=conditions.io_binding, warmup=conditions.warmup, repeats=conditions.repeats,
+                longest_seconds=LONGEST_SECONDS, open_session=open_session, should_stop=should_stop, on_progress=tell,
+            )
+        if cells is None:
+            return None
+        # No lock keeps a training off a GPU; one that came meanwhile was measured along.
+        if sentence := gpu_busy(home, conditions.provider):
+            return sentence
+        told = report(cells, graphs, machine=machine_name(), warmup=conditions.warmup)
+        return LatencyReport.model_validate(told)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

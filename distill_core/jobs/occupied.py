@@ -1,0 +1,64 @@
+"""Tells which experiment keeps a device busy, from the locks that its worker holds; opens no database."""
+
+from __future__ import annotations
+
+from distill_core.charts.names import plain_name
+from distill_core.errors import LabError
+from distill_core.folders import ExperimentFolder, Home
+from distill_core.jobs.devices import resolve_device
+from distill_core.processes import is_held
+from distill_core.spec import read_spec
+
+_ON_GPU = {"CUDAExecutionProvider", "TensorrtExecutionProvider"}
+
+
+def processor_busy(home: Home, *, lock_is_held: bool | None = None) -> str:
+    """Why nothing can be measured on the processor now, in one sentence; empty if nothing is in the way.
+
+    `lock_is_held` is for whoever tried to take the home's processor lock itself; all others leave it out.
+    """
+    if not (is_held(home.processor_lock) if lock_is_held is None else lock_is_held):
+        return ""
+    working = _working(home)
+    # One that trains on a GPU holds the processor too while it measures there.
+    holder = next((folder for folder, device in working if device == "cpu"), working[0][0] if working else None)
+    if holder is None:
+        return "Another measurement keeps this processor busy; wait for its end or stop it, then measure."
+    return _sentence(holder, "this processor")
+
+
+def gpu_busy(home: Home, provider: str) -> str:
+    """The same of a GPU, which no lock guards; empty for providers that use none."""
+    if provider not in _ON_GPU:
+        return ""
+    return next((_sentence(folder, "this GPU") for folder, device in _working(home) if device == "cuda"), "")
+
+
+def _working(home: Home) -> list[tuple[ExperimentFolder, str]]:
+    """Experiments whose worker is alive, and its kind of device."""
+    if not home.experiments.is_dir():
+        return []
+    found = []
+    for path in sorted(home.experiments.iterdir()):
+        folder = ExperimentFolder(path)
+        if is_held(folder.worker_lock):
+            try:
+                device = resolve_device(read_spec(folder.spec).device).partition(":")[0]
+            # A spec that cannot be read ends its worker soon; until then it may well use the processor.
+            except LabError:
+                device = "cpu"
+            found.append((folder, device))
+    return found
+
+
+def _sentence(folder: ExperimentFolder, where: str) -> str:
+    try:
+        name = plain_name(read_spec(folder.spec).name)
+    except LabError:
+        name = "without a readable spec"
+    return (
+        f"Experiment “{name}” ({folder.path.name}) is at work on {where} and would be measured along; wait for its end "
+        "or stop it, then measure."
+    )
+
+
