@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from distill_core.deployment.latency_report import MOST_MODELS, ReportProblem, parse_report
 from distill_core.deployment.measuring import digest_of, providers_here
+from distill_core.deployment.processor import available_cores
 from distill_core.errors import Conflict, NotFound, Problem, SpecError
 from distill_core.folders import Home, read_json, write_json
 from distill_core.jobs.latency_record import (
@@ -61,6 +62,10 @@ class Measurements:
     def providers(self) -> list[str]:
         """What can compute here, the processor first, as ONNX Runtime calls them."""
         return providers_here()
+
+    def cores(self) -> int:
+        """How many threads can work at once here."""
+        return available_cores()
 
     def exported(self, experiment_ids: Sequence[str]) -> list[RunRow]:
         """The runs of these experiments that have an ONNX graph on the disk."""

@@ -119,10 +119,10 @@ def _cost_axis(fig: go.Figure, x: Cost, dots: Sequence[_Dot], *, conditions: str
         return
     low, high = (math.log10(bound(dot.cost * factor for dot in dots)) for bound in (min, max))
     margin = 0.12 * (high - low)
-    fig.update_xaxes(type="log", range=[low - margin, high + margin], **_log_ticks(low - margin, high + margin))
+    fig.update_xaxes(type="log", range=[low - margin, high + margin], **log_ticks(low - margin, high + margin))
 
 
-def _log_ticks(low: float, high: float) -> dict[str, list[float] | list[str]]:
+def log_ticks(low: float, high: float) -> dict[str, list[float] | list[str]]:
     """Ticks at 1, 2 and 5 of each decade, fewer where many decades would crowd a phone."""
     steps = (1, 2, 5) if high - low < 2.2 else (1,)
     values = [step * 10.0**decade for decade in range(math.floor(low), math.ceil(high) + 1) for step in steps]

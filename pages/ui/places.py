@@ -10,7 +10,7 @@ import streamlit as st
 FOLDER = Path(__file__).parent.parent
 HOME, EXPERIMENTS, EXPERIMENT, NEW, COMPARE, MACHINE = "home", "experiments", "experiment", "new", "compare", "machine"
 DATA, DATA_SET = "data", "data-set"
-TRY = "try"
+TRY, LATENCY = "try", "latency"
 
 
 def page(place: str) -> st.Page:
@@ -51,6 +51,11 @@ def page(place: str) -> st.Page:
             FOLDER / "trying" / "ask.py", title="Try it", icon=":material/draw:", url_path=TRY,
             help="Draw, upload or pick a sample; all models of an experiment answer side by side.",
         )
+    if place == LATENCY:
+        return st.Page(
+            FOLDER / "latency" / "lab.py", title="Latency lab", icon=":material/timer:", url_path=LATENCY,
+            help="How fast exported models are, here and on other machines.",
+        )
     if place == MACHINE:
         return st.Page(
             FOLDER / "machine" / "doctor.py", title="Machine", icon=":material/memory:", url_path=MACHINE,
@@ -64,7 +69,8 @@ def page(place: str) -> st.Page:
 
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
-    return [page(place) for place in (HOME, NEW, DATA, COMPARE, TRY, MACHINE, EXPERIMENT, DATA_SET, EXPERIMENTS)]
+    places = (HOME, NEW, DATA, COMPARE, TRY, LATENCY, MACHINE, EXPERIMENT, DATA_SET, EXPERIMENTS)
+    return [page(place) for place in places]
 
 
 def go(place: str, **parameters: str) -> NoReturn:

@@ -58,3 +58,7 @@ EXPERIMENTS = UndoBar(
 DATA_SETS = UndoBar(
     "removal", "removed", lambda identity: lab().shelf.remove(identity), lambda identity: lab().shelf.restore(identity)
 )
+LATENCY = UndoBar(
+    "latency-removal", "deleted", lambda identity: lab().latency.remove(identity),
+    lambda identity: lab().latency.restore(identity),
+)
