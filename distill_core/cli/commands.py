@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from distill_core.cli import server
+from distill_core.cli.finding import find_experiment, find_run
+from distill_core.cli.latency import latency
 from distill_core.cli.settings import with_absolute_path, with_settings
 from distill_core.cli.terminal import (
     print_experiment,
@@ -88,14 +90,14 @@ def list_experiments(
 def show(experiment: ExperimentId, as_json: Json = False) -> None:
     """Show an experiment's state, verdicts and runs."""
     lab = Lab()
-    _show(lab, lab.experiment(_find(lab, experiment)), as_json)
+    _show(lab, lab.experiment(find_experiment(lab, experiment)), as_json)
 
 
 @app.command()
 def cancel(experiment: ExperimentId, as_json: Json = False) -> None:
     """Stop an experiment; what was trained so far is evaluated and kept."""
     lab = Lab()
-    experiment_id = _find(lab, experiment)
+    experiment_id = find_experiment(lab, experiment)
     lab.stop(experiment_id)
     _tell_state(lab, experiment_id, as_json)
 
@@ -104,7 +106,7 @@ def cancel(experiment: ExperimentId, as_json: Json = False) -> None:
 def resume(experiment: ExperimentId, as_json: Json = False) -> None:
     """Go on with a stopped or failed experiment, in the background."""
     lab = Lab()
-    experiment_id = _find(lab, experiment)
+    experiment_id = find_experiment(lab, experiment)
     lab.resume(experiment_id)
     _tell_state(lab, experiment_id, as_json)
 
@@ -117,7 +119,7 @@ def export(
 ) -> None:
     """Write a run's bundle: ONNX model, labels, samples, model card, spec and a script that runs it."""
     lab = Lab()
-    experiment_id, run = _find_run(lab, run_id)
+    experiment_id, run = find_run(lab, run_id)
     view = lab.experiment(experiment_id)
     if not any(row.run_id == run and row.onnx_path for row in view.runs):
         told = set(view.notes)
@@ -132,6 +134,7 @@ def export(
 
 
 app.command()(weights)
+app.command()(latency)
 
 
 @app.command()
@@ -268,28 +271,3 @@ def _show(lab: Lab, view: ExperimentView, as_json: bool) -> None:
 def _tell_state(lab: Lab, experiment_id: str, as_json: bool) -> None:
     state = lab.store.state(experiment_id)
     print_json({"experiment_id": experiment_id, "state": state}) if as_json else print(f"{experiment_id} {state}")
-
-
-def _find(lab: Lab, prefix: str) -> str:
-    return str(_only_one("experiment", prefix, lab.store.ids_starting(prefix)))
-
-
-def _find_run(lab: Lab, text: str) -> tuple[str, str]:
-    experiment, slash, prefix = text.rpartition("/")
-    if slash:
-        view = lab.experiment(_find(lab, experiment))
-        found = [run.run_id for run in view.runs if run.run_id.startswith(prefix)]
-        return view.row.experiment_id, str(_only_one("run", prefix, found))
-    chosen: tuple[str, str] = _only_one("run", prefix, lab.store.runs_starting(prefix))
-    return chosen
-
-
-def _only_one(kind: str, prefix: str, found: Sequence[Any]) -> Any:
-    if prefix in found:
-        return prefix
-    if not found or not prefix:
-        raise NotFound(f"There is no {kind} whose id begins with {prefix[:60]!r}; `list` and `show` tell the ids.")
-    if len(found) > 1:
-        ids = ", ".join(item if isinstance(item, str) else item[1] for item in found)
-        raise NotFound(f"Several {kind}s begin with {prefix!r}: {ids}; give more of the id.")
-    return found[0]

@@ -86,9 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--threads", type=_whole(_MOST_THREADS, least=0), nargs="+", default=[1], help="0 means all cores"
     )
-    parser.add_argument("--repeats", type=_whole(_MOST_REPEATS), default=300, help="timed calls, at least 20")
+    parser.add_argument("--repeats", type=_whole(_MOST_REPEATS), default=1000, help="timed calls, at least 20")
     parser.add_argument("--warmup", type=_whole(_MOST_REPEATS), default=10, help="calls before those that are timed")
-    parser.add_argument("--longest", type=float, default=10.0, metavar="SECONDS", help="then fewer repeats are enough")
+    parser.add_argument("--longest", type=float, default=5.0, metavar="SECONDS", help="then fewer repeats are enough")
     parser.add_argument("--provider", choices=providers_here(), default=CPU)
     parser.add_argument("--io-binding", action="store_true", help="leave out copies to and from the provider's memory")
     parser.add_argument("--machine", default="", metavar="NAME", help="what charts call this machine")

@@ -70,7 +70,7 @@ class LatencyConditions(Frozen):
     )
     io_binding: bool = False
     warmup: int = Field(10, ge=1, le=1000)
-    repeats: int = Field(300, ge=20, le=MOST_SAMPLES)
+    repeats: int = Field(1000, ge=20, le=MOST_SAMPLES)
 
     @field_validator("batches", "threads")
     @classmethod

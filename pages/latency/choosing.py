@@ -121,7 +121,7 @@ def _conditions() -> dict[str, Any]:
             width=220, max_selections=8, help=f"Threads ONNX Runtime may use; {cores} are all of this machine.",
         )
         repeats = st.number_input(
-            "Repeats", min_value=20, max_value=10_000, value=300, step=100, key="repeats", width=140,
+            "Repeats", min_value=20, max_value=10_000, value=1000, step=100, key="repeats", width=140,
             help="Timed calls a model and condition; slow models are content with fewer after 5 s, but never below 20.",
         )
         warmup = st.number_input(
