@@ -24,6 +24,7 @@ class Catalogue:
     generators: Registry[Any]
     compression: Registry[Any]
     executors: Registry[Any]
+    exporters: Registry[Any]
 
     def to_json(self) -> dict[str, Any]:
         return {one.name: [entry.to_json() for entry in getattr(self, one.name)] for one in fields(self)}

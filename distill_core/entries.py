@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from distill_core.compression_step import Step
     from distill_core.datasets.samples import Samples
     from distill_core.executors.executor import Executor
+    from distill_core.exporters.exporter import Exporter
+    from distill_core.folders import ExperimentFolder
     from distill_core.generators.variants import VariantMaker
     from distill_core.losses.term import TapShapes, TermFunction
     from distill_core.signature import Signature
 
-Kind = Literal["architecture", "dataset", "loss", "generator", "executor", "compression step"]
+Kind = Literal["architecture", "dataset", "loss", "generator", "executor", "exporter", "compression step"]
 
 
 class Params(Frozen):
@@ -174,6 +176,20 @@ class ExecutorEntry(Entry):
     """`build(params, command)` returns something that starts, watches and ends workers, each as `command FOLDER`."""
 
     build: Callable[[Any, Sequence[str]], Executor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExporterEntry(Entry):
+    """`build(params, folder, position)` returns what writes an experiment's records into another tool.
+
+    `position` is what the exporter's last `flush` returned, in this or an earlier process; empty at first. `why_off()`
+    tells in a sentence why the tool is not written to, None if it is; it is quick and loads nothing. `look(home)` tells
+    how to look at what was written: a command or an address.
+    """
+
+    build: Callable[[Any, ExperimentFolder, Mapping[str, int]], Exporter]
+    why_off: Callable[[], str | None]
+    look: Callable[[Path], str]
 
 
 E = TypeVar("E", bound=Entry)

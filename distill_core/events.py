@@ -298,5 +298,28 @@ def read_events(path: Path, *, offset: int = 0) -> Iterator[tuple[AnyEvent, int]
             yield parse_event(line), offset
 
 
+def read_lines(path: Path, *, offset: int) -> Iterator[tuple[AnyEvent | None, int]]:
+    """Whole lines from a byte offset on, each with the offset after it; None for one that is no event.
+
+    Unlike `read_events` it goes on behind a damaged line: what else the file tells must not be lost.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            offset += len(line)
+            try:
+                event = parse_event(line)
+            except ValueError:
+                yield None, offset
+            else:
+                yield event, offset
+
+
 def to_plain(event: Event) -> dict[str, Any]:
     return json.loads(event.model_dump_json())

@@ -160,6 +160,21 @@ class ExperimentFolder:
     def test_labels(self) -> Path:
         return self.path / "test_labels.npy"
 
+    def export_state(self, exporter: str) -> Path:
+        """How far an exporter has written: {"offset": bytes of events.jsonl, "position": {...}}."""
+        return self.path / "exports" / f"{exporter}.json"
+
+    def export_lock(self, exporter: str) -> Path:
+        """Held by the process that writes for this exporter."""
+        return self.path / "exports" / f"{exporter}.lock"
+
+    def export_log(self, exporter: str) -> Path:
+        return self.path / "exports" / f"{exporter}.log"
+
+    def exported(self, exporter: str) -> Path:
+        """The folder for an exporter's own files."""
+        return self.path / exporter
+
     @property
     def home(self) -> Home:
         return Home(self.path.parents[1])

@@ -23,6 +23,7 @@ from distill_core.cli.terminal import (
     say,
     wait_until_done,
 )
+from distill_core.cli.tools import tools
 from distill_core.cli.weights import weights
 from distill_core.errors import Conflict, LabError, NotFound, Problem, SpecError, UnknownName
 from distill_core.folders import read_json
@@ -135,6 +136,7 @@ def export(
 
 app.command()(weights)
 app.command()(latency)
+app.command()(tools)
 
 
 @app.command()

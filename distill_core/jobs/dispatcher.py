@@ -19,6 +19,7 @@ from distill_core.events import State
 from distill_core.executors.executor import WORKER, Executor
 from distill_core.folders import ExperimentFolder, Home, write_json
 from distill_core.jobs.devices import resolve_device
+from distill_core.jobs.exporters import Exporters
 from distill_core.processes import hold, read_stamp
 from distill_core.rows import ExperimentRow
 from distill_core.store.store import Store
@@ -37,12 +38,16 @@ class Dispatcher:
     def __init__(
         self, home: Home, store: Store, executor: Executor, *, clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic, grace_seconds: float = 60.0, stamp_seconds: float = 20.0,
-        most_attempts: int = 3,
+        most_attempts: int = 3, exporters: Exporters | None = None,
     ) -> None:
-        """`grace_seconds`: from a stop request to SIGKILL. `stamp_seconds`: from a start to the worker's stamp."""
+        """`grace_seconds`: from a stop request to SIGKILL. `stamp_seconds`: from a start to the worker's stamp.
+
+        `exporters` None: other tools get nothing.
+        """
         self._home, self._store, self._executor = home, store, executor
         self._clock, self._monotonic = clock, monotonic
         self._grace_seconds, self._stamp_seconds, self._most_attempts = grace_seconds, stamp_seconds, most_attempts
+        self._exporters = exporters
         # Asking the driver at every tick would cost more than all the rest; devices do not come and go.
         self._device_of = cache(resolve_device)
         # Since when, by the monotonic clock, an experiment waits for something of its worker.
@@ -81,6 +86,8 @@ class Dispatcher:
 
         self._forget(row)
         self._move(row, {"queued"}, "starting", attempt=row.attempt + 1, prepare=prepare)
+        if self._exporters is not None:
+            self._exporters.anew(folder)
         try:
             self._executor.start(folder)
         except Exception as error:
@@ -95,6 +102,8 @@ class Dispatcher:
         # Asked before the events are read: what a worker wrote before it went is then all there.
         status = self._executor.status(folder)
         self._store.ingest(row.experiment_id)
+        if self._exporters is not None:
+            self._exporters.beside(folder)
         stamp = read_stamp(folder.worker_stamp)
         started, outcome, reason = False, None, ""
         if stamp is not None and stamp.attempt == row.attempt:
@@ -190,13 +199,15 @@ class Dispatcher:
             log.exception("%s: cannot even be failed", row.experiment_id)
 
 
-def run(home: Home, executor: Executor, *, idle_seconds: float = 30.0) -> None:
+def run(
+    home: Home, executor: Executor, *, idle_seconds: float = 30.0, exporters: Exporters | None = None
+) -> None:
     """Dispatch until nothing is active for `idle_seconds`; returns at once if another dispatcher is at work."""
     lock = _take(home)
     if lock is None:
         return
     store = Store(home)
-    dispatcher = Dispatcher(home, store, executor)
+    dispatcher = Dispatcher(home, store, executor, exporters=exporters)
     log.info("begins, pid %d", os.getpid())
     while lock is not None:
         _until_idle(dispatcher, idle_seconds)
@@ -246,7 +257,7 @@ def main(arguments: list[str]) -> int:
     log.setLevel(logging.INFO)
     log.propagate = False
     with suppress(KeyboardInterrupt):
-        run(home, entry.build(entry.resolve({}), WORKER), idle_seconds=idle_seconds)
+        run(home, entry.build(entry.resolve({}), WORKER), idle_seconds=idle_seconds, exporters=Exporters())
     return 0
 
 

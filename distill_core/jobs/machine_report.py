@@ -15,11 +15,12 @@ from distill_core.deployment.machine import available_cores, machine_name
 from distill_core.executors import REGISTRY, wanted_executor
 from distill_core.folders import Home, HomeUnusable
 from distill_core.jobs.devices import default_threads, list_devices, package_versions
+from distill_core.jobs.exporters import tools_report
 from distill_core.processes import is_held
 
 
 def machine_report(home: Home) -> dict[str, Any]:
-    """Devices, threads, versions, free space, home folder, executor and whether the dispatcher is at work.
+    """Devices, threads, versions, free space, home folder, executor, other tools and the dispatcher.
 
     Sizes in bytes.
     """
@@ -39,5 +40,6 @@ def machine_report(home: Home) -> dict[str, Any]:
         "memory": {"total_bytes": memory.total, "available_bytes": memory.available},
         "disk": {"total_bytes": disk.total, "free_bytes": disk.free},
         "versions": {"distill_core": __version__, **package_versions()},
+        "tools": tools_report(home),
         "dispatcher_alive": is_held(home.dispatcher_lock),
     }

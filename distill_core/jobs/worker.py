@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import json
 import math
 import os
 import secrets
@@ -23,7 +22,16 @@ import psutil
 
 from distill_core.deployment.machine import cpu_model, machine_name
 from distill_core.errors import LabError
-from distill_core.events import Event, EventLog, Noted, Resources, WorkerEnded, WorkerStarted
+from distill_core.events import (
+    Event,
+    EventLog,
+    Noted,
+    Resources,
+    StateChanged,
+    WorkerEnded,
+    WorkerStarted,
+    read_lines,
+)
 from distill_core.folders import ExperimentFolder, read_json
 from distill_core.jobs.devices import (
     default_threads,
@@ -199,12 +207,9 @@ def _optional(path: Path) -> dict[str, Any]:
 
 
 def _attempt(folder: ExperimentFolder) -> int:
-    """The attempt that the dispatcher announced in the journal's last whole line; 1 when run by hand."""
-    try:
-        lines = folder.journal.read_bytes().split(b"\n")[:-1]
-        return int(json.loads(lines[-1])["attempt"])
-    except (OSError, ValueError, IndexError, KeyError):
-        return 1
+    """The attempt that the dispatcher announced in the journal's last state change; 1 when run by hand."""
+    changes = [event for event, _ in read_lines(folder.journal, offset=0) if isinstance(event, StateChanged)]
+    return changes[-1].attempt if changes else 1
 
 
 if __name__ == "__main__":

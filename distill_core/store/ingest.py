@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
@@ -26,36 +25,12 @@ from distill_core.events import (
     ThreadsChosen,
     WorkerEnded,
     WorkerStarted,
-    parse_event,
 )
 from distill_core.store.schema import epochs, experiments, notes, runs, steps, workers
 from distill_core.store.transitions import moved
 
 # SQLite refuses expressions deeper than 1,000.
 _POINTS_A_STATEMENT = 200
-
-
-def read_lines(path: Path, *, offset: int) -> Iterator[tuple[AnyEvent | None, int]]:
-    """Whole lines from a byte offset on, each with the offset after it; None for one that is no event.
-
-    Unlike `events.read_events` it goes on behind a damaged line: what else the file tells must not be lost.
-    """
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return
-    with file:
-        file.seek(offset)
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            offset += len(line)
-            try:
-                event = parse_event(line)
-            except ValueError:
-                yield None, offset
-            else:
-                yield event, offset
 
 
 def apply_journal(

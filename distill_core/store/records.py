@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from distill_core.errors import NotFound
-from distill_core.events import Event, EventLog
+from distill_core.events import Event, EventLog, read_lines
 from distill_core.folders import ExperimentFolder, read_json
 from distill_core.spec import ExperimentSpec
-from distill_core.store.ingest import EventBatch, apply_journal, read_lines
+from distill_core.store.ingest import EventBatch, apply_journal
 from distill_core.store.schema import DETAILS, experiments
 from distill_core.store.transitions import FRESH
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from distill_core.errors import Conflict, LabError
-from distill_core.events import State, StateChanged
+from distill_core.events import Noted, State, StateChanged
 from distill_core.folders import ExperimentFolder, Home, write_json
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 from distill_core.spec import ExperimentSpec, read_spec
@@ -84,6 +84,14 @@ class Store:
             changes |= records.catch_up(connection, row | changes, folder)
             records.change(connection, experiment_id, changes)
         return end.state
+
+    def note(self, experiment_id: str, note: Noted) -> None:
+        """Tell the reader of an experiment's page something, in whatever state it is. Raises NotFound."""
+        folder = self.home.experiment(experiment_id)
+        with self._database.write() as connection:
+            row = records.get(connection, experiment_id)
+            records.journalled(folder, note)
+            records.change(connection, experiment_id, records.catch_up(connection, row, folder))
 
     def abandon(self, experiment_id: str, *, reason: str, at: float) -> None:
         """Fail an experiment whose folder cannot take even a journal line; a reindex goes by the folder again."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from distill_core import architectures, compression, datasets, executors, generators, losses
+from distill_core import architectures, compression, datasets, executors, exporters, generators, losses
 from distill_core.catalog import Catalogue
 from distill_core.datasets.samples import Samples
 from distill_core.entries import Tell, silent
@@ -31,6 +31,7 @@ def installed_catalogue() -> Catalogue:
         generators=generators.REGISTRY,
         compression=compression.REGISTRY,
         executors=executors.REGISTRY,
+        exporters=exporters.REGISTRY,
     )
 
 

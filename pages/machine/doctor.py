@@ -24,6 +24,17 @@ def devices(report: dict[str, Any]) -> None:
         st.caption("There is no CUDA device; everything runs on the CPU. The digits experiments need about a minute.")
 
 
+def other_tools(report: dict[str, Any]) -> None:
+    st.subheader("Other tools", anchor=False,
+        help="Curves and results of every experiment also go to those that are on, written beside the training by "
+        "processes of the lowest priority.")
+    for tool in report["tools"]:
+        icon = ":material/check_circle:" if tool["on"] else ":material/radio_button_unchecked:"
+        st.markdown(f"{icon} **{markdown_text(tool['title'])}** · {markdown_text(tool['why_off'] or tool['summary'])}")
+        if tool["on"]:
+            st.code(tool["look"], language=None, wrap_lines=True)
+
+
 def warnings(report: dict[str, Any]) -> None:
     if not report["home_writable"]:
         st.error(
@@ -54,6 +65,7 @@ def show() -> None:
         st.metric("Dispatcher", "at work" if report["dispatcher_alive"] else "asleep", width="content",
                   help="The background process that starts workers. It starts when needed and leaves when idle.")
     devices(report)
+    other_tools(report)
     st.subheader("Versions", anchor=False)
     versions = [{"package": name, "version": found or "not installed"} for name, found in report["versions"].items()]
     st.dataframe(
