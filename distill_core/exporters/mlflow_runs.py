@@ -43,11 +43,12 @@ class MlflowRuns:
     No position is needed: MLflow keeps one metric of each name, step, time and value, however often it is sent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
         from mlflow.tracking import MlflowClient
 
+        self._home = home
         self._client: Any = MlflowClient(tracking_uri=os.environ[_ADDRESS])
         self._experiment_id = self._experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT)
         self._runs: dict[str, str] = {}
@@ -86,13 +87,18 @@ class MlflowRuns:
         found = self._client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(self._client.create_experiment(name))
+                return str(self._client.create_experiment(name, artifact_location=self._models_at()))
             except MlflowException:
                 # Another experiment's exporter was quicker; if not, the error is told below.
                 found = self._client.get_experiment_by_name(name)
                 if found is None:
                     raise
         return str(found.experiment_id)
+
+    def _models_at(self) -> str | None:
+        """Beside a database without a server MLflow would put models into whatever folder this process stands in."""
+        served = os.environ[_ADDRESS].startswith(("http:", "https:", "databricks", "uc:"))
+        return None if served else (self._home / "mlflow-models").as_uri()
 
     def _run(self, run: ToldRun, at_ms: int) -> str:
         """The MLflow run of one of ours, made if there is none."""
@@ -163,7 +169,7 @@ def look(home: Path) -> str:
 
 
 def build(params: MlflowParams, folder: ExperimentFolder, position: Mapping[str, int]) -> MlflowRuns:
-    return MlflowRuns()
+    return MlflowRuns(folder.home.path)
 
 
 ENTRY = ExporterEntry(

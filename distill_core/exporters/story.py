@@ -161,7 +161,7 @@ class Story:
 
 def safe_name(name: str) -> str:
     """A user's name as the name of a folder: no separators, controls or leading dots; may be empty."""
-    plain = re.sub(r"[^\w ,=+()%.-]", "_", unicodedata.normalize("NFC", name))
+    plain = re.sub(r"[^\w ,=+()%.-]", "_", re.sub(r"[:;] ", ", ", unicodedata.normalize("NFC", name)))
     return plain[:_LONGEST_PART].strip(" .")
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from distill_core.entries import ExporterEntry, Params
-from distill_core.exporters.exporter import not_installed
+from distill_core.exporters.exporter import command, not_installed
 from distill_core.exporters.story import Curves, Record, Results, RunOver, ToldRun
 from distill_core.folders import ExperimentFolder
 
-_NAME = "wandb"
 _SWITCH = "DISTILL_WANDB"
 _OFF = ("", "0", "false", "off", "no")
 
@@ -24,11 +23,10 @@ class WandbParams(Params):
 class WandbRuns:
     """One W&B run a trained network, grouped by our experiment.
 
-    A run keeps its id, so that what a resumed experiment adds in a second offline folder is synced to the same run.
+    W&B makes its own folder `wandb` in the given one. A run keeps its id, so that what a resumed experiment adds in a second offline folder is synced to the same run.
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._runs: dict[str, Any] = {}
 
@@ -50,19 +48,24 @@ class WandbRuns:
         return {}
 
     def close(self) -> None:
+        """Waits for W&B's background process, which writes the last lines of a finished run at its own leisure."""
+        import wandb
+
         for run in self._runs.values():
             run.finish()
         self._runs.clear()
+        wandb.teardown()
 
     def _run(self, run: ToldRun) -> Any:
         import wandb
 
         if run.run_id not in self._runs:
+            offline = not os.environ.get("WANDB_MODE")
             self._runs[run.run_id] = wandb.init(
                 project=os.environ.get("WANDB_PROJECT") or "distill-lab",
                 group=f"{run.experiment} {run.experiment_id}", name=f"{run.variant}, seed {run.seed}",
                 id=f"{run.experiment_id}-{run.run_id}", dir=self._folder, config=dict(run.settings),
-                mode=None if os.environ.get("WANDB_MODE") else "offline", resume="allow", reinit="create_new",
+                mode="offline" if offline else None, resume=None if offline else "allow", reinit="create_new",
                 # Only what is told here: not this process's output, code or use of the machine.
                 settings=wandb.Settings(
                     console="off", disable_git=True, save_code=False, silent=True, x_disable_stats=True
@@ -78,15 +81,15 @@ def why_off() -> str | None:
 
 
 def look(home: Path) -> str:
-    return f"wandb sync {home}/experiments/*/{_NAME}/wandb/offline-run-*"
+    return f"wandb sync {command(home / 'experiments')}/*/wandb/offline-run-*"
 
 
 def build(params: WandbParams, folder: ExperimentFolder, position: Mapping[str, int]) -> WandbRuns:
-    return WandbRuns(folder.exported(_NAME))
+    return WandbRuns(folder.path)
 
 
 ENTRY = ExporterEntry(
-    name=_NAME,
+    name="wandb",
     title="Weights & Biases",
     summary="Settings, curves and results of each run as offline runs, which `wandb sync` uploads. DISTILL_WANDB=1.",
     source="https://docs.wandb.ai",

@@ -1,4 +1,4 @@
-"""A loss, an architecture, a dataset and a generator are one new file each: a copy of the product trains with them."""
+"""A new loss, architecture, dataset, generator or exporter is one file: a copy of the product works with them."""
 
 from __future__ import annotations
 
@@ -104,27 +104,72 @@ ENTRY = GeneratorEntry(
     build=lambda params: lambda originals, generator: Variants(originals.inputs / 2, originals.labels),
 )
 ''',
+    "exporters/diary.py": '''
+"""Writes a line a record."""
+
+from distill_core.entries import ExporterEntry, Params
+
+
+class DiaryParams(Params):
+    pass
+
+
+class Diary:
+    def __init__(self, path):
+        self.path, self.lines = path, []
+
+    def write(self, record):
+        self.lines.append(type(record).__name__)
+
+    def flush(self):
+        self.path.mkdir(exist_ok=True)
+        with (self.path / "diary.txt").open("a") as file:
+            file.writelines(f"{line}\\n" for line in self.lines)
+        self.lines.clear()
+        return {}
+
+    def close(self):
+        pass
+
+
+ENTRY = ExporterEntry(
+    name="diary", title="Diary", summary="What happened.", source="https://example.org/diary", params=DiaryParams,
+    build=lambda params, folder, position: Diary(folder.exported("diary")), why_off=lambda: None,
+    look=lambda home: f"cat {home}",
+)
+''',
 }
-NAMES = {"losses": "linear-logits", "architectures": "one-layer", "datasets": "stripes", "generators": "dimming"}
+NAMES = {
+    "losses": "linear-logits", "architectures": "one-layer", "datasets": "stripes", "generators": "dimming",
+    "exporters": "diary",
+}
 ASK = """
 import json, sys
 from pathlib import Path
 from distill_core.catalog import Catalogue
-from distill_core.events import RunFinished
-from distill_core.folders import Home
+from distill_core.events import EventLog, RunFinished
+from distill_core.exporters import switched_on
+from distill_core.folders import Home, write_json
+from distill_core.jobs.exporting import serve
 from distill_core.pipeline import installed_catalogue, run_experiment
 from distill_core.spec import parse_spec
 from docs.build import catalogue_markdown
 wire = json.loads(json.dumps(installed_catalogue().to_json()))
 Catalogue.from_json(wire).check(parse_spec(json.loads(sys.argv[2])))
-told = []
+told, folder = [], Home(Path(sys.argv[1])).experiment("new")
+log = EventLog(folder.events)
+write_json(folder.spec, json.loads(sys.argv[2]))
 run_experiment(
-    parse_spec(json.loads(sys.argv[2])), Home(Path(sys.argv[1])).experiment("new"), reuse={}, request={},
-    emit=told.append, should_stop=lambda: False, clock=lambda: 0.0,
+    parse_spec(json.loads(sys.argv[2])), folder, reuse={}, request={},
+    emit=lambda event: (told.append(event), log(event)), should_stop=lambda: False, clock=lambda: 0.0,
 )
+for exporter in switched_on():
+    if exporter.name == "diary":
+        serve(folder, exporter, rest=lambda: True, note=print)
 json.dump({
     "wire": {kind: {entry["name"]: entry for entry in entries} for kind, entries in wire.items()},
     "page": catalogue_markdown(),
+    "diary": (folder.exported("diary") / "diary.txt").read_text().split(),
     "accuracies": [event.accuracy for event in told if isinstance(event, RunFinished)],
 }, sys.stdout)
 """
@@ -175,3 +220,8 @@ def test_its_parameters_are_in_the_schema_and_the_docs(answer: dict[str, Any]) -
 def test_an_experiment_of_nothing_but_new_files_succeeds(answer: dict[str, Any]) -> None:
     assert len(answer["accuracies"]) == 3
     assert all(accuracy > 0.9 for accuracy in answer["accuracies"])
+
+
+def test_a_new_exporter_is_told_what_happened(answer: dict[str, Any]) -> None:
+    assert answer["diary"].count("Curves") == 3 * BUDGET["epochs"] and answer["diary"].count("RunOver") == 3
+    assert answer["diary"].count("ModelFile") >= 1

@@ -69,6 +69,12 @@ def test_run_reuse_export_and_reindex(terminal: Terminal) -> None:
     assert {verdict["student"] for verdict in first["verdicts"]} == {"distilled", "distilled, all"}
     assert err.startswith("Experiment ") and "Teacher" in err and "succeeded" in err, "progress goes to standard error"
 
+    # Beside it, TensorBoard's files were written.
+    folder, until = terminal.home.experiment(first["experiment_id"]), time.monotonic() + 60
+    while len([*folder.exported("tensorboard").rglob("*tfevents*")]) < 7:
+        assert time.monotonic() < until, folder.export_log("tensorboard").read_text()
+        time.sleep(0.1)
+
     # Another temperature trains only the students that have it.
     second = terminal.json("run", spec, "--set", "students.1.terms.1.loss.params.temperature=2")
     states = {(run["name"], run["seed"]): run["state"] for run in second["runs"]}

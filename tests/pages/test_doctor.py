@@ -15,6 +15,14 @@ def test_devices_versions_and_disk_are_told(open_page) -> None:
     assert "torch" in set(app.dataframe[0].value["package"])
 
 
+def test_other_tools_are_told_with_how_to_look_or_to_switch_on(open_page, home: Home, monkeypatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    app = open_page(PAGE)
+    assert f"tensorboard --logdir {home.path}/experiments" in {code.value for code in app.code}
+    texts = " ".join(text.value for text in app.markdown)
+    assert "**TensorBoard**" in texts and "MLFLOW" in texts and not app.exception
+
+
 def test_the_index_is_rebuilt_from_the_folders(open_page, home: Home) -> None:
     build_finished_experiment(home, spec=preset_spec(seeds=1))
     app = open_page(PAGE)
