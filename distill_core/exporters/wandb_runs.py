@@ -23,7 +23,8 @@ class WandbParams(Params):
 class WandbRuns:
     """One W&B run a trained network, grouped by our experiment.
 
-    W&B makes its own folder `wandb` in the given one. A run keeps its id, so that what a resumed experiment adds in a second offline folder is synced to the same run.
+    W&B makes its own folder `wandb` in the given one. A run keeps its id, so that what a resumed experiment adds in a
+    second offline folder is synced to the same run.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -68,7 +68,8 @@ def test_names_of_terms_are_letters_that_every_tool_takes(folder: ExperimentFold
 @pytest.mark.parametrize(
     ("name", "safe"),
     [
-        ("Digits: 100 images", "Digits, 100 images"), ("../../etc", "_.._etc"), ("a/b\\c\0d\n", "a_b_c_d_"), ("...", ""),
+        ("Digits: 100 images", "Digits, 100 images"), ("../../etc", "_.._etc"), ("a/b\\c\0d\n", "a_b_c_d_"),
+        ("...", ""),
         ("naïve Straße 数字", "naïve Straße 数字"), ("x" * 80, "x" * 50), ("<b>", "_b_"), ("\u202eabc", "_abc"),
     ],
 )  # fmt: skip
