@@ -22,7 +22,8 @@ _EXPERIMENT = "distill-lab"
 _KEY = "distill_lab.id"
 # What one request of MLflow's REST interface may hold.
 _MOST_METRICS, _MOST_PARAMS, _LONGEST_VALUE = 1000, 100, 500
-_STATUS = {"finished": "FINISHED", "reused": "FINISHED", "stopped": "KILLED", "diverged": "FAILED"}
+_STATUS = {"finished": "FINISHED", "reused": "FINISHED", "stopped": "KILLED", "diverged": "FAILED",
+           "refused": "FAILED"}  # fmt: skip
 _OUTCOME = {"succeeded": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
 # Who has set these knows better. The exporter tries again by itself, and nobody is told that it is used.
 _QUIET = {

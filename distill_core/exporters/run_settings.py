@@ -15,16 +15,18 @@ Setting = str | int | float | bool
 def settings_of(spec: ExperimentSpec, run: RunDeclared) -> dict[str, Setting]:
     """Of the spec, what concerns one run: its own part, its budget and data; of a student, its teachers too.
 
-    A loss's settings stand below its name (`terms.kd.temperature`), so that variants can be set side by side.
+    A compressed run has its step alone: the rest is its parent's. A loss's settings stand below its name (`terms.kd.temperature`), so that variants can be set side by side.
     """
     whole: dict[str, Any] = {
         "role": run.role, "variant": run.name, "seed": run.seed, "architecture": {"name": run.architecture},
         "parameters": run.parameters, "macs": run.macs, "samples_seen": run.samples_seen,
         "data": spec.data.model_dump(mode="json"),
     }
+    if run.compression_step:
+        whole["compression"] = {"step": run.compression_step, "strength": run.strength, "parent": run.parent}
     if run.role == "teacher":
         whole |= _of_teacher(spec, run)
-    else:
+    elif run.role != "compressed":
         student = next((one for one in spec.students if one.name == run.name), None)
         whole |= {
             "training": spec.student_training.model_dump(mode="json"),

@@ -14,6 +14,7 @@ from distill_core.events import (
     EpochEnded,
     LatencyMeasured,
     OnnxExported,
+    RunCompressed,
     RunDeclared,
     RunFinished,
     RunState,
@@ -132,6 +133,8 @@ class Story:
                 path = self._folder.path / event.path
                 if path.is_file():
                     yield ModelFile(self._runs[event.run_id], event.at, path)
+            case RunCompressed() if event.run_id in self._runs:
+                yield from self._new_results(event.run_id, event.at, compressed_values(event))
             case LatencyMeasured() if event.run_id in self._runs:
                 yield from self._new_results(event.run_id, event.at, latency_values(event))
             case WorkerEnded() if self._runs:
@@ -153,9 +156,10 @@ class Story:
         # Some file systems know no capitals.
         if self._places.setdefault("/".join(place).casefold(), event.run_id) != event.run_id:
             place = (place[0], f"{variant} {event.run_id[:8]}", place[2])
+        parent = self._runs.get(event.parent)
         return ToldRun(
             experiment_id=self._folder.path.name, experiment=self._spec.name, run_id=event.run_id, variant=event.name,
-            seed=event.seed, place=place, settings=settings_of(self._spec, event),
+            seed=event.seed, place=place, settings={**(parent.settings if parent else {}), **settings_of(self._spec, event)},
         )
 
 
@@ -197,6 +201,14 @@ def final_values(event: RunFinished) -> dict[str, float]:
         }
     known = {name: value for name, value in figures.items() if value is not None}
     return known | {"training/seconds": event.seconds, "training/best_epoch": float(event.best_epoch)}
+
+
+def compressed_values(event: RunCompressed) -> dict[str, float]:
+    """What a compression step left of the network; the share of zeros is of all its weights, biases left out."""
+    weights, zeros = sum(one.weights for one in event.layers), sum(one.zeros for one in event.layers)
+    sizes = {"parameters": event.parameters, "macs": event.macs, "bytes": event.size_bytes, "zipped": event.zipped_bytes}
+    values = {f"compressed/{name}": float(value) for name, value in sizes.items()}
+    return values | ({"compressed/zeros": zeros / weights} if weights else {})
 
 
 def latency_values(event: LatencyMeasured) -> dict[str, float]:

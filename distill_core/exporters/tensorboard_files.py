@@ -15,7 +15,7 @@ from distill_core.folders import ExperimentFolder
 _NAME = "tensorboard"
 # How the hyperparameters' table calls the way a run ended.
 _STATUS = {"finished": "STATUS_SUCCESS", "reused": "STATUS_SUCCESS", "stopped": "STATUS_FAILURE",
-           "diverged": "STATUS_FAILURE"}  # fmt: skip
+           "diverged": "STATUS_FAILURE", "refused": "STATUS_FAILURE"}  # fmt: skip
 
 
 class TensorBoardParams(Params):

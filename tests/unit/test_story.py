@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from distill_core.events import DataLoaded, Event, OnnxExported
+from distill_core.events import DataLoaded, Event, LayerZeros, OnnxExported, RunCompressed
 from distill_core.exporters.run_settings import settings_of
 from distill_core.exporters.story import Curves, ExperimentOver, ModelFile, Record, Results, RunOver, Story, safe_name
 from distill_core.folders import ExperimentFolder, Home
@@ -58,6 +58,22 @@ def test_a_regression_has_its_own_figures(folder: ExperimentFolder) -> None:
     assert {"validation/r2": 0.5, "validation/squared_error": 0.25}.items() <= curves.values.items()
     assert results.values["test/r2"] == 0.6
     assert not [name for name in (*curves.values, *results.values) if "accuracy" in name or "nll" in name]
+
+
+def test_a_compressed_run_has_its_parents_settings_its_step_and_what_was_left(folder: ExperimentFolder) -> None:
+    child = declared("c", role="compressed", name="distilled, pruned").model_copy(
+        update={"parent": "r", "compression_step": "magnitude", "strength": 0.5}
+    )
+    layers = (LayerZeros(layer="a", weights=60, zeros=30), LayerZeros(layer="b", weights=40, zeros=10))
+    left = RunCompressed(
+        at=1.0, run_id="c", parameters=100, macs=7, size_bytes=400, zipped_bytes=300, layers=layers
+    )
+    (record,) = told(folder, declared("r"), child, left)
+    assert isinstance(record, Results)
+    assert record.values["compressed/zeros"] == 0.4 and record.values["compressed/zipped"] == 300
+    settings = record.run.settings
+    assert settings["role"] == "compressed" and settings["compression.parent"] == "r"
+    assert settings["terms.kd.temperature"] == 4.0 and settings["compression.strength"] == 0.5
 
 
 def test_names_of_terms_are_letters_that_every_tool_takes(folder: ExperimentFolder) -> None:
