@@ -15,7 +15,8 @@ Setting = str | int | float | bool
 def settings_of(spec: ExperimentSpec, run: RunDeclared) -> dict[str, Setting]:
     """Of the spec, what concerns one run: its own part, its budget and data; of a student, its teachers too.
 
-    A compressed run has its step alone: the rest is its parent's. A loss's settings stand below its name (`terms.kd.temperature`), so that variants can be set side by side.
+    A compressed run has its step alone: the rest is its parent's. A loss's settings stand below its name
+    (`terms.kd.temperature`), so that variants can be set side by side.
     """
     whole: dict[str, Any] = {
         "role": run.role, "variant": run.name, "seed": run.seed, "architecture": {"name": run.architecture},

@@ -157,9 +157,10 @@ class Story:
         if self._places.setdefault("/".join(place).casefold(), event.run_id) != event.run_id:
             place = (place[0], f"{variant} {event.run_id[:8]}", place[2])
         parent = self._runs.get(event.parent)
+        settings = {**(parent.settings if parent else {}), **settings_of(self._spec, event)}
         return ToldRun(
             experiment_id=self._folder.path.name, experiment=self._spec.name, run_id=event.run_id, variant=event.name,
-            seed=event.seed, place=place, settings={**(parent.settings if parent else {}), **settings_of(self._spec, event)},
+            seed=event.seed, place=place, settings=settings,
         )
 
 
@@ -206,8 +207,10 @@ def final_values(event: RunFinished) -> dict[str, float]:
 def compressed_values(event: RunCompressed) -> dict[str, float]:
     """What a compression step left of the network; the share of zeros is of all its weights, biases left out."""
     weights, zeros = sum(one.weights for one in event.layers), sum(one.zeros for one in event.layers)
-    sizes = {"parameters": event.parameters, "macs": event.macs, "bytes": event.size_bytes, "zipped": event.zipped_bytes}
-    values = {f"compressed/{name}": float(value) for name, value in sizes.items()}
+    values = {
+        "compressed/parameters": float(event.parameters), "compressed/macs": float(event.macs),
+        "compressed/weights_bytes": float(event.size_bytes), "compressed/zipped_bytes": float(event.zipped_bytes),
+    }
     return values | ({"compressed/zeros": zeros / weights} if weights else {})
 
 

@@ -70,7 +70,7 @@ def test_a_compressed_run_has_its_parents_settings_its_step_and_what_was_left(fo
     )
     (record,) = told(folder, declared("r"), child, left)
     assert isinstance(record, Results)
-    assert record.values["compressed/zeros"] == 0.4 and record.values["compressed/zipped"] == 300
+    assert record.values["compressed/zeros"] == 0.4 and record.values["compressed/zipped_bytes"] == 300
     settings = record.run.settings
     assert settings["role"] == "compressed" and settings["compression.parent"] == "r"
     assert settings["terms.kd.temperature"] == 4.0 and settings["compression.strength"] == 0.5
