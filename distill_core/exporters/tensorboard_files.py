@@ -86,7 +86,8 @@ def _session_start(run: ToldRun, at: float) -> Any:
     """A row of the hyperparameters' table."""
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
-    return hparams_pb(dict(run.settings), trial_id=f"{run.experiment_id}/{run.run_id}", start_time_secs=at)
+    trial = f"{run.variant}, seed {run.seed}, {run.experiment_id}/{run.run_id}"
+    return hparams_pb(dict(run.settings), trial_id=trial, start_time_secs=at)
 
 
 def _session_end(record: RunOver) -> Any:

@@ -73,7 +73,7 @@ def start_exporting(
 
 
 def tools_report(home: Home) -> list[dict[str, Any]]:
-    """Every other tool: whether it is written to, why not, and how to look at what was written."""
+    """Every other tool, those that are on first: whether it is written to, why not, and how to look at what was written."""
     report = []
     for entry in REGISTRY:
         reason = entry.why_off()
@@ -81,4 +81,4 @@ def tools_report(home: Home) -> list[dict[str, Any]]:
             "name": entry.name, "title": entry.title, "summary": entry.summary, "on": reason is None,
             "why_off": reason or "", "look": "" if reason else entry.look(home.path),
         })
-    return report
+    return sorted(report, key=lambda tool: not tool["on"])
