@@ -73,7 +73,7 @@ def start_exporting(
 
 
 def tools_report(home: Home) -> list[dict[str, Any]]:
-    """Every other tool, those that are on first: whether it is written to, why not, and how to look at what was written."""
+    """Every other tool, those that are on first: whether it is written to, why not, and how to look at it."""
     report = []
     for entry in REGISTRY:
         reason = entry.why_off()
