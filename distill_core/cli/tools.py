@@ -38,9 +38,12 @@ def _write(lab: Lab, prefix: str) -> None:
     if len(found) != 1 and prefix not in found:
         raise NotFound(f"There is no single experiment whose id begins with {prefix[:60]!r}; `list` tells the ids.")
     folder = lab.home.experiment(prefix if prefix in found else found[0])
+    missing = []
     for entry in switched_on():
         if is_held(folder.export_lock(entry.name)):
             raise Conflict(f"{entry.title} is being written by the running experiment; nothing more is needed.")
         say(f"Writing into {entry.title} …")
         if start_exporting(folder, entry.name).wait() != 0:
-            raise LabError(f"Not everything has reached {entry.title}; {folder.export_log(entry.name)} tells why.")
+            missing.append(f"Not everything has reached {entry.title}; {folder.export_log(entry.name)} tells why.")
+    if missing:
+        raise LabError(" ".join(missing))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Protocol
@@ -35,6 +36,11 @@ class Exporter(Protocol):
 def not_installed(module: str) -> str | None:
     """Why a tool is off, for want of its package; None if it is there. Imports nothing."""
     return None if importlib.util.find_spec(module) else f"Not installed; to have it: {INSTALL}"
+
+
+def without_password(text: str) -> str:
+    """A text for everybody's eyes: user and password are taken out of the addresses in it."""
+    return re.sub(r"://[^/@\s]+@", "://", text)
 
 
 def command(*words: object) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from distill_core.entries import ExporterEntry, Params
-from distill_core.exporters.exporter import command, not_installed
+from distill_core.exporters.exporter import command, not_installed, without_password
 from distill_core.exporters.story import Curves, ExperimentOver, ModelFile, Record, Results, RunOver, ToldRun
 from distill_core.folders import ExperimentFolder
 
@@ -148,7 +148,7 @@ class MlflowRuns:
                 self._client.log_artifacts(run_id, str(place), "model")
         except Exception as error:
             log.warning("MLflow did not take %s: %s", path, error)
-            self._client.set_tag(run_id, "distill_lab.model", f"not uploaded: {error}"[:_LONGEST_VALUE])
+            self._client.set_tag(run_id, "distill_lab.model", without_password(f"not uploaded: {error}")[:_LONGEST_VALUE])
 
 
 def _batches(items: Iterable[T], most: int) -> Iterator[list[T]]:
@@ -165,7 +165,7 @@ def why_off() -> str | None:
 
 def look(home: Path) -> str:
     """A server is an address to open; a local store needs a server started."""
-    address = os.environ.get(_ADDRESS, "")
+    address = without_password(os.environ.get(_ADDRESS, ""))
     return address if address.startswith("http") else command("mlflow", "ui", "--backend-store-uri", address)
 
 

@@ -21,7 +21,7 @@ from distill_core.entries import ExporterEntry
 from distill_core.errors import LabError
 from distill_core.events import Noted, StateChanged, read_lines
 from distill_core.exporters import REGISTRY
-from distill_core.exporters.exporter import Exporter
+from distill_core.exporters.exporter import Exporter, without_password
 from distill_core.exporters.story import Story
 from distill_core.folders import ExperimentFolder, read_json, write_json
 from distill_core.processes import hold, is_alive, is_held, read_stamp
@@ -182,7 +182,7 @@ def serve(
             with watch():
                 writing.drop()
             failures, failures_at_rest = failures + 1, failures_at_rest + over
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:_LONGEST_REASON]}"
+            reason = f"{type(error).__name__}: {' '.join(without_password(str(error)).split())[:_LONGEST_REASON]}"
             if failures_at_rest >= MOST_TRIES_AT_REST:
                 note(f"Not everything has reached {entry.title} ({reason}). {remedy}")
                 return GAVE_UP

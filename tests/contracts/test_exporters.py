@@ -274,6 +274,8 @@ def test_only_tensorboard_is_on_unasked(monkeypatch: pytest.MonkeyPatch) -> None
     assert "DISTILL_WANDB=1" in str(REGISTRY["wandb"].why_off())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example")
     assert REGISTRY["mlflow"].look(Path("/home")) == "http://tracking.example"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:secret@host/runs")
+    assert REGISTRY["mlflow"].look(Path("/home")) == "mlflow ui --backend-store-uri postgresql://host/runs"
 
 
 def test_the_model_can_be_loaded_from_mlflow(folder: ExperimentFolder, mlflow_address: str, tmp_path: Path) -> None:

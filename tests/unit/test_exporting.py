@@ -49,7 +49,7 @@ class ToolWriter:
     def flush(self) -> Mapping[str, int]:
         if self.tool.failures:
             self.tool.failures -= 1
-            raise ConnectionError("nobody\nanswers")
+            raise ConnectionError("nobody\nanswers at http://me:secret@host/api")
         self.tool.kept += self.waiting
         self.waiting.clear()
         return {"kept": len(self.tool.kept)}
@@ -120,7 +120,7 @@ def test_trouble_that_stays_is_told_once_and_ends_some_time_after_the_rest(folde
     done = served(folder, tool, rest=rest)
     assert done.code == GAVE_UP and tool.kept == []
     assert len(asked) == 10 + MOST_TRIES_AT_REST and tool.closed == len(asked)
-    assert len(done.notes) == 2 and all("(ConnectionError: nobody answers)" in note for note in done.notes)
+    assert len(done.notes) == 2 and all("(ConnectionError: nobody answers at http://host/api)" in note for note in done.notes)
     assert "training goes on" in done.notes[0] and "`python -m distill_core tools e1`" in done.notes[1]
     assert max(done.slept) == 60.0 and done.slept[:3] == [2.0, 4.0, 8.0]
     tool.failures = 0
