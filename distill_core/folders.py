@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from platformdirs import user_data_path
 
@@ -160,16 +160,9 @@ class ExperimentFolder:
     def test_labels(self) -> Path:
         return self.path / "test_labels.npy"
 
-    def export_state(self, exporter: str) -> Path:
-        """How far an exporter has written: {"offset": bytes of events.jsonl, "position": {...}}."""
-        return self.path / "exports" / f"{exporter}.json"
-
-    def export_lock(self, exporter: str) -> Path:
-        """Held by the process that writes for this exporter."""
-        return self.path / "exports" / f"{exporter}.lock"
-
-    def export_log(self, exporter: str) -> Path:
-        return self.path / "exports" / f"{exporter}.log"
+    def export(self, exporter: str, kind: Literal["json", "lock", "log"]) -> Path:
+        """Of an exporter: how far it has written, what the process that writes holds, and its log."""
+        return self.path / "exports" / f"{exporter}.{kind}"
 
     def exported(self, exporter: str) -> Path:
         """The folder for an exporter's own files."""
@@ -304,15 +297,3 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def read_tail(path: Path, *, lines: int, most_bytes: int) -> str:
-    """The last lines of a text file, reading no more than so many bytes; empty if there is no file."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return ""
-    with file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - most_bytes))
-        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])

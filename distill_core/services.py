@@ -16,9 +16,10 @@ from distill_core.evaluation.saved import SavedAnswers, saved_answers
 from distill_core.evaluation.verdict import Verdict
 from distill_core.events import State
 from distill_core.executors import chosen_executor
-from distill_core.folders import Home, default_home, read_tail
+from distill_core.folders import Home, default_home
 from distill_core.jobs.absent import absent_here
 from distill_core.jobs.catalogue import load_catalogue
+from distill_core.jobs.log_tail import read_tail
 from distill_core.jobs.machine_report import machine_report
 from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter

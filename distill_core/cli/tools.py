@@ -40,10 +40,11 @@ def _write(lab: Lab, prefix: str) -> None:
     folder = lab.home.experiment(prefix if prefix in found else found[0])
     missing = []
     for entry in switched_on():
-        if is_held(folder.export_lock(entry.name)):
+        if is_held(folder.export(entry.name, "lock")):
             raise Conflict(f"{entry.title} is being written by the running experiment; nothing more is needed.")
         say(f"Writing into {entry.title} …")
         if start_exporting(folder, entry.name).wait() != 0:
-            missing.append(f"Not everything has reached {entry.title}; {folder.export_log(entry.name)} tells why.")
+            log = folder.export(entry.name, "log")
+            missing.append(f"Not everything has reached {entry.title}; {log} tells why.")
     if missing:
         raise LabError(" ".join(missing))

@@ -148,7 +148,8 @@ class MlflowRuns:
                 self._client.log_artifacts(run_id, str(place), "model")
         except Exception as error:
             log.warning("MLflow did not take %s: %s", path, error)
-            self._client.set_tag(run_id, "distill_lab.model", without_password(f"not uploaded: {error}")[:_LONGEST_VALUE])
+            reason = without_password(f"not uploaded: {error}")[:_LONGEST_VALUE]
+            self._client.set_tag(run_id, "distill_lab.model", reason)
 
 
 def _batches(items: Iterable[T], most: int) -> Iterator[list[T]]:

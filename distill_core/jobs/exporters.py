@@ -63,7 +63,7 @@ def start_exporting(
     folder: ExperimentFolder, exporter: str, *, command: Sequence[str] = EXPORTING
 ) -> subprocess.Popen[bytes]:
     """In a session of its own: it outlives the terminal and the dispatcher, and ends by itself."""
-    path = folder.export_log(exporter)
+    path = folder.export(exporter, "log")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as output:
         return subprocess.Popen(

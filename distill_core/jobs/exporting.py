@@ -64,7 +64,7 @@ class Writing:
                 exporter.write(record)
         position = exporter.flush()
         self._offset = lines[-1][1]
-        write_json(self._folder.export_state(self._entry.name), {"offset": self._offset, "position": dict(position)})
+        write_json(self._folder.export(self._entry.name, "json"), {"offset": self._offset, "position": dict(position)})
         return len(lines)
 
     def drop(self) -> None:
@@ -98,7 +98,7 @@ class Writing:
 def _last_state(folder: ExperimentFolder, name: str) -> tuple[int, dict[str, int]]:
     """Offset and position of the last flush; from the start if there was none, or the events are other ones now."""
     try:
-        state = read_json(folder.export_state(name))
+        state = read_json(folder.export(name, "json"))
         offset, position = int(state["offset"]), {key: int(value) for key, value in state["position"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0, {}
@@ -197,7 +197,7 @@ def serve(
 
 def _lock(folder: ExperimentFolder, name: str, rest: Callable[[], bool]) -> IO[str] | None:
     """Wait for a predecessor to leave, which may be about to; None if the experiment comes to rest meanwhile."""
-    while (lock := hold(folder.export_lock(name))) is None and not rest():
+    while (lock := hold(folder.export(name, "lock"))) is None and not rest():
         time.sleep(1.0)
     return lock
 

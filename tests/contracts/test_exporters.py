@@ -229,7 +229,7 @@ def test_what_was_written_but_not_remembered_shows_once(entry: ExporterEntry, fo
     story, middle = whole_story(), within_a_curve()
     write_events(folder.home, "e1", *story[:middle])
     write_all(folder, entry)
-    remembered = folder.export_state(entry.name)
+    remembered = folder.export(entry.name, "json")
     shutil.copy(remembered, folder.path / "kept.json")
     write_events(folder.home, "e1", *story[middle:])
     write_all(folder, entry)

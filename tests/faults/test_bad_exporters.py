@@ -96,7 +96,7 @@ def test_the_experiment_succeeds_all_the_same(
     assert bench.end_of(folder) == "succeeded"
     assert time.monotonic() - began < 20, "nobody waits for the tool"
     bench.turn_until(lambda: not bench.writers())
-    assert not is_held(folder.export_lock(behaviour))
+    assert not is_held(folder.export(behaviour, "lock"))
     view = bench.store.experiment(folder.path.name)
     assert view.row.state == "succeeded" and view.runs[0].accuracy == 0.9
     texts = [note.text for note in view.notes]
@@ -114,14 +114,14 @@ def test_tools_do_not_wait_for_each_other(make_bench) -> None:
     folder = bench.launch()
     assert bench.end_of(folder) == "succeeded"
     bench.turn_until(lambda: not bench.writers())
-    assert folder.export_state("behaves").exists()
-    assert not folder.export_state("hangs").exists()
+    assert folder.export("behaves", "json").exists()
+    assert not folder.export("hangs", "json").exists()
 
 
 def test_a_writer_leaves_everybody_else_the_processor_and_ends_with_its_experiment(make_bench) -> None:
     bench = make_bench(lambda: [entry("behaves")])
     folder = bench.launch("works-until-told")
-    bench.turn_until(lambda: folder.export_state("behaves").exists())
+    bench.turn_until(lambda: folder.export("behaves", "json").exists())
     (writer,) = bench.writers()
     assert writer.nice() == 19 and os.getsid(writer.pid) == writer.pid, "in a session of its own"
     if hasattr(os, "SCHED_IDLE"):
@@ -136,11 +136,11 @@ def test_a_worker_that_begins_anew_gets_a_writer_again(make_bench) -> None:
     folder = bench.launch("fails")
     assert bench.end_of(folder) == "failed"
     bench.turn_until(lambda: not bench.writers())
-    written = folder.export_state("behaves").read_text()
+    written = folder.export("behaves", "json").read_text()
     bench.store.transition("fails", expected={"failed"}, to="queued", at=time.time(), attempt=0)
     assert bench.end_of(folder) == "failed"
     bench.turn_until(lambda: not bench.writers())
-    assert folder.export_state("behaves").read_text() != written
+    assert folder.export("behaves", "json").read_text() != written
 
 
 def test_tools_that_cannot_even_be_listed_or_started_harm_nobody(make_bench, tmp_path: Path) -> None:

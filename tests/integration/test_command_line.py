@@ -72,7 +72,7 @@ def test_run_reuse_export_and_reindex(terminal: Terminal) -> None:
     # Beside it, TensorBoard's files were written.
     folder, until = terminal.home.experiment(first["experiment_id"]), time.monotonic() + 60
     while len([*folder.exported("tensorboard").rglob("*tfevents*")]) < 7:
-        assert time.monotonic() < until, folder.export_log("tensorboard").read_text()
+        assert time.monotonic() < until, folder.export("tensorboard", "log").read_text()
         time.sleep(0.1)
 
     # Another temperature trains only the students that have it.

@@ -57,6 +57,7 @@ def test_what_cannot_be_written_is_one_sentence(
     monkeypatch.setattr(tools, "start_exporting", lambda folder, name: subprocess.Popen(["false"]))
     assert main(["tools", experiment]) == 1
     assert "Not everything has reached TensorBoard; " in capsys.readouterr().err
-    monkeypatch.setattr(tools, "is_held", lambda path: path == home.experiment(experiment).export_lock("tensorboard"))
+    lock = home.experiment(experiment).export("tensorboard", "lock")
+    monkeypatch.setattr(tools, "is_held", lambda path: path == lock)
     assert main(["tools", experiment]) == 1
     assert "TensorBoard is being written by the running experiment" in capsys.readouterr().err

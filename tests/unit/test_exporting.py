@@ -96,7 +96,7 @@ def test_it_follows_until_rest_and_writes_what_came_last(folder: ExperimentFolde
 
     done = served(folder, tool, rest=lambda: bool(over), on_sleep=more)
     assert (done.code, tool.kept, tool.closed, done.notes) == (DONE, [1, 2, 3], 1, [])
-    state = read_json(folder.export_state("tool"))
+    state = read_json(folder.export("tool", "json"))
     assert state == {"offset": folder.events.stat().st_size, "position": {"kept": 3}}
 
 
@@ -120,7 +120,8 @@ def test_trouble_that_stays_is_told_once_and_ends_some_time_after_the_rest(folde
     done = served(folder, tool, rest=rest)
     assert done.code == GAVE_UP and tool.kept == []
     assert len(asked) == 10 + MOST_TRIES_AT_REST and tool.closed == len(asked)
-    assert len(done.notes) == 2 and all("(ConnectionError: nobody answers at http://host/api)" in note for note in done.notes)
+    reason = "(ConnectionError: nobody answers at http://host/api)"
+    assert len(done.notes) == 2 and all(reason in note for note in done.notes)
     assert "training goes on" in done.notes[0] and "`python -m distill_core tools e1`" in done.notes[1]
     assert max(done.slept) == 60.0 and done.slept[:3] == [2.0, 4.0, 8.0]
     tool.failures = 0
@@ -140,7 +141,7 @@ def test_other_events_than_before_are_written_from_the_start(folder: ExperimentF
 def test_a_damaged_note_of_how_far_it_came_begins_anew(folder: ExperimentFolder, damage: str) -> None:
     tool = Tool()
     served(folder, tool)
-    folder.export_state("tool").write_text(damage)
+    folder.export("tool", "json").write_text(damage)
     assert served(folder, tool).code == DONE
     assert tool.positions == [{}, {}]
 
