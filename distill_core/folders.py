@@ -169,6 +169,16 @@ class ExperimentFolder:
         return self.path / exporter
 
     @property
+    def corrections(self) -> Path:
+        """Wrong answers that a person corrected: <sample>.json, .npz and of an image .png each."""
+        return self.path / "corrections"
+
+    @property
+    def feedback(self) -> Path:
+        """What the corrections that this experiment learnt from did; written by its worker."""
+        return self.path / "feedback.json"
+
+    @property
     def home(self) -> Home:
         return Home(self.path.parents[1])
 
@@ -230,6 +240,14 @@ class Home:
     def weights_facts(self, weights_id: str) -> Path:
         """Name, size and origin of an uploaded weights file."""
         return self.weights(weights_id).with_suffix(".json")
+
+    def corrections(self, digest: str) -> Path:
+        """A frozen set of corrections: its inputs."""
+        return self.path / "corrections" / f"{digest}.npz"
+
+    def corrections_facts(self, digest: str) -> Path:
+        """Labels, origin and use of each sample of a frozen set."""
+        return self.corrections(digest).with_suffix(".json")
 
     @property
     def measurements(self) -> Path:

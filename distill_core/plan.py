@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -119,8 +119,13 @@ def _common(spec: ExperimentSpec, origin: Origin) -> dict[str, Any]:
     return origin.model_dump(mode="json", exclude={"code"}) | {"reader": reader}
 
 
+def _data_of(spec: ExperimentSpec, *, without: Collection[str] = ()) -> dict[str, Any]:
+    """Which samples a run learns from; a set of corrections names its runs only where there is one."""
+    return spec.data.model_dump(mode="json", exclude={*without, *(() if spec.data.corrections else ("corrections",))})
+
+
 def _planned_teacher(teacher: Teacher, number: int, spec: ExperimentSpec, origin: Origin) -> PlannedRun:
-    data = spec.data.model_dump(mode="json", exclude={"student_labels", "withheld_classes"})
+    data = _data_of(spec, without={"student_labels", "withheld_classes"})
     # How much it counts among several teachers changes nothing in it; nor does the budget of one that is not trained.
     idle = {"weight"} if teacher.train else {"weight", "training", "views"}
     content = _common(spec, origin) | {
@@ -141,7 +146,7 @@ def _planned_student(
     needs_teacher = catalogue.needs_teacher(student)
     chooses = student.coreset is not None and student.coreset.rule != "random"
     content = _common(spec, origin) | {
-        "data": spec.data.model_dump(mode="json"),
+        "data": _data_of(spec),
         # The name is a label, not a cause: renaming a student trains nothing again.
         "student": _cause(student, without={"name"}),
         "training": spec.student_training.model_dump(mode="json"),

@@ -32,6 +32,9 @@ class Data(Frozen):
         None, ge=2, description="Of those, labelled samples the students learn from; None: all."
     )
     withheld_classes: tuple[str, ...] = Field((), description="Classes of which no student ever sees a sample.")
+    corrections: str = Field(
+        "", pattern=r"^([0-9a-f]{16})?$", description="A frozen set of corrected samples to learn from too; empty: none."
+    )
 
 
 WeightsId = Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")]

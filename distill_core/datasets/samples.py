@@ -38,6 +38,26 @@ class Samples:
     label_mean: tuple[float, ...] = ()
     label_std: tuple[float, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    corrected_inputs: Tensor | None = None
+    """Samples [n,*shape] that a person corrected: as if they stood behind the last of `train_inputs`.
+
+    `train_labels` has theirs at its end. They are learnt from and never used for validation.
+    """
+
+    @property
+    def corrected(self) -> int:
+        """How many of the last training samples are corrections."""
+        return 0 if self.corrected_inputs is None else len(self.corrected_inputs)
+
+    def train_rows(self, indices: Tensor) -> Tensor:
+        """Training inputs [m,*shape] as stored, corrections among them, at indices int64 [m]."""
+        if self.corrected_inputs is None:
+            return self.train_inputs[indices]
+        found = self.train_inputs.new_empty((len(indices), *self.shape))
+        given = indices < len(self.train_inputs)
+        found[given] = self.train_inputs[indices[given]]
+        found[~given] = self.corrected_inputs[indices[~given] - len(self.train_inputs)]
+        return found
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -69,8 +69,8 @@ def _originals(checked: Checked, *, seed: int) -> Originals:
     order = torch.randperm(len(transfer.indices), generator=generator_for(seed, VARIANTS))
     rows = order[:_BATCH]
     return Originals(
-        inputs=normalise.raw(data.train_inputs[transfer.indices[rows]]), labels=transfer.labels[rows],
-        pool=data.train_inputs[transfer.indices[order[:_LARGEST_POOL]]], signature=data.signature,
+        inputs=normalise.raw(data.train_rows(transfer.indices[rows])), labels=transfer.labels[rows],
+        pool=data.train_rows(transfer.indices[order[:_LARGEST_POOL]]), signature=data.signature,
     )
 
 

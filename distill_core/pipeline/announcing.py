@@ -24,7 +24,7 @@ def announce(checked: Checked, context: Context) -> None:
             at=clock(),
             class_names=data.class_names,
             shape=data.shape,
-            train=len(data.train_labels),
+            train=len(data.train_labels) - data.corrected,
             validation=len(checked.split.validation),
             test=len(data.test_labels),
             notes=data.notes,

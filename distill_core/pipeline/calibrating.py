@@ -22,5 +22,5 @@ def calibration(checked: Checked, run: PlannedRun, count: int) -> Calibration:
             "variant samples."
         )
     places = np.unique(np.linspace(0, max(len(indices) - 1, 0), min(count, len(indices))).round().astype(np.int64))
-    stored = checked.data.train_inputs[indices[places]].numpy()
+    stored = checked.data.train_rows(indices[places]).numpy()
     return Calibration(inputs=as_inputs(stored, checked.signature), input_name=checked.signature.input_name)

@@ -128,7 +128,7 @@ def _coreset(
     if student.coreset.rule != "random":
         # Part by part: large data lie on the disk.
         parts, normalise = transfer.indices.split(EVALUATION_BATCH), Normaliser(checked.data, checked.device)
-        logits = torch.cat([predict(teacher, checked.data.train_inputs[part], normalise).cpu() for part in parts])
+        logits = torch.cat([predict(teacher, checked.data.train_rows(part), normalise).cpu() for part in parts])
     places = torch.arange(len(transfer.indices))
     rule, size = student.coreset.rule, student.coreset.size
     return choose(rule, size, indices=places, labels=transfer.labels, logits=logits, seed=seed)
@@ -193,7 +193,7 @@ def _taps(checked: Checked, run: PlannedRun, model: nn.Module, first: nn.Module 
 
 
 def _validation(checked: Checked, indices: torch.Tensor, teacher: nn.Module | None) -> Validation:
-    inputs = checked.data.train_inputs[indices].to(checked.device)
+    inputs = checked.data.train_rows(indices).to(checked.device)
     labels = checked.data.train_labels[indices].to(checked.device)
     logits = None
     if teacher is not None:

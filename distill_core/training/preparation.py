@@ -9,6 +9,7 @@ from torch import nn
 
 from distill_core import architectures, compression, datasets, executors, exporters, generators, losses
 from distill_core.catalog import Catalogue
+from distill_core.correction_sets import CorrectionSet
 from distill_core.datasets.samples import Samples
 from distill_core.entries import Tell, silent
 from distill_core.errors import DataError, DeviceError, SpecError
@@ -17,6 +18,7 @@ from distill_core.plan import code_of, make_plan
 from distill_core.planned import Origin, Plan, PlannedRun
 from distill_core.signature import Signature
 from distill_core.spec import Choice, ExperimentSpec, Student
+from distill_core.training.corrected import find_set, with_corrections
 from distill_core.training.own_weights import load_own_weights
 from distill_core.training.problems import find_problems
 from distill_core.training.split import Split, TransferSet, split_data, transfer_set
@@ -50,6 +52,8 @@ class Checked:
     origin: Origin
     """Of the experiment when it began."""
     plan: Plan
+    corrections: CorrectionSet | None = None
+    """What of it is learnt stands at the end of the training split."""
 
     @property
     def device_kind(self) -> str:
@@ -70,7 +74,7 @@ class Checked:
         labelled = self.transfer(seed=self.spec.seeds[0], kind="labelled")
         everything = self.transfer(seed=self.spec.seeds[0], kind="all")
         return {
-            "train": len(self.data.train_labels),
+            "train": len(self.data.train_labels) - self.data.corrected,
             "validation": len(self.split.validation),
             "test": len(self.data.test_labels),
             "teacher_labels": len(self.split.teacher),
@@ -84,10 +88,12 @@ class Checked:
         if run.student is None:
             if run.teacher is not None and not run.teacher.train:
                 return "nothing here: it came trained"
-            return f"{len(self.split.teacher):,} labelled {noun}"
+            return f"{len(self.split.teacher):,} labelled {noun}" + _of_them_corrected(self.data.corrected)
         transfer = self.transfer(seed=run.seed, kind=run.transfer)
         unlabelled = len(transfer.indices) - transfer.labelled
-        words = f"{transfer.labelled:,} labelled {noun}" + (f" and {unlabelled:,} unlabelled" if unlabelled else "")
+        corrected = int((transfer.indices >= len(self.data.train_labels) - self.data.corrected).sum())
+        words = f"{transfer.labelled:,} labelled {noun}" + _of_them_corrected(corrected)
+        words += f" and {unlabelled:,} unlabelled" if unlabelled else ""
         withheld = ", ".join(self.data.class_names[label] for label in self.split.withheld)
         return words + (f", none of class {withheld}" if withheld else "") + self._made_of_them(run.student)
 
@@ -122,6 +128,10 @@ class Checked:
         return self.network(run.architecture, seed=run.seed, weights=run.weights)
 
 
+def _of_them_corrected(count: int) -> str:
+    return f" ({count:,} of them corrected)" if count else ""
+
+
 def deep_check(
     spec: ExperimentSpec, *, home: Home, origin: Origin | None = None, tell: Tell = silent
 ) -> Checked:
@@ -134,8 +144,9 @@ def deep_check(
     spec = catalogue.check(spec)
     device = find_device(spec.device)
     entry, params = catalogue.datasets.resolve(spec.data.dataset)
+    corrections = find_set(home, spec.data.corrections)
     home.cache.mkdir(parents=True, exist_ok=True)
-    data = entry.load(params, home.cache, tell)
+    data, corrections = with_corrections(entry.load(params, home.cache, tell), corrections)
     split = split_data(data, spec.data)
     fingerprint = entry.fingerprint(params)
     here = Origin(
@@ -148,7 +159,7 @@ def deep_check(
         )
     checked = Checked(
         spec=spec, data=data, split=split, device=device, catalogue=catalogue, home=home, here=here,
-        origin=origin or here, plan=make_plan(spec, catalogue, origin=origin or here),
+        origin=origin or here, plan=make_plan(spec, catalogue, origin=origin or here), corrections=corrections,
     )
     if problems := list(find_problems(checked)):
         raise SpecError(problems)

@@ -16,7 +16,10 @@ from distill_core.spec import Data
 
 @dataclass(frozen=True)
 class Split:
-    """Indices int64 into the training split of a dataset; the three sets of a teacher's view."""
+    """Indices int64 into the training split of a dataset; the three sets of a teacher's view.
+
+    Corrections are the last of `teacher` and in no other set.
+    """
 
     learn: Tensor
     validation: Tensor
@@ -48,8 +51,11 @@ def has_label(labels: Tensor) -> Tensor:
 
 
 def _strata(data: Samples) -> np.ndarray:
-    """What a split keeps even: the classes [N]; all the same where there are none; -1 for samples without a label."""
-    labels = data.train_labels
+    """What a split keeps even: the classes [N]; all the same where there are none; -1 for samples without a label.
+
+    Corrections are not among them: a split is the same with and without.
+    """
+    labels = data.train_labels[: len(data.train_labels) - data.corrected]
     same = labels.numpy() if data.task == "classification" else np.zeros(len(labels), dtype=np.int64)
     return np.where(has_label(labels).numpy(), same, -1)
 
@@ -88,7 +94,7 @@ def split_data(data: Samples, spec: Data) -> Split:
     return Split(
         learn=torch.from_numpy(learn),
         validation=torch.from_numpy(validation),
-        teacher=torch.from_numpy(teacher),
+        teacher=torch.from_numpy(np.concatenate([teacher, _corrections(data)])),
         withheld=withheld,
         student_validation=torch.from_numpy(kept),
     )
@@ -97,10 +103,11 @@ def split_data(data: Samples, spec: Data) -> Split:
 def transfer_set(data: Samples, split: Split, spec: Data, *, seed: int, kind: str) -> TransferSet:
     """The student's samples for one seed: `labelled` ones only, or `all`, with the rest unlabelled.
 
-    A student's labels are always among those the teacher knows; withheld classes never appear.
+    A student's labels are always among those the teacher knows; withheld classes never appear. Corrections come on top
+    of the labels that are drawn.
     """
     strata = _strata(data)
-    allowed = split.teacher.numpy()
+    allowed = split.teacher.numpy()[: len(split.teacher) - data.corrected]
     allowed = allowed[~_any_of(strata[allowed], split.withheld)]
     known = _balanced(strata, allowed, spec.student_labels, seed=seed, field="data.student_labels")
     if kind == "labelled":
@@ -108,10 +115,17 @@ def transfer_set(data: Samples, split: Split, spec: Data, *, seed: int, kind: st
     else:
         pool = split.learn.numpy()
         indices = pool[~_any_of(strata[pool], split.withheld)]
-    chosen = torch.from_numpy(indices)
+    corrections = _corrections(data)
+    corrections = corrections[~_any_of(data.train_labels.numpy()[corrections], split.withheld)]
+    chosen = torch.from_numpy(np.concatenate([indices, corrections]))
     shown = data.train_labels[chosen].clone()
-    shown[torch.from_numpy(~np.isin(indices, known))] = torch.nan if shown.is_floating_point() else NO_LABEL
+    shown[torch.from_numpy(~np.isin(chosen.numpy(), np.concatenate([known, corrections])))] = torch.nan if shown.is_floating_point() else NO_LABEL
     return TransferSet(indices=chosen, labels=shown)
+
+
+def _corrections(data: Samples) -> np.ndarray:
+    """Indices [n] of the corrected samples, which stand behind all others."""
+    return np.arange(len(data.train_labels) - data.corrected, len(data.train_labels))
 
 
 def _any_of(strata: np.ndarray, withheld: tuple[int, ...]) -> np.ndarray:

@@ -66,7 +66,7 @@ class Stream:
         stored = data.train_inputs
         small = stored[0].numel() * stored.element_size() * len(transfer.indices) <= LARGEST_RESIDENT_BYTES
         # What is too large stays where it is, memory-mapped perhaps, and is gathered batch by batch.
-        self._resident = stored[transfer.indices].to(device) if small else None
+        self._resident = data.train_rows(transfer.indices).to(device) if small else None
         self._pool: Tensor | None = None
         self._ready = False
         count = views.fixed_views
@@ -104,7 +104,7 @@ class Stream:
         """Inputs of samples of the transfer set as they are stored, on the device."""
         if self._resident is not None:
             return self._resident[samples.to(self.device)]
-        return self._data.train_inputs[self.transfer.indices[samples.cpu()]].to(self.device)
+        return self._data.train_rows(self.transfer.indices[samples.cpu()]).to(self.device)
 
     def rows_of(self, step: int) -> Tensor:
         """Rows [B] of the pool at a step, on the CPU."""
