@@ -108,7 +108,7 @@ def write_set(home: Home, facts: SetFacts, inputs: Sequence[NDArray[np.generic]]
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, inputs=np.stack(inputs))
     with home.usable():
-        write_json(home.corrections_facts(digest), facts.model_dump(mode="json"))
+        write_json(home.corrections(digest).with_suffix(".json"), facts.model_dump(mode="json"))
         # Last: a set is there once its inputs are.
         write_bytes(home.corrections(digest), buffer.getvalue())
     return digest
@@ -122,7 +122,7 @@ def read_facts(home: Home, digest: str) -> SetFacts:
             "whose answers were corrected, or leave the corrections out."
         )
     try:
-        facts = SetFacts.model_validate(read_json(home.corrections_facts(digest)))
+        facts = SetFacts.model_validate(read_json(home.corrections(digest).with_suffix(".json")))
     except (OSError, ValueError, ValidationError) as error:
         raise _damaged(digest) from error
     if set_digest(facts) != digest:

@@ -242,12 +242,8 @@ class Home:
         return self.weights(weights_id).with_suffix(".json")
 
     def corrections(self, digest: str) -> Path:
-        """A frozen set of corrections: its inputs."""
+        """The inputs of a frozen set of corrections; labels, origin and use are in the .json file beside it."""
         return self.path / "corrections" / f"{digest}.npz"
-
-    def corrections_facts(self, digest: str) -> Path:
-        """Labels, origin and use of each sample of a frozen set."""
-        return self.corrections(digest).with_suffix(".json")
 
     @property
     def measurements(self) -> Path:

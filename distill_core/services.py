@@ -11,6 +11,7 @@ from typing import Any
 from distill_core.bundles import Bundles
 from distill_core.catalog import Catalogue
 from distill_core.compressions import Compressions
+from distill_core.corrections import Corrections
 from distill_core.errors import Conflict, SpecError
 from distill_core.evaluation.saved import SavedAnswers, saved_answers
 from distill_core.evaluation.verdict import Verdict
@@ -63,6 +64,7 @@ class Lab:
         self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
         self.trying = Trying(self.home)
         self.latency = Measurements(self.home, lambda: self.store, clock=clock)
+        self.corrections = Corrections(self.home, lambda: self.store, clock=clock)
 
     @property
     def store(self) -> Store:
@@ -89,9 +91,9 @@ class Lab:
         return self.catalogue().check(parse_spec(data))
 
     def check(self, data: dict[str, Any]) -> ExperimentSpec:
-        """`complete`, and refused too if this machine lacks its device or folder."""
+        """`complete`, and refused too if this machine lacks its device, folder or corrections."""
         spec = self.complete(data)
-        if problems := [*absent_here(spec, self.catalogue())]:
+        if problems := [*absent_here(spec, self.catalogue()), *self.corrections.problems(spec)]:
             raise SpecError(problems)
         return spec
 

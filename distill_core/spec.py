@@ -33,7 +33,7 @@ class Data(Frozen):
     )
     withheld_classes: tuple[str, ...] = Field((), description="Classes of which no student ever sees a sample.")
     corrections: str = Field(
-        "", pattern=r"^([0-9a-f]{16})?$", description="A frozen set of corrected samples to learn from too; empty: none."
+        "", pattern=r"^([0-9a-f]{16})?$", description="A frozen set of corrected samples to learn from; empty: none."
     )
 
 

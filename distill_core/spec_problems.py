@@ -67,6 +67,8 @@ def _problem(field: str, item: Any) -> Problem:
         return Problem(field, context["tag"], context["expected_tags"])
     if kind == "string_pattern_mismatch" and field == "device":
         return Problem(field, value, "auto, cpu, cuda or cuda:N")
+    if kind == "string_pattern_mismatch":
+        return Problem(field, value, "an id of 16 hexadecimal digits, or nothing")
     if kind == "string_too_long":
         return Problem(field, value, f"at most {context['max_length']} characters", "Shorten it.")
     if kind in ("too_short", "too_long"):

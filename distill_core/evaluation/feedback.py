@@ -1,4 +1,4 @@
-"""What corrections did to each variant: answers right before and after, on the test set and on held-back corrections."""
+"""What corrections did to each variant: right answers before and after, on the test set and on held-back samples."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _interval(found: Verdict) -> str:
 
 
 def mcnemar(fixed: int, broken: int) -> float:
-    """The exact two-sided probability of a split at least as uneven, if either way were as likely; 1 without changes."""
+    """The exact two-sided probability of a split at least as uneven if either way is as likely; 1 without changes."""
     total, fewer = fixed + broken, min(fixed, broken)
     tail = sum(math.comb(total, count) for count in range(fewer + 1))
     return min(1.0, 2 * tail / 2**total)

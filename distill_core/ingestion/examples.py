@@ -20,6 +20,7 @@ from distill_core.signature import NO_LABEL
 Part = Literal["train", "test", "unlabelled"]
 PARTS: tuple[Part, ...] = ("train", "test", "unlabelled")
 MOST_KEPT = 2_000
+THUMBNAIL_PIXELS = 96
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,21 @@ def png_of(pixels: np.ndarray) -> bytes:
     shown = pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0]
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(shown)).save(out, format="PNG")
+    return out.getvalue()
+
+
+def thumbnail(inputs: np.ndarray) -> bytes:
+    """A small PNG file of an image [C,H,W] in 0..1; tiny ones are enlarged dot by dot, so that they stay crisp."""
+    pixels = (inputs.astype(np.float32).clip(0, 1) * 255).round().astype(np.uint8)
+    longest = max(pixels.shape[1:])
+    if longest * 2 <= THUMBNAIL_PIXELS:
+        times = THUMBNAIL_PIXELS // longest
+        return png_of(pixels.repeat(times, axis=1).repeat(times, axis=2))
+    if longest <= THUMBNAIL_PIXELS:
+        return png_of(pixels)
+    picture, out = Image.open(io.BytesIO(png_of(pixels))), io.BytesIO()
+    picture.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
+    picture.save(out, format="PNG")
     return out.getvalue()
 
 

@@ -166,7 +166,9 @@ def _saved(place: RunFolder) -> Answers | None:
         return None
 
 
-def _ask(checked: Checked, run: PlannedRun, place: RunFolder, used: CorrectionSet, *, same_data: bool) -> Answers | None:
+def _ask(
+    checked: Checked, run: PlannedRun, place: RunFolder, used: CorrectionSet, *, same_data: bool
+) -> Answers | None:
     """Classes chosen for every sample of the set; None where neither graph nor network can be asked."""
     stored = as_stored(used.inputs, checked.data)
     logits = _through_graph(place.onnx, stored.numpy(), checked)

@@ -30,8 +30,8 @@ def find_set(home: Home, digest: str) -> CorrectionSet | None:
 def with_corrections(data: Samples, chosen: CorrectionSet | None) -> tuple[Samples, CorrectionSet | None]:
     """The data with the set's learnt samples behind the training split, and the set as it is really used.
 
-    A sample to learn that is, as stored, a test sample or one held back is held back as well: what checks a network must
-    not teach it. Raises SpecError where classes, shape or task do not fit.
+    A sample to learn that is, as stored, a test sample or one held back is held back as well: what checks a network
+    must not teach it. Raises SpecError where classes, shape or task do not fit.
     """
     if chosen is None:
         return data, None

@@ -119,7 +119,8 @@ def transfer_set(data: Samples, split: Split, spec: Data, *, seed: int, kind: st
     corrections = corrections[~_any_of(data.train_labels.numpy()[corrections], split.withheld)]
     chosen = torch.from_numpy(np.concatenate([indices, corrections]))
     shown = data.train_labels[chosen].clone()
-    shown[torch.from_numpy(~np.isin(chosen.numpy(), np.concatenate([known, corrections])))] = torch.nan if shown.is_floating_point() else NO_LABEL
+    hidden = torch.from_numpy(~np.isin(chosen.numpy(), np.concatenate([known, corrections])))
+    shown[hidden] = torch.nan if shown.is_floating_point() else NO_LABEL
     return TransferSet(indices=chosen, labels=shown)
 
 
