@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from platformdirs import user_data_path
 
 from distill_core.errors import LabError
+from distill_core.whole_files import read_json as read_json
+from distill_core.whole_files import write_bytes as write_bytes
+from distill_core.whole_files import write_json as write_json
 
 
 class HomeUnusable(LabError):
@@ -286,28 +288,3 @@ class Home:
 
     def experiment(self, experiment_id: str) -> ExperimentFolder:
         return ExperimentFolder(self.experiments / experiment_id)
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Replace a JSON file so that a reader or a crash never meets half of it."""
-    write_bytes(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file by temporary file, fsync, rename, fsync of the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -14,6 +14,7 @@ from distill_core.signature import InputKind, Signature, Task
 class Samples:
     """Two splits of the same kind of samples.
 
+    Training inputs are read through `train_rows`, which knows the corrections too.
     Inputs [N,*shape]: images uint8 [N,C,H,W]; sequences uint8 or float32 [N,L,F]; texts int32 [N,L], 0 is padding;
     tables float32 [N,F]. uint8 stands for 0..1 in steps of 1/255. Inputs may be memory-mapped.
     Labels: int64 [N] for classification; int64 [N,L] or NO_LABEL for tagging; float32 [N,D] for regression,

@@ -128,7 +128,7 @@ def _effect(checked: Checked, keeper: Keeper, run: PlannedRun, earlier: Earlier,
     )
     like = earlier.runs.get(_key(run))
     before_place = None if like is None else earlier.folder.run(like.run_id)
-    if like is None or before_place is None or not before_place.model.exists():
+    if like is None or before_place is None or not before_place.test_logits.exists():
         earlier.notes.append(f"{run.name} (seed {run.seed}) was not trained before, so it is compared with nothing.")
         return effect
     before = _ask(checked, like, before_place, used, same_data=earlier.same_data)

@@ -22,7 +22,7 @@ from distill_core.training.split import transfer_set
 from tests.correction_samples import drawn, of_test
 from tests.integration.pipeline_lab import PipelineLab
 
-# A training sample of the digits, inverted: nothing in the data looks like it.
+# Of which two are held back.
 LEARNABLE = 7
 
 
