@@ -133,38 +133,42 @@ class Corrections:
 
     # Learn ------------------------------------------------------------------------------------
 
-    def freeze(self, experiment_id: str) -> str:
-        """Freeze an experiment's corrections, with those it learnt from itself, and return the set's digest.
-
-        Raises NotFound, Conflict when there is nothing to learn from, CorrectionsUnusable.
-        """
+    def outlook(self, experiment_id: str) -> SetFacts:
+        """What `freeze` would make: what the next experiment learns from. Raises NotFound, CorrectionsUnusable."""
         view = self._store().experiment(experiment_id)
-        samples: dict[str, CorrectedSample] = {}
-        inputs: dict[str, NDArray[np.generic]] = {}
-        earlier: dict[str, bool] = {}
+        samples, earlier = {}, {}
         if view.spec.data.corrections:
-            held = read_set(self._home, view.spec.data.corrections)
-            earlier = {one.sample_id: one.learnt for one in held.facts.samples}
-            samples = {one.sample_id: one for one in held.facts.samples}
-            inputs = {one.sample_id: row for one, row in zip(held.facts.samples, held.inputs, strict=True)}
+            held = read_facts(self._home, view.spec.data.corrections)
+            earlier = {one.sample_id: one.learnt for one in held.samples}
+            samples = {one.sample_id: one for one in held.samples}
         for files, record in self._kept(experiment_id):
             samples[files.correction_id] = CorrectedSample(
                 sample_id=files.correction_id, label=record.label, source=record.source,
                 test_index=record.test_index, text=record.text, learnt=True,
             )
-            inputs[files.correction_id] = files.read_inputs()
         learnt = learnt_of([(one.sample_id, one.test_index) for one in samples.values()], earlier)
-        if not any(learnt.values()):
+        return SetFacts(
+            experiment_id=experiment_id, kind=view.input_kind,
+            samples=tuple(samples[one].model_copy(update={"learnt": learnt[one]}) for one in sorted(samples)),
+        )
+
+    def freeze(self, experiment_id: str) -> str:
+        """Freeze an experiment's corrections, with those it learnt from itself, and return the set's digest.
+
+        Raises NotFound, Conflict when there is nothing to learn from, CorrectionsUnusable.
+        """
+        facts = self.outlook(experiment_id)
+        if not facts.learnt:
             raise Conflict(
                 "There is no correction to learn from yet: test samples never teach, they only check. Correct a sample "
                 "that is not of the test set, one that you draw, upload or type."
             )
-        ordered = sorted(samples)
-        facts = SetFacts(
-            experiment_id=experiment_id, kind=view.input_kind,
-            samples=tuple(samples[one].model_copy(update={"learnt": learnt[one]}) for one in ordered),
-        )
-        return write_set(self._home, facts, [inputs[one] for one in ordered])
+        inputs = {files.correction_id: files.read_inputs() for files, _ in self._kept(experiment_id)}
+        digest = self._store().experiment(experiment_id).spec.data.corrections
+        if digest:
+            held = read_set(self._home, digest)
+            inputs |= {one.sample_id: row for one, row in zip(held.facts.samples, held.inputs, strict=True)}
+        return write_set(self._home, facts, [inputs[one.sample_id] for one in facts.samples])
 
     def frozen(self, digest: str) -> SetFacts:
         """What a spec's `data.corrections` stands for. Raises CorrectionsUnusable."""

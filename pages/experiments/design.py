@@ -8,11 +8,11 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_name, markdown_text
+from distill_core.charts.names import markdown_text
 from distill_core.errors import LabError, Problem, SpecError
 from distill_core.signature import Task, noun_of
 from distill_core.spec import LONGEST_NAME, MOST_TEACHERS, Choice, ExperimentSpec
-from pages.ui import address, own_data, spec_form, starting, students_form
+from pages.ui import address, own_data, spec_form, starting, students_form, with_corrections
 from pages.ui.fields import Fields
 from pages.ui.guard import tell
 from pages.ui.layer_picker import Layers, find_layers
@@ -29,7 +29,7 @@ def load(origin: tuple[str, str]) -> None:
     """Put a spec into the form; the widgets start anew."""
     kind, name = origin
     if kind == "experiment":
-        spec = lab().experiment(name).spec.to_json()
+        spec = with_corrections.settings(name)
     elif kind == "data":
         spec = own_data.own(name)
     elif kind == "dataset":
@@ -82,13 +82,7 @@ def free_name(name: str, taken: set[str]) -> str:
 def choose_start() -> tuple[str, str]:
     """Which experiment the form repeats, or which preset fills it; the address tells."""
     if source := st.query_params.get("from"):
-        row = lab().experiment(source).row
-        st.info(
-            f"Same as **{markdown_name(row.name, 60)}**, but: change what you like. Whatever stays the same is "
-            "reused, not trained again.",
-            icon=":material/content_copy:",
-        )
-        return "experiment", source
+        return "experiment", with_corrections.told(source, st.query_params.get("corrections", ""))
     if source := st.query_params.get("data"):
         own_data.tell(lab().shelf.get(source).name)
         return "data", source

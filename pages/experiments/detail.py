@@ -10,7 +10,19 @@ from distill_core.errors import Conflict
 from distill_core.evaluation.metrics import heading, loss_metric, metric_title, primary_metric
 from distill_core.rows import ExperimentView
 from distill_core.signature import Task
-from pages.ui import answers, exporting, places, progress, results, tables, undo, verdicts, words
+from pages.ui import (
+    answers,
+    corrections_panel,
+    exporting,
+    feedback_panel,
+    places,
+    progress,
+    results,
+    tables,
+    undo,
+    verdicts,
+    words,
+)
 from pages.ui.live.component import live_curves, views_of
 from pages.ui.session import lab, watched
 
@@ -76,6 +88,7 @@ def header(view: ExperimentView) -> None:
 
 def about(view: ExperimentView) -> None:
     """What the experiment shows, and who learned from which samples."""
+    feedback_panel.show_origin(view)
     if view.spec.shows:
         st.markdown(markdown_text(view.spec.shows))
     if lines := who_sees_what(view):
@@ -227,6 +240,8 @@ def show(experiment_id: str) -> None:
     if is_judged(view):
         with verdict:
             judged(view)
+    if not active:
+        feedback_panel.show_feedback(view)
     left, right = st.columns([2, 1], gap="medium")
     with left:
         st.subheader("Curves", anchor=False)
@@ -238,6 +253,7 @@ def show(experiment_id: str) -> None:
         else:
             beside(view)
     figures(view)
+    corrections_panel.show_corrections(view)
 
 
 chosen_id = st.query_params.get("id", "")

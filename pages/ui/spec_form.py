@@ -12,6 +12,7 @@ from distill_core.charts.names import plain_name
 from distill_core.evaluation.metrics import metric_title, monitored
 from distill_core.signature import Task
 from distill_core.spec import AdamW, Affine, Choice, CropFlip, Data, ExperimentSpec, Frozen, Latency, Sgd, Training
+from pages.ui import with_corrections
 from pages.ui.choosing import choice, schema_of
 from pages.ui.fields import NARROW_PX, Fields
 from pages.ui.numbers_list import parse_numbers, write_numbers
@@ -75,6 +76,7 @@ def data_section(fields: Fields, catalogue: Catalogue, data: Json) -> Json:
                 Data, "split_seed", "Which samples are for validation and which keep their labels.",
             ),
             data.get("split_seed"), label="Seed of the split")
+    result["corrections"] = with_corrections.field(fields, data.get("corrections", ""))
     return result
 
 

@@ -32,6 +32,11 @@ class UndoBar:
     def forget(self) -> None:
         st.session_state.pop(self._memory, None)
 
+    def waiting(self) -> str | None:
+        """What may be brought back."""
+        removed = st.session_state.get(self._memory)
+        return None if removed is None else str(removed[0])
+
     def show(self) -> None:
         """The bar that offers to bring back what was removed last."""
         removed = st.session_state.get(self._memory)
@@ -55,6 +60,11 @@ class UndoBar:
 EXPERIMENTS = UndoBar(
     "delete", "deleted", lambda identity: lab().delete(identity), lambda identity: lab().undelete(identity)
 )
+CORRECTIONS = UndoBar(
+    "correction", "removed", lambda identity: lab().corrections.remove(*identity.split("/")),
+    lambda identity: lab().corrections.restore(*identity.split("/")),
+)
+"""Identity: the experiment's id, a slash, the correction's."""
 DATA_SETS = UndoBar(
     "removal", "removed", lambda identity: lab().shelf.remove(identity), lambda identity: lab().shelf.restore(identity)
 )

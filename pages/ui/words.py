@@ -76,6 +76,11 @@ def count(number: float | None) -> str:
     return f"{number / 1e6:.2f} M" if number >= 10e6 else f"{number:,.0f}"
 
 
+def corrections(number: int) -> str:
+    """So many of them, in words."""
+    return f"{number:,} correction{'s' * (number != 1)}"
+
+
 def percent(share: float | None) -> str:
     """An accuracy in 0..1 as a percentage."""
     return "–" if share is None or not math.isfinite(share) else f"{100 * share:.1f}%"
