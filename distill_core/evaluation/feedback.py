@@ -74,9 +74,16 @@ class Feedback(Frozen):
 
     @property
     def headline(self) -> tuple[Role, str] | None:
-        """The variant of whom the result is told first: a distilled one, else one trained alone, else the teacher."""
+        """The variant of whom the result is told first: a distilled one, else one trained alone, else the teacher.
+
+        Of several the one that was best before: choosing by what came of it would flatter the corrections.
+        """
         order: tuple[Role, ...] = ("student", "baseline", "teacher", "compressed")
-        return min(self.variants, key=lambda variant: order.index(variant[0]), default=None)
+
+        def rank(variant: tuple[Role, str]) -> tuple[int, float]:
+            return order.index(variant[0]), -fmean(run.test_before or 0 for run in self.of(*variant))
+
+        return min(self.variants, key=rank, default=None)
 
     def sentence(self) -> str:
         """What the corrections did, in one line; names stand as the user wrote them."""

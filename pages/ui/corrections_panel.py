@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import datetime
 
 import pandas as pd
@@ -70,9 +71,7 @@ def _table(found: list[Correction]) -> Correction | None:
             **({"picture": data_url(one.png)} if pictures else {}),
             **({"text": plain_name(one.text, 200)} if texts else {}),
             "label": plain_name(one.label, 60),
-            "answers": plain_name(
-                ", ".join(f"{name}: {answer}" for name, answer in one.answers.items()) or "not kept", 200
-            ),
+            "answers": plain_name(said(one.answers), 200),
             "source": SOURCES[one.source] + ("" if one.test_index is None else f", row {one.test_index:,}"),
             "at": datetime.fromtimestamp(one.at).astimezone(),
         }
@@ -86,14 +85,25 @@ def _table(found: list[Correction]) -> Correction | None:
         column_config={
             "picture": st.column_config.ImageColumn("Sample", help="As the networks see it.", width="small"),
             "text": st.column_config.TextColumn("Text", help="What was read.", width="medium"),
-            "label": st.column_config.TextColumn("Right class", help="What someone said it is."),
-            "answers": st.column_config.TextColumn("Answers then", help="What each network said.", width="medium"),
-            "source": st.column_config.TextColumn("From", help="Where the sample came from."),
-            "at": st.column_config.DatetimeColumn("Corrected", help="When.", format="distance"),
+            "label": st.column_config.TextColumn("Right class", help="What someone said it is.", width="small"),
+            "answers": st.column_config.TextColumn("Answers then", help="What each network said.", width="large"),
+            "source": st.column_config.TextColumn("From", help="Where the sample came from.", width="small"),
+            "at": st.column_config.DatetimeColumn("Corrected", help="When.", format="distance", width="small"),
         },
     )
     rows = selected["selection"]["rows"]
     return found[rows[0]] if rows and rows[0] < len(found) else None
+
+
+def said(answers: Mapping[str, str]) -> str:
+    """Each class that was answered and by whom, the most frequent first."""
+    by_class: dict[str, list[str]] = {}
+    for name, answer in answers.items():
+        by_class.setdefault(answer, []).append(name)
+    if len(by_class) == 1 and len(answers) > 1:
+        return f"{next(iter(by_class))} by all {len(answers)}"
+    ordered = sorted(by_class.items(), key=lambda one: -len(one[1]))
+    return "; ".join(f"{answer} by {', '.join(names)}" for answer, names in ordered) or "not kept"
 
 
 def data_url(png: bytes | None) -> str | None:

@@ -150,6 +150,7 @@ def _held_back(found: Feedback) -> None:
         except LabError as error:
             tell(error)
             return
+        of_test = any(one.test_index is not None for one in found.held_back)
         rows = [
             {
                 **({"picture": data_url(png)} if png is not None else {}),
@@ -157,7 +158,7 @@ def _held_back(found: Feedback) -> None:
                 "label": plain_name(one.label, 60),
                 "before": "–" if run.answers_before is None else _mark(run.answers_before[place], one.label),
                 "after": _mark(run.answers_after[place], one.label),
-                "test": "" if one.test_index is None else f"row {one.test_index:,}",
+                **({"test": "" if one.test_index is None else f"row {one.test_index:,}"} if of_test else {}),
             }
             for place, (one, (png, text)) in enumerate(zip(found.held_back, samples, strict=True))
         ]
