@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 from safetensors.numpy import load_file
 
@@ -24,6 +25,8 @@ from tests.integration.pipeline_lab import PipelineLab
 
 # Of which two are held back.
 LEARNABLE = 7
+# Chosen so that the rule of the content would have that upload learnt.
+TINY = 1e-4
 
 
 def trained(lab: PipelineLab, found: Lab, data: dict[str, Any], identity: str) -> str:
@@ -47,8 +50,11 @@ def one_seed(spec_data: dict) -> dict:
 def test_corrections_teach_the_next_experiment_which_tells_what_they_did(tmp_path: Path, one_seed: dict) -> None:
     lab, found = PipelineLab(tmp_path), Lab(Home(tmp_path))
     first = trained(lab, found, one_seed, "20260101-000000-aaaaaa")
+    # What one network already answers: so it has another number right of the learnt than of those held back.
+    runs = {run.name: run.run_id for run in lab.told(first, RunDeclared)}
+    said = ask(lab, first, runs["alone"], np.stack([drawn(number).inputs for number in range(LEARNABLE)]))
     for number in range(LEARNABLE):
-        found.corrections.add(first, drawn(number), "3", answers={"alone": "1"})
+        found.corrections.add(first, drawn(number), said[number], answers={"alone": "1"})
     found.corrections.add(first, of_test(5), "9")
     digest = found.corrections.freeze(first)
     facts = found.corrections.frozen(digest)
@@ -79,13 +85,19 @@ def test_corrections_teach_the_next_experiment_which_tells_what_they_did(tmp_pat
         assert run.test_after / 640 == pytest.approx(accuracy(lab, second, run.name, seed))
         assert run.test_after - run.test_before == (run.fixed or 0) - (run.broken or 0)
     assert_as_the_graphs_say(lab, result, first, second)
+    alone = next(run for run in result.runs if run.name == "alone")
+    assert alone.learnt_before == 5 and (alone.held_before or 0) <= 3
     assert "With 5 corrections learnt, accuracy of distilled on the test set " in result.sentence()
 
 
-def assert_as_the_graphs_say(lab: PipelineLab, result: Feedback, first: str, second: str) -> None:
-    """Counts before and after are those that plain ONNX Runtime gets from the exported files."""
-    import onnxruntime
+def ask(lab: PipelineLab, identity: str, run_id: str, inputs: np.ndarray) -> list[str]:
+    """What an exported file answers, by plain ONNX Runtime."""
+    session = onnxruntime.InferenceSession(str(lab.folder(identity).run(run_id).onnx))
+    return [str(answer) for answer in session.run(None, {"pixels": inputs})[0].argmax(1)]
 
+
+def assert_as_the_graphs_say(lab: PipelineLab, result: Feedback, first: str, second: str) -> None:
+    """Counts before and after are those of the exported files."""
     held = read_set(lab.home, result.corrections)
     rows = [one.row for one in result.held_back]
     right = [one.label for one in result.held_back]
@@ -95,9 +107,7 @@ def assert_as_the_graphs_say(lab: PipelineLab, result: Feedback, first: str, sec
             (first, run.before_run_id, run.held_before, run.answers_before),
             (second, run.run_id, run.held_after, run.answers_after),
         ):
-            session = onnxruntime.InferenceSession(str(lab.folder(identity).run(run_id).onnx))
-            logits = session.run(None, {"pixels": held.inputs[rows]})[0]
-            answers = [str(answer) for answer in logits.argmax(1)]
+            answers = ask(lab, identity, run_id, held.inputs[rows])
             assert list(named or ()) == answers
             assert counted == sum(mine == theirs for mine, theirs in zip(answers, right, strict=True))
 
@@ -112,31 +122,39 @@ def test_what_is_held_back_is_in_no_training_set(tmp_path: Path, one_seed: dict)
     found.corrections.add(first, of_test(0), "3")
     # The same test image once more, as a stranger's upload that differs by less than a grey value.
     twin = of_test(1)
-    found.corrections.add(first, drawn(0, inputs=twin.inputs + np.float32(1e-4), source="upload"), "3")
-    data["data"] |= {"corrections": found.corrections.freeze(first), "withheld_classes": ["4"]}
+    found.corrections.add(first, drawn(0, inputs=twin.inputs + np.float32(TINY), source="upload"), "3")
+    digest = found.corrections.freeze(first)
+    frozen = read_set(home, digest)
+    pixels = [np.round(row * 255).astype(np.uint8).tobytes() for row in frozen.inputs]
+    test_pixels = {np.round(of_test(row).inputs * 255).astype(np.uint8).tobytes() for row in (0, 1)}
+    taught = {
+        image: one.label for image, one in zip(pixels, frozen.facts.samples, strict=True)
+        if one.learnt and image not in test_pixels
+    }
+    held = set(pixels) - set(taught)
+    assert test_pixels <= held and len(held) >= 4 and len(taught) >= 4
+    withheld = next(iter(taught.values()))
+    data["data"] |= {"corrections": digest, "withheld_classes": [withheld]}
+
     checked = deep_check(parse_spec(data), home=home)
     assert checked.corrections is not None
-    samples = checked.corrections.facts.samples
-    assert any("held back that would have been learnt" in note for note in checked.data.notes)
-    held = {np.round(checked.corrections.inputs[row] * 255).astype(np.uint8).tobytes()
-            for row, one in enumerate(samples) if not one.learnt}
-    taught = {np.round(checked.corrections.inputs[row] * 255).astype(np.uint8).tobytes(): one.label
-              for row, one in enumerate(samples) if one.learnt}
-    assert len(held) + len(taught) == 9 and len(taught) >= 4
+    assert checked.corrections.facts.learnt == len(taught)
+    assert frozen.facts.learnt == len(taught) + 1
+    assert checked.data.notes == (
+        "1 correction is held back that would have been learnt: the same sample checks the networks.",
+    )
     split, base = checked.split, 1157
     assert {row for row in split.teacher.tolist() if row >= base} == set(range(base, base + len(taught)))
     assert not [row for row in (*split.validation.tolist(), *split.learn.tolist()) if row >= base]
+    assert {row.numpy().tobytes() for row in checked.data.train_rows(split.teacher)} & {*held, *taught} == {*taught}
     for kind in ("labelled", "all"):
         transfer = transfer_set(checked.data, split, checked.spec.data, seed=3, kind=kind)
-        seen = {row.numpy().tobytes() for row in checked.data.train_rows(transfer.indices)}
-        assert not seen & held
-        mine = transfer.indices >= base
-        withheld = [one for one in taught.values() if one == "4"]
-        assert int(mine.sum()) == len(taught) - len(withheld)
-        assert [str(label) for label in transfer.labels[mine].tolist()] == [
-            taught[row.numpy().tobytes()] for row in checked.data.train_rows(transfer.indices[mine])
-        ]
-    assert not held & {row.numpy().tobytes() for row in checked.data.train_rows(split.teacher)}
+        seen = [row.numpy().tobytes() for row in checked.data.train_rows(transfer.indices)]
+        named = {image: str(int(label)) for image, label in zip(seen, transfer.labels, strict=True)}
+        assert not set(seen) & held
+        assert {image: named[image] for image in taught if image in named} == {
+            image: label for image, label in taught.items() if label != withheld
+        }
 
 
 def trained_nothing(found: Lab, data: dict[str, Any]) -> str:
