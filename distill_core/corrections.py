@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,22 +38,10 @@ from distill_core.rows import ExperimentView
 from distill_core.signature import PADDING, InputKind, noun_of
 from distill_core.spec import ExperimentSpec
 from distill_core.store.store import Store
+from distill_core.trying import Sample
 
 MOST = 2_000
 _SHOWN_CLASSES = 20
-
-
-class GivenSample(Protocol):
-    """An input as an exported graph takes it, without the batch, and where it came from: see trying.Sample."""
-
-    @property
-    def inputs(self) -> NDArray[np.generic]: ...
-    @property
-    def source(self) -> Source: ...
-    @property
-    def test_index(self) -> int | None: ...
-    @property
-    def text(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +68,7 @@ class Corrections:
     # Correct ----------------------------------------------------------------------------------
 
     def add(
-        self, experiment_id: str, sample: GivenSample, label: str, *, answers: Mapping[str, str] | None = None
+        self, experiment_id: str, sample: Sample, label: str, *, answers: Mapping[str, str] | None = None
     ) -> Correction:
         """Keep a sample with its right class and what each network had answered; the id names the sample itself.
 
@@ -242,7 +229,7 @@ class Corrections:
         raise Conflict(f"Experiment {experiment_id} has not read its data yet; correct its answers once it has.")
 
 
-def _sound(sample: GivenSample, label: str, view: ExperimentView, data: DataLoaded) -> NDArray[np.generic]:
+def _sound(sample: Sample, label: str, view: ExperimentView, data: DataLoaded) -> NDArray[np.generic]:
     """The input in its plain form; raises DataError, one sentence for each thing that can be wrong."""
     noun = noun_of(view.input_kind)[:-1]
     if view.task != "classification":

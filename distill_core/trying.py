@@ -7,11 +7,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_core.correction_sets import Source
 from distill_core.deployment.samples_file import Facts
 from distill_core.deployment.sessions import Sessions
 from distill_core.deployment.test_inputs import TestInputs, place_of_test_inputs, read_test_inputs, shipped_inputs
@@ -28,7 +29,6 @@ from distill_core.rows import ExperimentView, RunRow
 
 __all__ = ["Answer", "Gallery", "Offer", "Refusal", "Sample", "Source", "Trying", "Which"]
 
-Source = Literal["drawn", "upload", "camera", "test", "typed"]
 T = TypeVar("T")
 _MOST_KEPT = 4
 
@@ -145,7 +145,7 @@ class Trying:
         image = drawn_image(strokes_of(strokes), shape=offer.facts.signature.shape, manner=offer.manner)
         return Sample(inputs=image, source="drawn", test_index=None)
 
-    def pictured(self, offer: Offer, content: bytes, *, source: Literal["upload", "camera"], fit: bool) -> Sample:
+    def pictured(self, offer: Offer, content: bytes, *, source: Literal[upload, camera], fit: bool) -> Sample:
         """A picture file; `fit`: shown as the data are, where they have a manner. Raises DataError."""
         # One at a time: a large picture takes hundreds of megabytes for a moment.
         with self._one_picture:

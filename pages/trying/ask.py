@@ -13,6 +13,7 @@ from distill_core.rows import ExperimentView, RunRow
 from distill_core.trying import Offer, Sample
 from pages.trying import apart, giving, replying
 from pages.ui import address, places
+from pages.ui.correcting import show_correcting
 from pages.ui.rivals import told_apart
 from pages.ui.session import lab
 
@@ -67,6 +68,9 @@ def answers(view: ExperimentView, offer: Offer, sample: Sample | None) -> None:
     else:
         replies = lab().trying.ask(runs, sample)
         replying.show_replies(view, offer, runs, sample, replies)
+        if view.task == "classification":
+            said, known = replying.classes(view, offer, runs, sample, replies)
+            show_correcting(view.row.experiment_id, view, sample, said, known=known)
 
 
 def header(view: ExperimentView) -> None:

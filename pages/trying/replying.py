@@ -44,6 +44,19 @@ def answered(replies: Sequence[Answer | Refusal]) -> list[Answer]:
     return [reply for reply in replies if isinstance(reply, Answer)]
 
 
+def classes(
+    view: ExperimentView, offer: Offer, runs: Sequence[RunRow], sample: Sample, replies: Sequence[Answer | Refusal]
+) -> tuple[dict[str, str], str | None]:
+    """What each model that answered says, by its name; and the class that the test set gives the sample."""
+    names = names_of(runs)
+    said = {
+        names[one.run_id]: view.class_names[int(one.output.argmax())] for one in answered(replies)
+        if np.isfinite(one.output).all()
+    }
+    truth = None if sample.test_index is None else offer.label_of(sample.test_index)
+    return said, None if truth is None or int(truth) == NO_LABEL else view.class_names[int(truth)]
+
+
 @st.fragment(key="replies")
 def show_replies(
     view: ExperimentView, offer: Offer, runs: Sequence[RunRow], sample: Sample, replies: Sequence[Answer | Refusal]

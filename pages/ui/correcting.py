@@ -8,30 +8,32 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.correction_sets import sample_id
-from distill_core.corrections import Correction, GivenSample
+from distill_core.corrections import Correction
 from distill_core.errors import LabError
 from distill_core.rows import ExperimentView
 from distill_core.signature import noun_of
+from distill_core.trying import Sample
 from pages.ui import places, words
 from pages.ui.guard import tell
 from pages.ui.session import lab
 
 
 def show_correcting(
-    experiment_id: str, view: ExperimentView, sample: GivenSample, answers: Mapping[str, str] | None = None
+    experiment_id: str, view: ExperimentView, sample: Sample, answers: Mapping[str, str] | None = None, *,
+    known: str | None = None,
 ) -> None:
     """Below the answers to a sample: choose its right class and keep it; `answers` are classes by a network's name.
 
-    Only classes can be corrected: for other tasks nothing is shown.
+    `known` is the class that the data give it, if they do. Only classes can be corrected: for other tasks nothing is shown.
     """
     if view.task != "classification":
         return
     with st.container(border=True, key="correcting"):
-        known = lab().corrections.find(experiment_id, sample.inputs)
-        if known is None:
-            _ask(experiment_id, view, sample, dict(answers or {}))
+        kept = lab().corrections.find(experiment_id, sample.inputs)
+        if kept is None:
+            _ask(experiment_id, view, sample, dict(answers or {}), known=known)
         else:
-            _kept(experiment_id, known)
+            _kept(experiment_id, kept)
         count = len(lab().corrections.all(experiment_id))
         if count:
             places.link(
@@ -40,13 +42,16 @@ def show_correcting(
             )
 
 
-def _ask(experiment_id: str, view: ExperimentView, sample: GivenSample, answers: dict[str, str]) -> None:
+def _ask(
+    experiment_id: str, view: ExperimentView, sample: Sample, answers: dict[str, str], *, known: str | None
+) -> None:
     noun, identity = noun_of(view.input_kind)[:-1], sample_id(sample.inputs)
     st.markdown("**Is an answer wrong?**")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         # Keyed by the sample: the class chosen for one must not stand beside the next.
         label = st.selectbox(
-            "Right class", view.class_names, index=None, key=f"right-class-{identity}", width=260,
+            "Right class", view.class_names, key=f"right-class-{identity}", width=260,
+            index=view.class_names.index(known) if known in view.class_names else None,
             placeholder="Choose the right class", format_func=lambda name: plain_name(name, 60),
             help="What a perfect network would answer.",
         )
@@ -73,15 +78,15 @@ def _ask(experiment_id: str, view: ExperimentView, sample: GivenSample, answers:
         st.rerun()
 
 
-def _kept(experiment_id: str, known: Correction) -> None:
+def _kept(experiment_id: str, kept: Correction) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/check_circle: Corrected: the right class is **{markdown_name(known.label, 60)}**.",
+            f":material/check_circle: Corrected: the right class is **{markdown_name(kept.label, 60)}**.",
             width="stretch",
         )
         st.button(
-            "Undo", key=f"uncorrect-{known.correction_id}", icon=":material/undo:", on_click=_take_back,
-            args=(experiment_id, known.correction_id), help="Takes it out of the corrections again.",
+            "Undo", key=f"uncorrect-{kept.correction_id}", icon=":material/undo:", on_click=_take_back,
+            args=(experiment_id, kept.correction_id), help="Takes it out of the corrections again.",
         )
 
 

@@ -19,7 +19,8 @@ from distill_core.events import DataLoaded, EventLog
 from distill_core.folders import Home
 from distill_core.services import Lab
 from distill_core.signature import InputKind
-from tests.correction_samples import Given, drawn
+from distill_core.trying import Sample
+from tests.correction_samples import drawn
 from tests.store_samples import small_spec
 
 IDENTITY = "20260101-000000-aaaaaa"
@@ -88,14 +89,14 @@ NAN = np.full((1, 8, 8), np.nan, dtype=np.float32)
     ("sample", "label", "sentence"),
     [
         (drawn(1), "ten", r"There is no class 'ten'; allowed: 0, 1, 2"),
-        (Given(np.zeros((1, 8, 8), np.float32)), "1", "This image is blank"),
-        (Given(np.full((1, 8, 8), 0.5, np.float32)), "1", "This image is blank"),
-        (Given(np.ones((3, 8, 8), np.float32)), "1", "has the size 3 x 8 x 8; allowed: 1 x 8 x 8"),
-        (Given(NAN), "1", "numbers that are not finite"),
+        (drawn(0, inputs=np.zeros((1, 8, 8), np.float32)), "1", "This image is blank"),
+        (drawn(0, inputs=np.full((1, 8, 8), 0.5, np.float32)), "1", "This image is blank"),
+        (drawn(0, inputs=np.ones((3, 8, 8), np.float32)), "1", "has the size 3 x 8 x 8; allowed: 1 x 8 x 8"),
+        (drawn(0, inputs=NAN), "1", "numbers that are not finite"),
     ],
 )
 def test_what_cannot_be_corrected_is_one_sentence_and_nothing_is_kept(
-    home: Home, sample: Given, label: str, sentence: str
+    home: Home, sample: Sample, label: str, sentence: str
 ) -> None:
     corrections = experiment(home).corrections
     with pytest.raises(DataError, match=sentence):
@@ -110,11 +111,11 @@ def test_other_tasks_and_blank_texts_are_refused_and_texts_and_tables_kept(home:
         experiment(home, task="regression", identity="a").corrections.add("a", drawn(1), "1")
     texts = experiment(home, kind="text", shape=(4,), names=("bad", "good"), identity="b").corrections
     with pytest.raises(DataError, match="This text is blank"):
-        texts.add("b", Given(np.zeros(4, np.int64), source="typed"), "good")
-    texts.add("b", Given(np.array([5, 2, 0, 0]), source="typed", text="so good"), "good")
+        texts.add("b", drawn(0, inputs=np.zeros(4, np.int64), source="typed"), "good")
+    texts.add("b", drawn(0, inputs=np.array([5, 2, 0, 0]), source="typed", text="so good"), "good")
     assert [(one.text, one.png) for one in texts.all("b")] == [("so good", None)]
     tables = experiment(home, kind="table", shape=(2,), names=("x", "y"), identity="c").corrections
-    tables.add("c", Given(np.zeros(2, np.float32), source="typed"), "y")
+    tables.add("c", drawn(0, inputs=np.zeros(2, np.float32), source="typed"), "y")
     for found, identity, dtype in ((texts, "b", np.int64), (tables, "c", np.float32)):
         assert read_set(home, found.freeze(identity)).inputs.dtype == dtype
 
