@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,7 +145,7 @@ class Trying:
         image = drawn_image(strokes_of(strokes), shape=offer.facts.signature.shape, manner=offer.manner)
         return Sample(inputs=image, source="drawn", test_index=None)
 
-    def pictured(self, offer: Offer, content: bytes, *, source: Literal[upload, camera], fit: bool) -> Sample:
+    def pictured(self, offer: Offer, content: bytes, *, source: Literal["upload", "camera"], fit: bool) -> Sample:
         """A picture file; `fit`: shown as the data are, where they have a manner. Raises DataError."""
         # One at a time: a large picture takes hundreds of megabytes for a moment.
         with self._one_picture:

@@ -24,7 +24,8 @@ def show_correcting(
 ) -> None:
     """Below the answers to a sample: choose its right class and keep it; `answers` are classes by a network's name.
 
-    `known` is the class that the data give it, if they do. Only classes can be corrected: for other tasks nothing is shown.
+    `known` is the class that the data give it, if they do. Only classes can be corrected: of other tasks nothing is
+    shown.
     """
     if view.task != "classification":
         return
