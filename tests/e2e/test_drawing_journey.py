@@ -93,3 +93,28 @@ def test_a_picture_too_large_is_a_sentence_and_the_drawing_is_still_there(
     page.get_by_text("Draw", exact=True).click()
     expect(page.locator(".lab-field polyline")).to_have_count(1)
     expect(page.locator(".lab-card")).to_have_count(5)
+
+
+def test_a_wrong_answer_becomes_a_correction_that_the_experiment_shows(
+    server: Server, identity: str, open_tab: OpenTab
+) -> None:
+    page = open_tab(f"{server.url}/try?id={identity}")
+    expect(page.locator(".lab-field")).to_be_visible()
+    page.locator(".lab-field").scroll_into_view_if_needed()
+    # One stroke, so that no later one makes another sample while its class is being chosen.
+    draw(page, STROKES[4][:1])
+    expect(page.locator(".lab-card")).to_have_count(5)
+    settled(page)
+    chooser, wrong = page.get_by_role("combobox", name="Right class"), page.get_by_role("button", name="This is wrong")
+    expect(wrong).to_be_disabled()
+    # Streamlit closes an open list when the page scrolls.
+    page.get_by_text("It joins this experiment's corrections").scroll_into_view_if_needed()
+    chooser.click()
+    page.get_by_role("option", name="3", exact=True).click()
+    expect(wrong).to_be_enabled()
+    wrong.click()
+    expect(page.get_by_text("Corrected: the right class is 3.")).to_be_visible()
+    page.get_by_role("link", name="1 correction of this experiment").click()
+    expect(page.get_by_text("1 correction: 1 to learn from, 0 held back")).to_be_visible()
+    page.get_by_role("button", name="New experiment with these corrections").click()
+    expect(page.get_by_text("Learn from 1 correction too")).to_be_visible()
