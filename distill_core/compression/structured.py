@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -65,8 +65,8 @@ def prune_structured(network: nn.Module, around: Around, params: StructuredParam
     before = copy.deepcopy(network)
     network.requires_grad_(True)
     try:
-        found = list(_cuttable(network, around, params.importance))
-        chosen = _chosen(found, params.layers, network)
+        found = _cuttable(network, around, params.importance)
+        chosen = _chosen(found, params)
         cuts = _least_important(chosen, params)
         read = _cut(found, cuts)
         same = _same_answers(_without(before, read, network), network, around)
@@ -109,13 +109,14 @@ def _prune_recurrent(network: nn.Module, around: Around, params: StructuredParam
     return network
 
 
-def _cuttable(network: nn.Module, around: Around, importance: str) -> Iterator[_Channels]:
-    """Every set of channels that are cut together, except those of the answer."""
+def _cuttable(network: nn.Module, around: Around, importance: str) -> list[_Channels]:
+    """Every set of channels that are cut together, except those of the answer, in the network's order."""
     import torch_pruning
 
     if any(isinstance(module, nn.MultiheadAttention) for module in network.modules()):
         raise ValueError("attention heads share their channels")
-    names = {module: name for name, module in network.named_modules()}
+    names, found = {module: name for name, module in network.named_modules()}, list[_Channels]()
+    order = list(names.values())
     graph = torch_pruning.DependencyGraph()
     with torch.enable_grad(), warnings.catch_warnings():
         # Of parameters that belong to no layer, such as the scales of a ConvNeXt: they are cut along.
@@ -128,8 +129,10 @@ def _cuttable(network: nn.Module, around: Around, importance: str) -> Iterator[_
         if any(isinstance(one, nn.Conv2d) and 1 < one.groups < one.out_channels for one in modules):
             raise ValueError("grouped convolutions share their channels")
         scores = _measure(importance)(group)
-        if len(scores):
-            yield _Channels(made[0], group, frozenset(made), scores.detach())
+        # None where nothing in the group has what is measured: no normalisation, say.
+        if scores is not None:
+            found.append(_Channels(min(made, key=order.index), group, frozenset(made), scores.detach()))
+    return sorted(found, key=lambda channels: order.index(channels.layer))
 
 
 def _measure(importance: str) -> Any:
@@ -156,9 +159,10 @@ def _answering_layer(network: nn.Module, around: Around) -> nn.Module:
     return ran[-1]
 
 
-def _chosen(found: list[_Channels], layers: tuple[str, ...], network: nn.Module) -> list[_Channels]:
+def _chosen(found: list[_Channels], params: StructuredParams) -> list[_Channels]:
+    layers = params.layers
     if not found:
-        if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules()):
+        if params.importance == "batch-norm":
             raise _no_scales()
         raise CompressionRefused("This network is one layer, which gives the answer; there is nothing to cut.")
     for name in layers:

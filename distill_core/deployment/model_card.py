@@ -125,6 +125,8 @@ def _judgement(run: RunRow, verdict: str) -> str:
         return f"Verdict: {markdown_text(verdict, longest=600)}"
     if run.role == "student":
         return "Verdict: none given; one seed alone does not tell whether the teacher helped."
+    if run.role == "compressed":
+        return "No verdict: the student that it was made of is judged, with its own card."
     return "No verdict: only students that learn from a teacher are judged."
 
 

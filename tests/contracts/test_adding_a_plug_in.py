@@ -138,16 +138,45 @@ ENTRY = ExporterEntry(
     look=lambda home: f"cat {home}",
 )
 ''',
+    "compression/clamping.py": '''
+"""No weight is larger than a limit."""
+
+from pydantic import Field
+
+from distill_core.compression_step import NetworkStep
+from distill_core.entries import CompressionEntry, Params
+
+
+class ClampingParams(Params):
+    limit: float = Field(0.5, gt=0, le=9, description="The largest weight.")
+
+
+def build(params):
+    def apply(network, around):
+        for parameter in network.parameters():
+            parameter.data.clamp_(-params.limit, params.limit)
+        around.note("Clamped.")
+        return network
+
+    return NetworkStep(apply)
+
+
+ENTRY = CompressionEntry(
+    name="clamping", title="Clamping", summary="Small weights only.", source="https://example.org/clamp",
+    params=ClampingParams, traits=frozenset({"network", "image", "classification"}), label="up to {limit:g}",
+    strength="limit", build=build,
+)
+''',
 }
 NAMES = {
     "losses": "linear-logits", "architectures": "one-layer", "datasets": "stripes", "generators": "dimming",
-    "exporters": "diary",
+    "exporters": "diary", "compression": "clamping",
 }
 ASK = """
 import json, sys
 from pathlib import Path
 from distill_core.catalog import Catalogue
-from distill_core.events import EventLog, RunFinished
+from distill_core.events import EventLog, RunCompressed, RunDeclared, RunFinished
 from distill_core.exporters import switched_on
 from distill_core.folders import Home, write_json
 from distill_core.jobs.exporting import serve
@@ -171,6 +200,10 @@ json.dump({
     "page": catalogue_markdown(),
     "diary": (folder.exported("diary") / "diary.txt").read_text().split(),
     "accuracies": [event.accuracy for event in told if isinstance(event, RunFinished)],
+    "compressed": [
+        [event.name, event.strength] for event in told if isinstance(event, RunDeclared) and event.parent
+    ],
+    "notes": [event.notes for event in told if isinstance(event, RunCompressed)],
 }, sys.stdout)
 """
 NETWORK = {"name": "one-layer", "params": {}}
@@ -182,6 +215,7 @@ SPEC = {
         {"name": "taught", "architecture": NETWORK, "generator": {"name": "dimming", "params": {}},
          "terms": [{"loss": {"name": "linear-logits", "params": {"slope": 3}}, "weight": 1}]},
     ],
+    "compression": {"chains": [{"of": "taught", "steps": [{"name": "clamping", "params": {"limit": 2}}]}]},
     "student_training": BUDGET, "latency": {"batches": [1], "threads": [1], "warmup": 1, "repeats": 20},
 }  # fmt: skip
 
@@ -218,10 +252,11 @@ def test_its_parameters_are_in_the_schema_and_the_docs(answer: dict[str, Any]) -
 
 
 def test_an_experiment_of_nothing_but_new_files_succeeds(answer: dict[str, Any]) -> None:
-    assert len(answer["accuracies"]) == 3
+    assert len(answer["accuracies"]) == 4
+    assert answer["compressed"] == [["taught › up to 2", 2.0]] and answer["notes"] == [["Clamped."]]
     assert all(accuracy > 0.9 for accuracy in answer["accuracies"])
 
 
 def test_a_new_exporter_is_told_what_happened(answer: dict[str, Any]) -> None:
-    assert answer["diary"].count("Curves") == 3 * BUDGET["epochs"] and answer["diary"].count("RunOver") == 3
+    assert answer["diary"].count("Curves") == 3 * BUDGET["epochs"] and answer["diary"].count("RunOver") == 4
     assert answer["diary"].count("ModelFile") >= 1

@@ -23,7 +23,7 @@ from distill_core.spec import Choice
 
 REAL = installed_catalogue()
 WIRED = Catalogue.from_json(json.loads(json.dumps(REAL.to_json())))
-KINDS = ("architectures", "datasets", "losses", "generators", "executors", "exporters")
+KINDS = ("architectures", "datasets", "losses", "generators", "compression", "executors", "exporters")
 ENTRIES = [(kind, entry) for kind in KINDS for entry in getattr(REAL, kind)]
 IDS = [f"{kind}-{entry.name}" for kind, entry in ENTRIES]
 every_entry = pytest.mark.parametrize(("kind", "entry"), ENTRIES, ids=IDS)
