@@ -17,6 +17,9 @@ def entry_from_json(item: Mapping[str, Any]) -> Entry:
     fields: dict[str, Any] = {}
     for name, prop in schema.get("properties", {}).items():
         default = ... if name in required else prop.get("default")
+        if isinstance(default, list):
+            # JSON knows no tuples, which all lists of Params are.
+            default = tuple(default)
         fields[name] = (
             _python_type(prop),
             Field(
