@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -77,7 +78,7 @@ def _score_panel(line: Line) -> _Panel:
     metric = METRICS[primary_metric(first.task)]
     scores = [tread.score for tread in line.treads]
     changes: list[Change | None] = [None]
-    changes += [change(before, after) for before, after in zip(line.treads, line.treads[1:], strict=False)]
+    changes += [change(before, after) for before, after in pairwise(line.treads)]
     details = []
     for one in changes:
         if one is None:
@@ -104,7 +105,7 @@ def _with_interval(found: Change, signed: Callable[[float], str]) -> str:
 
 def _cost_panel(title: str, values: list[float | None], words: Callable[[float | None], str]) -> _Panel:
     changes = [""]
-    for before, after in zip(values, values[1:], strict=False):
+    for before, after in pairwise(values):
         changes.append("" if before is None or after is None or not before else _share(after / before - 1))
     return _Panel(title, values, ["" if value is None else words(value) for value in values], changes, changes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from distill_core.charts.descent import SAME_SPEED, Line, Tread, change, lines_of
 from distill_core.charts.names import lineage_name
@@ -10,6 +11,8 @@ from distill_core.charts.units import milliseconds, size, threads, times
 from distill_core.evaluation.metrics import METRICS, primary_metric
 from distill_core.rows import RunRow
 
+# Names inside a file differ by as much.
+_SAME_SIZE = 0.01
 ZEROS = "Masked zeros do not speed up dense kernels, which multiply by zero as by any number"
 
 
@@ -29,9 +32,9 @@ def _bytes(first: Tread, last: Tread) -> str:
     before, after = first.file_bytes, last.file_bytes
     if not before or not after:
         return ""
-    if round(before) == round(after):
-        return f"the file keeps its {size(after)}"
     ratio = before / after
+    if abs(ratio - 1) < _SAME_SIZE:
+        return f"the file keeps its {size(after)}"
     way = f"{times(ratio)}× smaller" if ratio > 1 else f"{times(1 / ratio)}× larger"
     return f"from {size(before)} to {size(after)} ({way})"
 
@@ -66,7 +69,7 @@ def _speed(first: Tread, last: Tread, *, batch: int, threads_used: int) -> str:
 def cautions(line: Line, *, batch: int = 1, threads_used: int = 1) -> list[str]:
     """What a reader must be told: steps that made it slower here, zeros that made nothing faster."""
     found = []
-    for before, after in zip(line.treads, line.treads[1:], strict=False):
+    for before, after in pairwise(line.treads):
         sentence = slower(before, after, batch=batch, threads_used=threads_used)
         found += [sentence] if sentence else []
     if has_masked_zeros(line):
@@ -91,7 +94,7 @@ def all_slower(runs: Sequence[RunRow], *, batch: int, threads_used: int) -> list
     """Every compressed network among the runs that is slower here than the one it was made of, each once."""
     found: dict[str, str] = {}
     for line in lines_of(runs):
-        for before, after in zip(line.treads, line.treads[1:], strict=False):
+        for before, after in pairwise(line.treads):
             told = slower(before, after, batch=batch, threads_used=threads_used, whole_name=True)
             if told:
                 found.setdefault(after.name, told)
@@ -106,7 +109,7 @@ def zeros_of(tread: Tread) -> tuple[int, int]:
 
 def has_masked_zeros(line: Line) -> bool:
     """Whether a step set weights to 0 without cutting any; a stray zero or two is not that."""
-    for before, after in zip(line.treads, line.treads[1:], strict=False):
+    for before, after in pairwise(line.treads):
         zeros, weights = zeros_of(after)
         if weights and zeros > 0.01 * weights and zeros > zeros_of(before)[0] and after.macs == before.macs:
             return True

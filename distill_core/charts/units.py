@@ -18,8 +18,10 @@ def milliseconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g} ms"
 
 
-def amount(number: float) -> str:
+def amount(number: float | None) -> str:
     """A large count in three digits: 598 k, 1.2 M, 4.1 G."""
+    if number is None:
+        return "–"
     for least, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if number >= least:
             return f"{number / least:.3g}{unit}"

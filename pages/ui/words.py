@@ -55,9 +55,9 @@ def ago(at: float, *, now: float | None = None) -> str:
     passed = max(0.0, (time.time() if now is None else now) - at)
     if passed < 60:
         return "just now"
-    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if passed >= size:
-            number = int(passed // size)
+    for seconds, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if passed >= seconds:
+            number = int(passed // seconds)
             return f"{number} {name}{'s' * (number != 1)} ago"
     raise AssertionError("a minute or more matches one of the sizes")
 
