@@ -32,6 +32,8 @@ RUN_STATES: dict[RunState, str] = {
     "waiting": "waiting", "training": "training", "finished": "finished", "stopped": "stopped",
     "diverged": "diverged", "refused": "refused", "reused": "reused",
 }
+# A run of these states needs no further work.
+DONE: frozenset[RunState] = frozenset({"finished", "reused", "diverged", "refused"})
 STEP_ICONS: dict[StepState, str] = {
     "waiting": ":material/radio_button_unchecked:", "running": ":material/progress_activity:",
     "finished": ":material/check_circle:", "skipped": ":material/do_not_disturb_on:",
