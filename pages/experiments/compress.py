@@ -107,7 +107,7 @@ def show(source: str) -> None:
         )
         return
     st.caption(markdown_text(
-        "Makes what was trained smaller. Each step is a run of its own, and the staircase shows what it saves and loses."
+        "Each step makes a smaller network of its own, and the staircase shows what it saves and what it loses."
     ))
     left, right = st.columns([5, 3], gap="medium")
     with left:
