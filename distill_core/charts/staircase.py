@@ -18,9 +18,12 @@ from distill_core.charts.variants import variants
 from distill_core.evaluation.metrics import METRICS, heading, primary_metric
 from distill_core.rows import RunRow
 
-_PANEL_PX, _FEW_STEPS, _STEP_WIDTH = 150, 5, 13
+_PANEL_PX, _FEW_STEPS, _STEP_WIDTH = 120, 5, 13
+# Losses are what a reader looks for: their panel is as high as two others.
+_SCORE_PANELS = 2.0
+_SAME = "same"
 # Of the height of a panel's figures: room for two lines of text above the highest tread.
-_ROOM_ABOVE = 0.62
+_ROOM_ABOVE, _ROOM_ABOVE_SCORE = 0.75, 0.38
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,16 @@ def staircase(
     p50 = [row.p50 if row else None for row in rows]
     panels = [main] + [
         _cost_panel(title, values, words) for title, values, words in (
-            ("ONNX file", files, size), ("Multiply-accumulates (MACs) a sample", macs, amount),
+            ("ONNX file", files, size),
+            ("Multiply-accumulates (MACs) a sample", macs, amount),
             (f"ONNX latency p50, {conditions}", p50, milliseconds),
         ) if any(value is not None for value in values)
     ]
-    fig = make_subplots(rows=len(panels), cols=1, shared_xaxes=True, vertical_spacing=0.075)
+    height = int(_PANEL_PX * (_SCORE_PANELS + len(panels) - 1)) + 110
+    fig = make_subplots(
+        rows=len(panels), cols=1, shared_xaxes=True, vertical_spacing=36 / height,
+        row_heights=[_SCORE_PANELS, *[1.0] * (len(panels) - 1)],
+    )
     colour = next((one.color for one in variants(line.root.runs, theme)), BLUE)
     for number, panel in enumerate(panels, start=1):
         _add_panel(fig, panel, treads, number, colour=colour, theme=theme)
@@ -65,11 +73,11 @@ def staircase(
     ]
     _fit(fig, panels, levels)
     _name_steps(fig, treads, len(panels))
-    fig.update_layout(height=_PANEL_PX * len(panels) + 110, showlegend=bool(levels), bargap=0)
+    fig.update_layout(height=height, showlegend=bool(levels))
     add_caption(fig, _notes(line, rows_missing=any(p50) and None in p50))
     apply_style(fig, theme)
     # The template's placement is for a plot that begins at the top; here a panel's title stands there.
-    fig.update_layout(legend={"y": 1.045, "yanchor": "bottom"})
+    fig.update_layout(legend={"y": 1 + 26 / height, "yanchor": "bottom"})
     return fig
 
 
@@ -113,7 +121,7 @@ def _cost_panel(title: str, values: list[float | None], words: Callable[[float |
 def _share(share: float) -> str:
     """A change of a cost in percent of what it was."""
     percent = round(100 * share)
-    return "same" if not percent else f"{percent:+d}%".replace("-", "−")
+    return _SAME if not percent else f"{percent:+d}%".replace("-", "−")
 
 
 def _add_panel(
@@ -129,22 +137,25 @@ def _add_panel(
         showlegend=False, row=number, col=1,
         **({} if first else {"fill": "tozeroy", "fillcolor": faint(colour, 0.10) if colour[0] == "#" else None}),
     )
-    texts = [
-        "" if value is None else f"<b>{shown}</b>" + (f"<br>{changed}" if changed else "")
-        for value, shown, changed in zip(panel.values, panel.shown, panel.changes, strict=True)
-    ]
     details = [
-        [display_name(tread.step), shown, told or "–", len(tread.runs)]
+        [display_name(tread.step), shown, told or "–"]
         for tread, shown, told in zip(treads, panel.shown, panel.details, strict=True)
     ]
     lines = [(panel.title.split(",")[0], "%{customdata[1]}"), ("change", "%{customdata[2]}")]
     fig.add_scatter(
-        x=list(range(last + 1)), y=panel.values, mode="markers+text", text=texts, textposition="top center",
-        textfont={"size": 12 if len(treads) <= _FEW_STEPS else 11, "color": THEMES[theme].text}, cliponaxis=False,
-        marker={"color": colour, "size": 7}, showlegend=False, customdata=details,
-        hovertemplate=hover(lines, heading="%{customdata[0]}"), row=number, col=1,
+        x=list(range(last + 1)), y=panel.values, mode="markers", marker={"color": colour, "size": 7},
+        showlegend=False, customdata=details, hovertemplate=hover(lines, heading="%{customdata[0]}"), row=number, col=1,
     )
     axis = "y" if first else f"y{number}"
+    for place, (value, shown, changed) in enumerate(zip(panel.values, panel.shown, panel.changes, strict=True)):
+        if value is not None:
+            # On the page's own colour, or the levels would strike it through.
+            fig.add_annotation(
+                text=changed if changed == _SAME else f"<b>{shown}</b>" + (f"<br>{changed}" if changed else ""),
+                xref="x" if first else f"x{number}", yref=axis, x=place, y=value, yanchor="bottom", yshift=6,
+                font={"size": 12 if len(treads) <= _FEW_STEPS else 10, "color": THEMES[theme].text},
+                bgcolor=faint(THEMES[theme].background, 0.8), borderpad=0,
+            )
     fig.add_annotation(
         text=f"<b>{panel.title}</b>", xref="paper", x=0, xanchor="left", yref=f"{axis} domain", y=1, yanchor="bottom",
         font={"size": 12, "color": THEMES[theme].muted},
@@ -174,7 +185,7 @@ def _fit(fig: go.Figure, panels: Sequence[_Panel], levels: Sequence[float]) -> N
         span = (high - low) or abs(high) * 0.1 or 1.0
         bottom = low - 0.15 * span if number == 1 else 0.0
         fig.update_yaxes(
-            range=[bottom, high + _ROOM_ABOVE * span], showticklabels=False, showgrid=False, row=number, col=1,
+            range=[bottom, high + (_ROOM_ABOVE_SCORE if number == 1 else _ROOM_ABOVE) * span], showticklabels=False, showgrid=False, row=number, col=1,
         )
         fig.update_xaxes(
             showticklabels=number == len(panels), range=[-0.5, len(panel.values) - 0.5], row=number, col=1,

@@ -17,9 +17,9 @@ from distill_core.rows import RunRow
 
 _LARGEST_DOT_PX, _SMALLEST_DOT_PX = 34.0, 12.0
 # Children crowd around their parents: smaller dots leave the lines between them to be seen.
-_LARGEST_CHILD_PX, _SMALLEST_CHILD_PX = 26.0, 10.0
+_LARGEST_CHILD_PX, _SMALLEST_CHILD_PX = 26.0, 13.0
 _DIMMED = 0.18
-_MARKS = ("triangle-left", "triangle-right", "hourglass", "bowtie", "star-triangle-up", "cross-thin-open")
+_MARKS = ("triangle-left", "triangle-right", "hourglass", "bowtie", "star-triangle-up", "star-square")
 
 
 @dataclass(frozen=True)
@@ -203,14 +203,14 @@ def _add_dot(
             ("machine", display_name(row.machine)),
         ]
     whisker = {"type": "data", "color": variant.color, "thickness": 1.5, "width": 4}
-    above = (row.p95 - row.p50) * factor if x == "latency" and row is not None else 0.0
+    above = (row.p95 - row.p50) * factor if x == "latency" and row is not None and not child else 0.0
     to_p95 = {**whisker, "array": [above], "arrayminus": [0.0], "symmetric": False, "thickness": 1}
     most, least = (_LARGEST_CHILD_PX, _SMALLEST_CHILD_PX) if child else (_LARGEST_DOT_PX, _SMALLEST_DOT_PX)
     heading = _heading(lineage_name(first.name, 120)) if child else "%{fullData.name}"
     fig.add_scatter(
         x=[dot.place * factor], y=[score.mean * metric.factor], mode="markers",
         name=variant.name, legendgroup=variant.group, showlegend=not child, opacity=1.0 if dot.passes else _DIMMED,
-        error_y={**whisker, "array": [score.sd * metric.factor]} if score.sd else None,
+        error_y={**whisker, "array": [score.sd * metric.factor], "thickness": 1 if child else 1.5} if score.sd else None,
         error_x=to_p95 if above else None,
         marker={
             "color": variant.color, "symbol": marks[first.compression_step] if child else variant.symbol,
@@ -227,7 +227,8 @@ def _heading(name: str) -> str:
 
 def _reading_notes(dots: Sequence[_Dot], x: Cost, *, moved: bool, limits: Limits | None) -> list[str]:
     notes = ["Dot area: parameters."]
-    if any(dot.member.is_child for dot in dots):
+    children = any(dot.member.is_child for dot in dots)
+    if children:
         notes.append("What was made of a network has its colour and a line to it; its mark tells the last step.")
     if len(dots) > 1:
         notes.append("Dotted: the Pareto edge, on which nothing is better without costing more.")
@@ -241,7 +242,7 @@ def _reading_notes(dots: Sequence[_Dot], x: Cost, *, moved: bool, limits: Limits
         notes.append("Of networks without an ONNX file the size of the weights is shown.")
     rows = [dot.member.latency for dot in dots if dot.member.latency is not None]
     if x == "latency":
-        notes.append("Whisker to the right: p95.")
+        notes.append(f"Whisker to the right{' of trained networks' if children else ''}: p95.")
         places = {(row.machine, row.provider) for row in rows}
         if len(places) > 1:
             notes.append("Measured on different machines or providers: compare latencies with care.")

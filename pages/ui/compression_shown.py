@@ -69,8 +69,8 @@ def show_compression(view: ExperimentView, *, expected: bool) -> None:
 
 
 def _first_shown(lines: Sequence[Line]) -> int:
-    """The longest line that was made to its end; a whole staircase says more than one step."""
-    return max(range(len(lines)), key=lambda one: (lines[one].leaf.score is not None, len(lines[one].treads), -one))
+    """The first line that was made to its end."""
+    return next((number for number, line in enumerate(lines) if line.leaf.score is not None), 0)
 
 
 def _say(line: Line, *, batch: int, threads: int) -> None:
@@ -143,13 +143,12 @@ def _show_zeros(line: Line) -> None:
         pd.DataFrame(list(rows.values())), key="zeros", hide_index=True, width="stretch", column_config=columns,
         column_order=order, placeholder="–", alt="Share of zeros of each layer after each step",
     )
-    packed = [
-        f"“{plain_name(lineage_name(tread.step, 40))}” {words.size(run.onnx_size_bytes)} packs to "
-        f"{words.size(run.zipped_bytes)}"
-        for tread, run in made if run.zipped_bytes and run.onnx_size_bytes
-    ]
-    if packed:
-        st.caption(markdown_text(f"{ZEROS}; but zeros pack well. Zipped: {'; '.join(packed)}."))
+    last, run = made[-1]
+    if run.zipped_bytes and run.onnx_size_bytes:
+        st.caption(markdown_text(
+            f"{ZEROS}; but zeros pack well: the {words.size(run.onnx_size_bytes)} of “{plain_name(last.step, 60)}” "
+            f"zip to {words.size(run.zipped_bytes)}."
+        ))
 
 
 def _weights(run: RunRow) -> list[int]:
