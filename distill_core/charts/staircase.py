@@ -154,7 +154,7 @@ def _add_panel(
                 text=changed if changed == _SAME else f"<b>{shown}</b>" + (f"<br>{changed}" if changed else ""),
                 xref="x" if first else f"x{number}", yref=axis, x=place, y=value, yanchor="bottom", yshift=6,
                 font={"size": 12 if len(treads) <= _FEW_STEPS else 10, "color": THEMES[theme].text},
-                bgcolor=faint(THEMES[theme].background, 0.8), borderpad=0,
+                bgcolor=faint(THEMES[theme].background, 0.92), borderpad=0,
             )
     fig.add_annotation(
         text=f"<b>{panel.title}</b>", xref="paper", x=0, xanchor="left", yref=f"{axis} domain", y=1, yanchor="bottom",
@@ -183,9 +183,9 @@ def _fit(fig: go.Figure, panels: Sequence[_Panel], levels: Sequence[float]) -> N
         known = [value for value in panel.values if value is not None] + (list(levels) if number == 1 else [])
         low, high = (min(known), max(known)) if number == 1 else (0.0, max(known))
         span = (high - low) or abs(high) * 0.1 or 1.0
-        bottom = low - 0.15 * span if number == 1 else 0.0
+        bottom, room = (low - 0.15 * span, _ROOM_ABOVE_SCORE) if number == 1 else (0.0, _ROOM_ABOVE)
         fig.update_yaxes(
-            range=[bottom, high + (_ROOM_ABOVE_SCORE if number == 1 else _ROOM_ABOVE) * span], showticklabels=False, showgrid=False, row=number, col=1,
+            range=[bottom, high + room * span], showticklabels=False, showgrid=False, row=number, col=1,
         )
         fig.update_xaxes(
             showticklabels=number == len(panels), range=[-0.5, len(panel.values) - 0.5], row=number, col=1,

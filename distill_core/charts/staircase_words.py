@@ -66,14 +66,24 @@ def _speed(first: Tread, last: Tread, *, batch: int, threads_used: int) -> str:
     return f"{times(1 / ratio)}× slower here {where}" if ratio < 1 / SAME_SPEED else f"as fast as before here {where}"
 
 
-def cautions(line: Line, *, batch: int = 1, threads_used: int = 1) -> list[str]:
-    """What a reader must be told: steps that made it slower here, zeros that made nothing faster."""
+def cautions(
+    line: Line, *, batch: int = 1, threads_used: int = 1, alone: Sequence[RunRow] = ()
+) -> list[str]:
+    """What a reader must be told: steps that made it slower here, zeros that made nothing faster, and an end below what
+    the same student reaches alone and whole."""
     found = []
     for before, after in pairwise(line.treads):
         sentence = slower(before, after, batch=batch, threads_used=threads_used)
         found += [sentence] if sentence else []
     if has_masked_zeros(line):
         found.append(f"{ZEROS}; they make the file pack better.")
+    lowest, end = Tread("", "", tuple(alone)), line.leaf.score
+    if alone and lowest.score is not None and end is not None and end < lowest.score:
+        metric = METRICS[primary_metric(line.leaf.first.task)]
+        found.append(
+            f"In the end it is less accurate ({metric.value(end)}) than the same student trained alone and left whole "
+            f"({metric.value(lowest.score)})."
+        )
     return found
 
 

@@ -202,7 +202,7 @@ def _add_dot(
             ("threads", f"{row.threads}"), ("provider", display_name(row.provider)),
             ("machine", display_name(row.machine)),
         ]
-    whisker = {"type": "data", "color": variant.color, "thickness": 1.5, "width": 4}
+    whisker = {"type": "data", "color": variant.color, "thickness": 1.0 if child else 1.5, "width": 4}
     above = (row.p95 - row.p50) * factor if x == "latency" and row is not None and not child else 0.0
     to_p95 = {**whisker, "array": [above], "arrayminus": [0.0], "symmetric": False, "thickness": 1}
     most, least = (_LARGEST_CHILD_PX, _SMALLEST_CHILD_PX) if child else (_LARGEST_DOT_PX, _SMALLEST_DOT_PX)
@@ -210,7 +210,7 @@ def _add_dot(
     fig.add_scatter(
         x=[dot.place * factor], y=[score.mean * metric.factor], mode="markers",
         name=variant.name, legendgroup=variant.group, showlegend=not child, opacity=1.0 if dot.passes else _DIMMED,
-        error_y={**whisker, "array": [score.sd * metric.factor], "thickness": 1 if child else 1.5} if score.sd else None,
+        error_y={**whisker, "array": [score.sd * metric.factor]} if score.sd else None,
         error_x=to_p95 if above else None,
         marker={
             "color": variant.color, "symbol": marks[first.compression_step] if child else variant.symbol,

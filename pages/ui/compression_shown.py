@@ -54,10 +54,11 @@ def show_compression(view: ExperimentView, *, expected: bool) -> None:
             )
         image = picture()
     line = lines[number]
-    _say(line, batch=batch, threads=threads)
+    alone = _alone(view, line)
+    _say(line, alone, batch=batch, threads=threads)
     show_chart(
         staircase(
-            line, theme=theme(), teacher=_teacher(view, line), alone=_alone(view, line), batch=batch,
+            line, theme=theme(), teacher=_teacher(view, line), alone=alone, batch=batch,
             threads_used=threads,
         ),
         key="of-staircase", file_name="staircase", image=image,
@@ -73,14 +74,14 @@ def _first_shown(lines: Sequence[Line]) -> int:
     return next((number for number, line in enumerate(lines) if line.leaf.score is not None), 0)
 
 
-def _say(line: Line, *, batch: int, threads: int) -> None:
+def _say(line: Line, alone: Sequence[RunRow], *, batch: int, threads: int) -> None:
     """The line in one sentence, then what a reader must know beside it."""
     st.markdown(
         f"**{markdown_text(summary(line, batch=batch, threads_used=threads))}**",
         help="Each figure is that of the exported ONNX file: its bytes, its answers to the whole test set, its "
         "median latency on this machine.",
     )
-    for caution in cautions(line, batch=batch, threads_used=threads):
+    for caution in cautions(line, batch=batch, threads_used=threads, alone=alone):
         st.caption(f":material/info: {markdown_text(caution)}")
     for tread in line.treads:
         for note in dict.fromkeys(note for run in tread.runs for note in run.compression_notes):
