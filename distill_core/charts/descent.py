@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from distill_core.charts.names import JOINT, step_name
+from distill_core.charts.names import step_name
 from distill_core.evaluation.verdict import t_interval
 from distill_core.events import LatencyRow, Role
 from distill_core.rows import RunRow
@@ -138,11 +138,35 @@ def root_of(key: VariantKey, parents: dict[VariantKey, VariantKey]) -> VariantKe
     return key
 
 
-def label_of(run: RunRow, runs: Iterable[RunRow]) -> str:
-    """What a compressed run is called below its trained ancestor: all its steps; plain text, not shortened."""
-    parents = parents_of(runs)
-    root = root_of(variant_key(run), parents)[2]
-    return step_name(run.name, root) if root != run.name else run.name.partition(JOINT)[2] or run.name
+@dataclass(frozen=True)
+class Branch:
+    """A run at its place in the family: how many steps below a trained network, and what that one is called."""
+
+    run: RunRow
+    depth: int
+    step: str
+    root: str
+
+
+def branches_of(runs: Sequence[RunRow]) -> list[Branch]:
+    """All runs, each followed by what was made of it; otherwise in the order given."""
+    known = {(run.experiment_id, run.run_id) for run in runs}
+    children: dict[tuple[str, str], list[RunRow]] = {}
+    for run in runs:
+        if (run.experiment_id, run.parent) in known and run.parent != run.run_id:
+            children.setdefault((run.experiment_id, run.parent), []).append(run)
+    kin = {(child.experiment_id, child.run_id) for some in children.values() for child in some}
+    found: list[Branch] = []
+
+    def follow(run: RunRow, depth: int, parent: str, root: str) -> None:
+        found.append(Branch(run, depth, step_name(run.name, parent), root))
+        for child in children.get((run.experiment_id, run.run_id), ()):
+            follow(child, depth + 1, run.name, root)
+
+    for run in runs:
+        if (run.experiment_id, run.run_id) not in kin:
+            follow(run, 0, "", run.name)
+    return found
 
 
 def change(before: Tread, after: Tread) -> Change | None:
