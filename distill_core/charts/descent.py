@@ -43,7 +43,7 @@ class Tread:
     @property
     def scores(self) -> dict[int, float]:
         """Accuracy in 0..1, or R², of each seed that has one."""
-        return {run.seed: run.score for run in self.runs if run.score is not None and math.isfinite(run.score)}
+        return {run.seed: run.score for run in self.runs if run.score is not None and is_made(run)}
 
     @property
     def score(self) -> float | None:
@@ -58,7 +58,7 @@ class Tread:
     @property
     def macs(self) -> float | None:
         """Of a run that is not made, what it would have is not known."""
-        return mean_of(run.macs for run in self.runs if run.score is not None)
+        return mean_of(run.macs for run in self.runs if is_made(run))
 
     def latency(self, *, batch: int, threads: int) -> LatencyRow | None:
         return latency_at(self.runs, batch=batch, threads=threads)
@@ -81,6 +81,11 @@ class Line:
     @property
     def seeds(self) -> int:
         return len({run.seed for run in self.leaf.runs})
+
+
+def is_made(run: RunRow) -> bool:
+    """Whether it has a figure: a run that was refused or diverged has none, and its sizes are only foreseen."""
+    return run.score is not None and math.isfinite(run.score)
 
 
 def variant_key(run: RunRow) -> VariantKey:

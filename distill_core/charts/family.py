@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from distill_core.charts.descent import VariantKey, latency_at, mean_of, parents_of, root_of, variant_key
+from distill_core.charts.descent import VariantKey, is_made, latency_at, mean_of, parents_of, root_of, variant_key
 from distill_core.charts.names import lineage_name
 from distill_core.charts.style import Theme
 from distill_core.charts.units import milliseconds, size
@@ -100,7 +100,7 @@ def _member(variant: Variant, *, batch: int, threads_used: int) -> Member | None
     if score is None:
         return None
     row = latency_at(variant.runs, batch=batch, threads=threads_used)
-    made = [run for run in variant.runs if run.score is not None]
+    made = [run for run in variant.runs if is_made(run)]
     parameters = mean_of(run.parameters for run in made) or 0.0
     files = mean_of(run.onnx_size_bytes for run in made)
     costs: dict[Cost, float | None] = {
@@ -159,17 +159,18 @@ def verdict_on(family: Family, limits: Limits) -> str:
     metric = primary_metric(family.members[0].variant.first.task)
     best = winner(passing(family, limits, metric=metric))
     checks = checks_of(limits, metric=metric)
-    asked = ", ".join(checks) or "without limits"
+    asked = " and ".join(filter(None, [", ".join([*checks][:-1]), *[*checks][-1:]]))
     if best is None:
         excluded = {
             words: sum(not check(member) for member in family.members) for words, check in checks.items()
         }
         hardest = max(excluded, key=lambda words: excluded[words])
         total = len(family.members)
-        return f"No network is {asked}. “{hardest}” excludes the most: {excluded[hardest]} of {total}."
+        return f"No network keeps to {asked}. “{hardest}” excludes the most: {excluded[hardest]} of {total}."
     figures = [METRICS[metric].value(best.score.mean)]
     if not METRICS[metric].is_share:
         figures = [f"{METRICS[metric].title} {figures[0]}"]
     figures += [size(best.costs["size"])] if best.costs["size"] is not None else []
     figures += [milliseconds(best.costs["latency"])] if best.costs["latency"] is not None else []
-    return f"Best {asked}: “{lineage_name(best.variant.first.name, 72)}” with {', '.join(figures)}."
+    name = lineage_name(best.variant.first.name, 72)
+    return f"{f'With {asked} the' if asked else 'The'} best is “{name}”: {', '.join(figures)}."

@@ -18,7 +18,7 @@ from distill_core.rows import RunRow
 _LARGEST_DOT_PX, _SMALLEST_DOT_PX = 34.0, 12.0
 # Children crowd around their parents: smaller dots leave the lines between them to be seen.
 _LARGEST_CHILD_PX, _SMALLEST_CHILD_PX = 26.0, 13.0
-_DIMMED = 0.18
+_DIMMED, _MOST_APART = 0.18, 4
 _MARKS = ("triangle-left", "triangle-right", "hourglass", "bowtie", "star-triangle-up", "star-square")
 
 
@@ -112,7 +112,10 @@ def _side_by_side(costs: Sequence[float], *, logarithmic: bool) -> list[float]:
     step = 0.022 * (high - (math.log10(min(costs)) if logarithmic else 0.0))
     places = []
     for number, cost in enumerate(costs):
-        offset = step * (costs[:number].count(cost) - (costs.count(cost) - 1) / 2)
+        many = costs.count(cost)
+        # Many of one cost stand closer, or the outer ones would seem to cost something else.
+        closer = min(1.0, _MOST_APART / many)
+        offset = step * closer * (costs[:number].count(cost) - (many - 1) / 2)
         places.append(cost if not offset else cost * 10**offset if logarithmic else cost + offset)
     return places
 
