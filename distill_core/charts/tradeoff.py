@@ -18,7 +18,7 @@ from distill_core.rows import RunRow
 _LARGEST_DOT_PX, _SMALLEST_DOT_PX = 34.0, 12.0
 # Children crowd around their parents: smaller dots leave the lines between them to be seen.
 _LARGEST_CHILD_PX, _SMALLEST_CHILD_PX = 26.0, 13.0
-_DIMMED, _MOST_APART = 0.18, 4
+_DIMMED, _MOST_APART = 0.25, 4
 _MARKS = ("triangle-left", "triangle-right", "hourglass", "bowtie", "star-triangle-up", "star-square")
 
 
