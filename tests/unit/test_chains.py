@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,10 +25,7 @@ from tests.unit.chart_rows import run
 from tests.unit.family_rows import stairs
 
 NOTHING: Registry = Registry("loss", [])
-CATALOGUE = Catalogue(
-    architectures=NOTHING, datasets=NOTHING, losses=NOTHING, generators=NOTHING, compression=compression.REGISTRY,
-    executors=NOTHING,
-)
+CATALOGUE = Catalogue(**{one.name: NOTHING for one in fields(Catalogue)} | {"compression": compression.REGISTRY})
 IMAGES = frozenset({"image", "classification"})
 
 
@@ -92,7 +91,7 @@ def test_the_staircase_prunes_tunes_and_quantizes_with_what_there_is() -> None:
     kinds = [CATALOGUE.compression[step["name"]].traits & {"network", "trains", "file"} for step in steps]
     assert kinds == [{"network"}, {"trains"}, {"file"}]
     none = Registry("compression step", [CATALOGUE.compression["fine-tuning"]])
-    small = Catalogue(NOTHING, NOTHING, NOTHING, NOTHING, none, NOTHING)
+    small = replace(CATALOGUE, compression=none)
     assert [step["name"] for step in ready_steps(small, IMAGES)] == ["fine-tuning"]
     assert ready_steps(CATALOGUE, frozenset({"text", "classification"}))[-1]["name"] == "dynamic-int8"
 
