@@ -33,7 +33,8 @@ def verdicts_of(view: ExperimentView, catalogue: Catalogue, *, metric: str = "")
     chosen = metric or primary_metric(view.task)
     figures: dict[str, dict[int, float]] = {}
     for run in view.runs:
-        if run.role != "teacher" and run.state in _WITH_FIGURES and getattr(run, chosen) is not None:
+        trained = run.role in ("baseline", "student") and run.state in _WITH_FIGURES
+        if trained and getattr(run, chosen) is not None:
             figures.setdefault(run.name, {})[run.seed] = getattr(run, chosen)
     return [
         paired_verdict(figures[name], figures[baseline], student_name=name, baseline_name=baseline, metric=chosen)
@@ -91,7 +92,9 @@ def _run_json(run: RunRow, folder: Path) -> dict[str, Any]:
     ]
     return {
         "run_id": run.run_id, "role": run.role, "name": run.name, "seed": run.seed, "state": run.state,
+        "parent": run.parent or None, "step": run.compression_step or None, "strength": finite(run.strength),
         "parameters": run.parameters, "macs": run.macs, "size_bytes": run.size_bytes,
+        "onnx_size_bytes": run.onnx_size_bytes, "zipped_bytes": run.zipped_bytes,
         "accuracy": finite(run.accuracy), "nll": finite(run.nll), "ece": finite(run.ece),
         "agreement": finite(run.agreement), "r2": finite(run.r2), "mse": finite(run.mse),
         "teacher_mse": finite(run.teacher_mse), "onnx": onnx, "latency_ms": latency or None,

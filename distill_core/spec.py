@@ -128,6 +128,20 @@ class Chain(Frozen):
     steps: tuple[Choice, ...] = Field(min_length=1, max_length=12)
     seeds: Literal["all", "first"] = Field("all", description="Of which seeds' runs.")
 
+    @field_validator("of", mode="before")
+    @classmethod
+    def _of_something(cls, of: Any) -> Any:
+        if of == "":
+            raise ValueError("the name of a variant, or teacher; choose what is compressed")
+        return of
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _some_step(cls, steps: Any) -> Any:
+        if steps in ((), []):
+            raise ValueError("at least one step; add a step, or remove the chain")
+        return steps
+
 
 class Compression(Frozen):
     """What is made smaller after the training."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from distill_core.events import (
@@ -13,11 +14,13 @@ from distill_core.events import (
     EventLog,
     LatencyMeasured,
     LatencyRow,
+    LayerZeros,
     Noted,
     OnnxExported,
     Resources,
     Role,
     RunChanged,
+    RunCompressed,
     RunDeclared,
     RunFinished,
     StepChanged,
@@ -56,6 +59,8 @@ class FakeRun:
     epochs: int
     terms: dict[str, float]
     level: float
+    shrunk: float = 1.0
+    slowed: float = 1.0
 
 
 @dataclass
@@ -156,11 +161,11 @@ class FakeWorker:
         self.emit(
             OnnxExported(
                 at=self._tick(), run_id=run.run_id, path=f"runs/{run.run_id}/model.onnx",
-                size_bytes=108_000 if teacher else 9_400, max_abs_diff=3.1e-6, same_class=TEST_EACH * 10,
-                total=TEST_EACH * 10,
+                size_bytes=108_000 if teacher else round(9_400 * run.shrunk), max_abs_diff=3.1e-6,
+                same_class=TEST_EACH * 10, total=TEST_EACH * 10,
             )
         )
-        base = 0.21 if teacher else 0.017
+        base = 0.21 if teacher else 0.017 * run.slowed
         rows = tuple(
             LatencyRow(
                 batch=batch, threads=threads, provider="CPUExecutionProvider", p50=base * batch**0.8,
@@ -171,8 +176,41 @@ class FakeWorker:
         )
         self.emit(LatencyMeasured(at=self._tick(), run_id=run.run_id, rows=rows, shared_from=shared_from))
 
-    def complete(self) -> None:
-        """Everything that is still to do, to a successful end."""
+    def compress(
+        self, parent: FakeRun, step: str, label: str, *, loss: float = 0.0, shrinks: float = 1.0, slows: float = 1.0,
+        zeros: float = 0.0, strength: float | None = None, refused: str = "",
+    ) -> FakeRun:
+        """A compressed child, declared and made: so much accuracy less, a file so many times the size and so on."""
+        run = FakeRun(
+            run_id=digest([parent.run_id, step, label]), role="compressed", name=f"{parent.name} › {label}",
+            seed=parent.seed, architecture=parent.architecture, epochs=0, terms={}, level=parent.level - loss,
+            shrunk=parent.shrunk * shrinks, slowed=parent.slowed * slows,
+        )
+        small = parent.architecture != "small-cnn"
+        self.emit(RunDeclared(
+            at=self._tick(), run_id=run.run_id, role="compressed", name=run.name, seed=run.seed,
+            architecture=run.architecture, parameters=1_898 if small else 25_978, macs=24_000 if small else 598_000,
+            size_bytes=7_592 if small else 103_912, epochs=0, parent=parent.run_id, compression_step=step,
+            strength=strength,
+        ))
+        if refused:
+            self.emit(RunFinished(
+                at=self._tick(), run_id=run.run_id, state="refused", best_epoch=0, stopped_epoch=0, stop_rule=refused,
+                seconds=0.0, accuracy=math.nan, nll=math.nan, ece=math.nan,
+            ))
+            return run
+        layers = [LayerZeros(layer=name, weights=900, zeros=round(900 * zeros)) for name in ("0", "3", "7")]
+        size = round(9_400 * run.shrunk)
+        self.emit(RunCompressed(
+            at=self._tick(), run_id=run.run_id, parameters=1_898, macs=24_000, size_bytes=round(7_592 * run.shrunk),
+            zipped_bytes=round(size * (1 - zeros / 2)), layers=tuple(layers),
+        ))
+        self.export(run)
+        self.finish(run)
+        return run
+
+    def complete(self, *, then: Callable[[FakeWorker], object] | None = None) -> None:
+        """Everything that is still to do, to a successful end; `then` comes right before it."""
         self.begin()
         teacher, *students = self.runs
         self.step("teacher", "Teacher", "running", total=800)
@@ -191,6 +229,8 @@ class FakeWorker:
             self.export(run, shared_from="" if run in (teacher, first[0]) else first[0].run_id)
         for step, title in STEPS:
             self.step(step, title, "finished", done=len(first) + 1, total=len(first) + 1)
+        if then is not None:
+            then(self)
         self.end()
 
     def end(self, outcome: str = "succeeded", reason: str = "") -> None:
@@ -228,6 +268,25 @@ def build_finished_experiment(
     """A succeeded experiment with all its figures; returns its id."""
     worker = create_experiment(home, spec=spec, experiment_id=experiment_id, created_at=created_at)
     worker.complete()
+    return worker.experiment_id
+
+
+def build_compressed_experiment(
+    home: Home, *, seeds: int = 2, experiment_id: str = "", created_at: float = STARTED
+) -> str:
+    """A succeeded experiment whose distilled T=8 went down a staircase, int8 slower than before; returns its id."""
+    steps = [{"name": "magnitude-pruning", "params": {"sparsity": 0.5}}, {"name": "fine-tuning"}]
+    spec = preset_spec(seeds=seeds, compression={"chains": [{"of": "distilled T=8", "steps": steps}]})
+    worker = create_experiment(home, spec=spec, experiment_id=experiment_id, created_at=created_at)
+
+    def stairs(worker: FakeWorker) -> None:
+        for run in [run for run in worker.runs if run.name == "distilled T=8"]:
+            pruned = worker.compress(run, "magnitude-pruning", "50% zeros", loss=0.2, zeros=0.5, strength=0.5)
+            tuned = worker.compress(pruned, "fine-tuning", "fine-tuned (teacher)", loss=-0.19, zeros=0.5)
+            worker.compress(tuned, "static-int8", "int8 static", shrinks=0.5, slows=1.5, zeros=0.5)
+            worker.compress(run, "structured-pruning", "50% cut", refused="Its graph cannot be cut; prune otherwise.")
+
+    worker.complete(then=stairs)
     return worker.experiment_id
 
 

@@ -8,6 +8,8 @@ import unicodedata
 
 LONGEST_SHOWN = 40
 UNNAMED = "(no name)"
+JOINT = " › "
+"""Between the names of a network and of what a compression step made of it."""
 
 # Streamlit finds emoji, links and addresses in text after Markdown's escapes are gone; an invisible
 # word joiner keeps them from being found.
@@ -35,6 +37,22 @@ def display_name(name: str, limit: int = LONGEST_SHOWN) -> str:
     """
     escaped = html.escape(plain_name(name, limit), quote=True)
     return escaped.replace("$", "&#36;").replace("%{", "&#37;{")
+
+
+def step_name(name: str, parent: str) -> str:
+    """What follows the parent's name in a compressed network's; the whole name if it does not begin with it."""
+    return name.removeprefix(f"{parent}{JOINT}") if parent else name
+
+
+def lineage_name(name: str, limit: int = LONGEST_SHOWN) -> str:
+    """`plain_name` that cuts the lineage of a compressed network in the middle: its last steps tell it apart."""
+    parts = [plain_name(part, limit) for part in name.split(JOINT)]
+    if len(parts) < 2 or len(JOINT.join(parts)) <= limit:
+        return plain_name(JOINT.join(parts), limit)
+    kept = parts[-1:]
+    while len(kept) < len(parts) - 1 and len(JOINT.join(["…", parts[-len(kept) - 1], *kept])) <= limit:
+        kept.insert(0, parts[-len(kept) - 1])
+    return plain_name(JOINT.join(["…", *kept]), limit)
 
 
 def markdown_name(name: str, limit: int = LONGEST_SHOWN) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import TypedDict
 
-from distill_core.charts.names import display_name
+from distill_core.charts.names import JOINT, display_name, lineage_name
 from distill_core.charts.style import BLUE, GREEN, GREY, MOST_SERIES, ORANGE, PURPLE, SKY, THEMES, VERMILLION, Theme
 from distill_core.events import Role
 from distill_core.rows import RunRow
@@ -31,8 +31,10 @@ _SYMBOLS: dict[Role, tuple[str, ...]] = {
     "teacher": ("diamond", "diamond-tall", "diamond-wide", "star-diamond"),
     "baseline": ("square", "cross", "x", "pentagon"),
     "student": ("circle", "triangle-up", "triangle-down", "hexagon", "star"),
-    "compressed": ("triangle-left", "triangle-right", "hourglass", "bowtie"),
+    "compressed": ("triangle-left", "triangle-right", "hourglass", "bowtie", "star-triangle-up"),
 }
+# A lineage is longer than a name, and its end tells it apart.
+_LONGEST_LINEAGE = 48
 
 
 class SeriesStyle(TypedDict):
@@ -79,27 +81,34 @@ def variants(runs: Iterable[RunRow], theme: Theme) -> tuple[Variant, ...]:
     """The rivals among the runs: teachers, baselines, students, compressed, each in the order given.
 
     A variant whose runs all belong to an earlier or larger one as well (experiments that reuse each other's runs)
-    appears once. Every variant's colour, dash and symbol together are its own; colours repeat after the eighth.
+    appears once. Every variant's colour, dash and symbol together are its own; colours repeat after the eighth. What
+    was made of a network that is among the runs has that one's colour.
     """
+    runs = list(runs)
     groups: dict[tuple[str, Role, str], dict[str, RunRow]] = {}
     for run in runs:
         groups.setdefault((run.experiment_id, run.role, run.name), {})[run.run_id] = run
     kept = [(key, tuple(members.values())) for key, members in groups.items() if not _is_covered(key, groups)]
     kept.sort(key=lambda item: _ROLES.index(item[0][1]))
     several = len({key[0] for key, _ in kept}) > 1
+    ancestors = _ancestors(runs)
+    colour_of_run: dict[str, str] = {}
     result: list[Variant] = []
     for (experiment_id, role, name), members in kept:
         number = sum(variant.role == role for variant in result)
+        inherited = colour_of_run.get(ancestors.get(members[0].run_id, ""), "") if role == "compressed" else ""
         used = {variant.color for variant in result} | {_ink(_FIRST[key[1]], theme) for key, _ in kept}
         dash, symbol = _marks(role, number)
         result.append(
             Variant(
                 group=f"{experiment_id}/{members[0].run_id}", role=role, runs=members,
                 name=_shown(name, members[0].experiment_name if several else ""),
-                color=_ink(_FIRST[role], theme) if number == 0 else _further(role, number, used, theme),
+                color=inherited
+                or (_ink(_FIRST[role], theme) if number == 0 else _further(role, number, used, theme)),
                 dash=dash, symbol=symbol,
             )
         )
+        colour_of_run |= dict.fromkeys((run.run_id for run in members), result[-1].color)
     return tuple(result)
 
 
@@ -153,6 +162,20 @@ def spread(values: Iterable[float | None]) -> Spread | None:
     return Spread(mean=fmean(finite), sd=sd, seeds=len(finite))
 
 
+def _ancestors(runs: Sequence[RunRow]) -> dict[str, str]:
+    """For each compressed run's id that of the oldest known run it descends from."""
+    known = {run.run_id for run in runs}
+    parents = {run.run_id: run.parent for run in runs if run.parent in known}
+    found = {}
+    for run_id in parents:
+        above, seen = run_id, {run_id}
+        while above in parents and parents[above] not in seen:
+            above = parents[above]
+            seen.add(above)
+        found[run_id] = above
+    return found
+
+
 def _is_covered(key: tuple[str, Role, str], groups: dict[tuple[str, Role, str], dict[str, RunRow]]) -> bool:
     mine, before = groups[key].keys(), True
     for other, members in groups.items():
@@ -164,9 +187,11 @@ def _is_covered(key: tuple[str, Role, str], groups: dict[tuple[str, Role, str], 
 
 
 def _shown(name: str, experiment_name: str) -> str:
-    if not experiment_name:
+    if not experiment_name and JOINT not in name:
         return display_name(name)
-    return f"{display_name(name, 28)} · {display_name(experiment_name, 28)}"
+    if not experiment_name:
+        return display_name(lineage_name(name, _LONGEST_LINEAGE), _LONGEST_LINEAGE)
+    return f"{display_name(lineage_name(name, 28), 28)} · {display_name(experiment_name, 28)}"
 
 
 def _ink(colour: str, theme: Theme) -> str:

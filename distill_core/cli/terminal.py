@@ -15,6 +15,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from distill_core.charts.descent import lines_of
+from distill_core.charts.staircase_words import summary
 from distill_core.evaluation.verdict import Verdict
 from distill_core.progress import progress_of
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
@@ -22,6 +24,8 @@ from distill_core.signature import Task
 from distill_core.store.transitions import ACTIVE
 
 _POLL_SECONDS = 0.3
+# Of staircases told in a sentence; the table has them all.
+_MOST_LINES = 8
 # The figures shown of a run: a column's title, and the field of RunRow.
 _FIGURES: dict[Task, dict[str, str]] = {
     "classification": {"accuracy": "accuracy", "NLL": "nll", "ECE": "ece"},
@@ -68,6 +72,10 @@ def print_experiment(view: ExperimentView, verdicts: Sequence[Verdict]) -> None:
     print(f"{row.experiment_id}  {row.name}: {row.state}{f' ({row.reason})' if row.reason else ''}")
     for verdict in verdicts:
         print(verdict.sentence())
+    for line in lines_of(view.runs)[:_MOST_LINES]:
+        measured = [row for tread in line.treads for run in tread.runs for row in run.latency]
+        batch, threads = min(((row.batch, row.threads) for row in measured), default=(1, 1))
+        print(f"{line.leaf.name}: {summary(line, batch=batch, threads_used=threads)}")
     if row.runs_reused:
         print(f"{row.runs_reused} of {row.runs_total} runs were taken over from earlier experiments.")
     for note in view.notes:
@@ -75,7 +83,7 @@ def print_experiment(view: ExperimentView, verdicts: Sequence[Verdict]) -> None:
     if not view.runs:
         return
     figures = _FIGURES[view.task]
-    columns = ("run", "role", "name", "seed", "state", *figures, "parameters", "p50 ms", "p95 ms")
+    columns = ("run", "role", "name", "seed", "state", *figures, "parameters", "file kB", "p50 ms", "p95 ms")
     print_table("Runs", columns, (_run_cells(run, figures.values()) for run in view.runs))
 
 
@@ -130,7 +138,8 @@ def _run_cells(run: RunRow, figures: Iterable[str]) -> tuple[object, ...]:
     return (
         run.run_id, run.role, run.name, run.seed, run.state,
         *(_percent(run.accuracy) if name == "accuracy" else _rounded(getattr(run, name)) for name in figures),
-        run.parameters, _rounded(p50), _rounded(p95),
+        run.parameters, "" if run.onnx_size_bytes is None else f"{run.onnx_size_bytes / 1000:.1f}", _rounded(p50),
+        _rounded(p95),
     )
 
 

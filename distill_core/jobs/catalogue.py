@@ -12,7 +12,7 @@ from distill_core.catalog import Catalogue
 from distill_core.errors import HelperUnavailable
 from distill_core.folders import Home, read_json
 
-_DESCRIBED = ("architectures", "datasets", "losses", "generators", "executors", "exporters")
+_DESCRIBED = ("architectures", "datasets", "losses", "generators", "executors", "exporters", "compression")
 _LONGEST_SECONDS = 180
 
 

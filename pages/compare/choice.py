@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from distill_core.catalog import Catalogue
+from distill_core.charts.descent import parents_of, root_of, variant_key
 from distill_core.charts.names import markdown_text, plain_name
 from distill_core.results import baselines_of
 from distill_core.rows import ExperimentView, RunRow
@@ -65,8 +66,9 @@ def with_the_alone(
     """The chosen runs, and for each distilled one the same student alone on the same seed, if it was not chosen."""
     baselines = {(view.row.experiment_id, name): alone for view in views
                  for name, alone in baselines_of(view, catalogue).items()}
+    parents = parents_of(everything)
     wanted = {
-        (run.experiment_id, baselines.get((run.experiment_id, run.name)), run.seed)
+        (run.experiment_id, baselines.get((run.experiment_id, root_of(variant_key(run), parents)[2])), run.seed)
         for run in chosen if run.role in ("student", "compressed")
     }
     kept = {key_of(run) for run in chosen}

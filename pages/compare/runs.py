@@ -11,7 +11,7 @@ from distill_core.charts.names import plain_name
 from distill_core.errors import NotFound
 from distill_core.rows import ExperimentView, RunRow
 from pages.compare.choice import Choice, choose_runs
-from pages.ui import address, answers, places, results, tables, verdicts, words
+from pages.ui import address, answers, family, places, results, tables, verdicts, words
 from pages.ui.session import lab
 from pages.ui.spec_diff import differences
 
@@ -130,7 +130,7 @@ def show_all(views: Sequence[ExperimentView]) -> None:
             )
     if tabs["Trade-off"].open:
         with tabs["Trade-off"]:
-            results.show_tradeoff(runs, key="compare")
+            family.show_tradeoff(runs, key="compare")
     for name, draw in [*BY_CLASS.items(), (PREDICTIONS, answers.show_answers)]:
         if name in tabs and tabs[name].open:
             with tabs[name]:

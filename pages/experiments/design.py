@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import copy
 import json
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
 
 from distill_core.charts.names import markdown_text
 from distill_core.errors import LabError, Problem, SpecError
+from distill_core.plan_compression import TEACHER
 from distill_core.signature import Task, noun_of
 from distill_core.spec import LONGEST_NAME, MOST_TEACHERS, Choice, ExperimentSpec
-from pages.ui import address, own_data, spec_form, starting, students_form, with_corrections
+from pages.ui import address, compression_form, own_data, spec_form, starting, students_form, with_corrections
 from pages.ui.fields import Fields
 from pages.ui.guard import tell
 from pages.ui.layer_picker import Layers, find_layers
-from pages.ui.preview_panel import show_preview
 from pages.ui.session import lab
+from pages.ui.start_panel import start_panel
 from pages.ui.teachers_form import teacher_section
-from pages.ui.variants_panel import variants_panel
 
 Json = dict[str, Any]
 DRAFT, ORIGIN, GENERATION, PENDING, READ = "draft", "draft-origin", "draft-generation", "draft-pending", "draft-read"
@@ -140,7 +141,26 @@ def form(fields: Fields, draft: Json) -> Json:
     with st.container(border=True, key="card-seeds-and-device"):
         st.subheader("Seeds and device", anchor=False)
         result |= spec_form.run_section(fields, draft, lab().doctor()["devices"])
+    with st.container(border=True, key="card-compression"):
+        st.subheader("Compress afterwards", anchor=False, help=compression_form.HELP)
+        result["compression"] = compression_form.compression_section(
+            fields, catalogue, draft["compression"], compressible(draft, result), able=able,
+            first=result["students"][-1]["name"],
+        )
     return result
+
+
+def compressible(draft: Json, now: Json) -> list[compression_form.Compressible]:
+    """The students under the names they have now, those trained alone that are added, and the teacher."""
+    found = [
+        compression_form.Compressible(f"student:{number}", draft["students"][number]["name"], student["name"])
+        for number, student in enumerate(now["students"])
+    ]
+    with suppress(LabError):
+        # While the form has faults, what will be added cannot be told.
+        spec = lab().complete(now | {"compression": {}})
+        found += compression_form.added_baselines(spec, lab().catalogue())
+    return [*found, compression_form.Compressible("teacher", TEACHER, TEACHER)]
 
 
 def teachers(fields: Fields, draft: Json, able: frozenset[str], task: Task) -> Json:
@@ -235,36 +255,6 @@ def checked(data: Json, fields: Fields) -> tuple[ExperimentSpec | None, list[Pro
         return None, list(error.problems)
 
 
-def start_panel(spec: ExperimentSpec | None, problems: list[Problem]) -> None:
-    with st.container(border=True, key="start-panel"):
-        show_preview(spec)
-        if spec is not None:
-            variants(spec)
-        st.divider()
-        if problems:
-            lines = "\n".join(f"- {markdown_text(str(problem))}" for problem in problems)
-            st.error(lines, icon=":material/error:", title=f"{len(problems)} field{'s' * (len(problems) > 1)} to mend")
-        if st.button("Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch",
-            disabled=spec is None,
-                     help="Runs in the background; closing this tab does not stop it.") and spec is not None:
-            starting.launch(spec, purpose="form")
-
-
-def variants(spec: ExperimentSpec) -> None:
-    """What each generator of the form makes, on real samples."""
-    seen: set[str] = set()
-    for student in spec.students:
-        made = student.generator
-        if made is None or made.model_dump_json() in seen:
-            continue
-        seen.add(made.model_dump_json())
-        title = lab().catalogue().generators[made.name].title
-        temperatures = [term.loss.params.get("temperature") for term in student.terms]
-        warm = next((float(str(one)) for one in temperatures if one is not None), 4.0)
-        with st.expander(f"Variants: {title}", icon=":material/auto_awesome_motion:"):
-            variants_panel(spec, made, key=f"variants-{len(seen)}", temperature=warm)
-
-
 def bring(origin: tuple[str, str]) -> None:
     """Make sure the form holds what the page is about."""
     if st.session_state.get(ORIGIN) != origin or DRAFT not in st.session_state:
@@ -283,11 +273,14 @@ def show() -> None:
         data = form(fields, st.session_state[DRAFT])
         if PENDING in st.session_state:
             apply_pending(data)
+        if compression_form.changed():
+            replace(data)
+            st.rerun()
         as_json(data)
     st.session_state[READ] = data
     spec, problems = checked(data, fields)
     with right:
-        start_panel(spec, problems)
+        start_panel(spec, problems, purpose="form")
 
 
 show()

@@ -12,8 +12,10 @@ from distill_core.rows import ExperimentView
 from distill_core.signature import Task
 from pages.ui import (
     answers,
+    compression_shown,
     corrections_panel,
     exporting,
+    family,
     feedback_panel,
     places,
     progress,
@@ -31,8 +33,10 @@ OF_TASK: dict[Task, tuple[str, ...]] = {
 }
 
 
-def tab_names(task: Task) -> tuple[str, ...]:
-    return ("Runs", "Trade-off", *OF_TASK[task], "ONNX and latency", "Log and settings")
+def tab_names(view: ExperimentView) -> tuple[str, ...]:
+    compressed = view.spec.compression.chains or any(run.role == "compressed" for run in view.runs)
+    first = ("Runs", "Compression") if compressed else ("Runs",)
+    return (*first, "Trade-off", *OF_TASK[view.task], "ONNX and latency", "Log and settings")
 
 
 def act(action: str, experiment_id: str) -> None:
@@ -67,6 +71,11 @@ def header(view: ExperimentView) -> None:
         if st.button("Same as … but", icon=":material/content_copy:", key="same",
                      help="Opens this experiment's settings to change some. What stays the same is not trained again."):
             places.go(places.NEW, **{"from": row.experiment_id})
+        if row.state not in words.ACTIVE and any(run.score is not None for run in view.runs) and st.button(
+            "Compress", icon=":material/compress:", key="compress",
+            help="Prunes, fine-tunes and quantizes what is trained here, in a new experiment; nothing is trained again."
+        ):
+            places.go(places.COMPRESS, **{"from": row.experiment_id})
         if st.button(
             "Compare", icon=":material/compare_arrows:", key="compare", help="Side by side with other experiments.",
         ):
@@ -96,9 +105,11 @@ def about(view: ExperimentView) -> None:
     reused = [run for run in view.runs if run.reused_from]
     if reused:
         sources = sorted({run.reused_from for run in reused})
-        trained = list(dict.fromkeys(run.name for run in view.runs if not run.reused_from))
+        new = [run for run in view.runs if not run.reused_from]
+        trained = list(dict.fromkeys(run.name for run in new if run.role != "compressed"))
         names = ", ".join(f"“{plain_name(name)}”" for name in trained)
         only = f"only {names} had to be trained" if trained else "nothing had to be trained"
+        only += ", the rest is made by compression" if len(new) > sum(run.name in trained for run in new) else ""
         st.info(
             markdown_text(f"{len(reused)} of {len(view.runs)} runs are reused from {', '.join(sources)}; {only}."),
             icon=":material/recycling:",
@@ -111,7 +122,9 @@ def about(view: ExperimentView) -> None:
 def who_sees_what(view: ExperimentView) -> list[str]:
     """One part of a sentence for each set of samples; those of a kind are named only where they differ."""
     groups: dict[bool, set[str]] = {
-        is_teacher: {run.name for run in view.runs if (run.role == "teacher") == is_teacher}
+        is_teacher: {
+            run.name for run in view.runs if run.role != "compressed" and (run.role == "teacher") == is_teacher
+        }
         for is_teacher in (True, False)
     }
     everybody = {True: "the teacher" if len(groups[True]) == 1 else "all teachers", False: "all students"}
@@ -167,9 +180,9 @@ def stage(view: ExperimentView) -> tuple[object, ...]:
 
 
 def is_judged(view: ExperimentView) -> bool:
-    """Half of the seeds make no verdict: it is told at the end, or once every run is done."""
-    row = view.row
-    return row.state not in words.ACTIVE or row.runs_done == row.runs_total > 0
+    """Half of the seeds make no verdict: it is told at the end, or once every run is trained."""
+    trained = [run for run in view.runs if run.role != "compressed"]
+    return view.row.state not in words.ACTIVE or (bool(trained) and all(run.state in words.DONE for run in trained))
 
 
 @st.fragment(run_every="2s", key="beside-live")
@@ -202,16 +215,19 @@ def show_log(experiment_id: str) -> None:
 def figures(view: ExperimentView) -> None:
     """Everything behind the verdict, one tab each; the open tab is in the address."""
     active, runs = view.row.state in words.ACTIVE, view.runs
-    names = tab_names(view.task)
+    names = tab_names(view)
     tabs = dict(zip(names, st.tabs(list(names), key="tab", bind="query-params", on_change="rerun"), strict=True))
     if tabs["Runs"].open:
         with tabs["Runs"]:
             tables.show_runs(runs, key="runs", expected=active)
             if not active:
                 exporting.show_export(view)
+    if "Compression" in tabs and tabs["Compression"].open:
+        with tabs["Compression"]:
+            compression_shown.show_compression(view, expected=active)
     if tabs["Trade-off"].open:
         with tabs["Trade-off"]:
-            results.show_tradeoff(runs, key="of")
+            family.show_tradeoff(runs, key="of")
     shown = {"Per class": results.show_per_class, "Confusion": results.show_confusion,
              "Predictions": answers.show_answers}
     for name in OF_TASK[view.task]:

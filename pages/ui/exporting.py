@@ -6,7 +6,7 @@ import math
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_text, plain_name
+from distill_core.charts.names import lineage_name, markdown_text, plain_name
 from distill_core.errors import LabError
 from distill_core.rows import ExperimentView, RunRow
 from pages.ui import words
@@ -56,7 +56,7 @@ def _request(experiment_id: str, run_id: str) -> None:
 
 def _best(runs: list[RunRow]) -> int:
     """The best exported student comes first to mind."""
-    exported = [i for i, run in enumerate(runs) if run.onnx_path and run.role != "teacher"]
+    exported = [i for i, run in enumerate(runs) if run.onnx_path and run.role in ("student", "baseline")]
     return max(exported, key=lambda i: _score(runs[i]), default=0)
 
 
@@ -66,4 +66,5 @@ def _score(run: RunRow) -> float:
 
 
 def _label(run: RunRow) -> str:
-    return f"{plain_name(run.label)} · {words.score(run)}{'' if run.onnx_path else ' · not exported'}"
+    name = lineage_name(run.label, 72) if run.role == "compressed" else plain_name(run.label)
+    return f"{name} · {words.score(run)}{'' if run.onnx_path else ' · not exported'}"

@@ -23,29 +23,44 @@ class Fields:
     told, not forced, so that a wrong value gets the same sentence here as on the command line.
     """
 
-    def __init__(self, generation: int) -> None:
+    def __init__(self, generation: int | str) -> None:
         self._generation = generation
         self._slots: dict[str, DeltaGenerator] = {}
+        self._aliases: dict[str, str] = {}
 
     def key(self, path: str, variant: str = "") -> str:
         return f"field-{self._generation}-{path}-{variant}"
 
+    def peek(self, path: str, value: Any, *, variant: str = "") -> Any:
+        """What a field drawn further down says already, or the value it will begin with."""
+        return st.session_state.get(self.key(path, variant), value)
+
     def slot(self, path: str) -> None:
         """Here the errors of a field, or of anything below it, will stand."""
         self._slots[path] = st.empty()
+
+    def alias(self, path: str, drawn: str) -> None:
+        """Problems of `path`, or of anything below it, are told where `drawn` is: one field may stand for several."""
+        self._aliases[path] = drawn
+
+    def _drawn(self, path: str) -> str:
+        found = next((one for one in self._aliases if path == one or path.startswith(f"{one}.")), "")
+        return f"{self._aliases[found]}{path[len(found):]}" if found else path
 
     def tell(self, problems: Iterable[Problem]) -> list[Problem]:
         """Put each problem below its field; returns those that no drawn field concerns."""
         homeless: list[Problem] = []
         told: dict[str, list[str]] = {}
         for problem in problems:
-            fitting = [path for path in self._slots if problem.field == path or problem.field.startswith(f"{path}.")]
+            field = self._drawn(problem.field)
+            fitting = [path for path in self._slots if field == path or field.startswith(f"{path}.")]
             if fitting:
                 told.setdefault(max(fitting, key=len), []).append(_beside(problem))
             else:
                 homeless.append(problem)
         for path, sentences in told.items():
-            self._slots[path].markdown("  \n".join(f":red[:material/error: {sentence}]" for sentence in sentences))
+            lines = [f":red[:material/error: {sentence}]" for sentence in dict.fromkeys(sentences)]
+            self._slots[path].markdown("  \n".join(lines))
         return homeless
 
     def draw(

@@ -9,7 +9,7 @@ import streamlit as st
 
 FOLDER = Path(__file__).parent.parent
 HOME, EXPERIMENTS, EXPERIMENT, NEW, COMPARE, MACHINE = "home", "experiments", "experiment", "new", "compare", "machine"
-DATA, DATA_SET = "data", "data-set"
+DATA, DATA_SET, COMPRESS = "data", "data-set", "compress"
 TRY, LATENCY = "try", "latency"
 
 
@@ -41,6 +41,11 @@ def page(place: str) -> st.Page:
             FOLDER / "data" / "data_set.py", title="Data set", icon=":material/dataset:", url_path=DATA_SET,
             visibility="hidden", help="One data set of yours: samples, classes, problems.",
         )
+    if place == COMPRESS:
+        return st.Page(
+            FOLDER / "experiments" / "compress.py", title="Compress", icon=":material/compress:", url_path=COMPRESS,
+            visibility="hidden", help="Make what an experiment trained smaller and faster.",
+        )
     if place == COMPARE:
         return st.Page(
             FOLDER / "compare" / "runs.py", title="Compare", icon=":material/compare_arrows:", url_path=COMPARE,
@@ -69,7 +74,7 @@ def page(place: str) -> st.Page:
 
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
-    places = (HOME, NEW, DATA, COMPARE, TRY, LATENCY, MACHINE, EXPERIMENT, DATA_SET, EXPERIMENTS)
+    places = (HOME, NEW, DATA, COMPARE, TRY, LATENCY, MACHINE, EXPERIMENT, COMPRESS, DATA_SET, EXPERIMENTS)
     return [page(place) for place in places]
 
 

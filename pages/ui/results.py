@@ -1,4 +1,4 @@
-"""The finished figures of any runs: trade-off, per class, confusion; shared by experiment and comparison."""
+"""The finished figures of any runs: per class, confusion; shared by experiment and comparison."""
 
 from __future__ import annotations
 
@@ -12,16 +12,10 @@ from distill_core.charts.confusion import confusion, total_confusion
 from distill_core.charts.names import markdown_text
 from distill_core.charts.per_class import per_class
 from distill_core.charts.style import Theme, caption_of, plot_config
-from distill_core.charts.tradeoff import Cost, latency_conditions, tradeoff
-from distill_core.evaluation.metrics import heading, primary_metric
 from distill_core.rows import RunRow
-from pages.ui import words
 from pages.ui.rivals import rival_names, rival_of
 
 Picture = Literal["svg", "png"]
-COSTS: dict[Cost, str] = {
-    "latency": "ONNX latency", "parameters": "Parameters", "macs": "MACs", "size": "File size",
-}
 
 
 def theme() -> Theme:
@@ -43,39 +37,6 @@ def show_chart(figure: go.Figure, *, key: str, file_name: str, alt: str, image: 
     st.plotly_chart(figure, theme=None, key=key, config=plot_config(file_name, image=image), alt=alt)
     if caption := caption_of(figure):
         st.caption(markdown_text(caption))
-
-
-def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
-    """Accuracy or R² against a cost of choice; the choice is in the address."""
-    tasks = {run.task for run in runs}
-    if len(tasks) > 1:
-        st.info(
-            "These runs have different tasks, so their figures cannot share an axis. Choose experiments of one task.",
-            icon=":material/info:",
-        )
-        return
-    task = runs[0].task if runs else "classification"
-    main = primary_metric(task)
-    conditions = latency_conditions(runs)
-    with st.container(horizontal=True):
-        cost: Cost = st.segmented_control(
-            "Cost", list(COSTS), format_func=lambda name: COSTS[name],
-            default="latency" if conditions else "parameters",
-            required=True, key="cost", bind="query-params", help="What the horizontal axis shows.",
-        )
-        batch, threads = conditions[0] if conditions else (1, 1)
-        if cost == "latency" and len(conditions) > 1:
-            batch, threads = st.selectbox(
-                "Measured with", conditions, key="measured", width=220, bind="query-params",
-                format_func=lambda one: f"batch {one[0]}, {words.threads(one[1])}",
-                help="Batch size and threads of the latency measurement.",
-            )
-        image = picture()
-    show_chart(
-        tradeoff(runs, x=cost, theme=theme(), batch=batch, threads=threads), key=f"{key}-tradeoff",
-        file_name=f"{main}-against-cost", image=image,
-        alt=f"{heading(main, task)} against {COSTS[cost]}, one dot a variant",
-    )
 
 
 def show_per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, key: str) -> None:

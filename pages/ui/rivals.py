@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from distill_core.charts.names import plain_name
+from distill_core.charts.names import lineage_name, plain_name
 from distill_core.rows import RunRow
 
+LONGEST_LINEAGE = 72
 K = TypeVar("K")
 Rival = tuple[str, str, str]
 """A variant: its experiment's id, its role, its name."""
@@ -27,9 +28,13 @@ def rival_names(runs: Iterable[RunRow]) -> dict[Rival, str]:
     found = {rival_of(run): run for run in runs}
     several = len({experiment_id for experiment_id, _, _ in found}) > 1
     return told_apart({
-        rival: f"{plain_name(run.name)} · {plain_name(run.experiment_name, 28)}" if several else plain_name(run.name)
+        rival: f"{_shown(run)} · {plain_name(run.experiment_name, 28)}" if several else _shown(run)
         for rival, run in found.items()
     })
+
+
+def _shown(run: RunRow) -> str:
+    return lineage_name(run.name, LONGEST_LINEAGE) if run.role == "compressed" else plain_name(run.name)
 
 
 def told_apart(names: Mapping[K, str]) -> dict[K, str]:

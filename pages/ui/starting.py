@@ -19,8 +19,11 @@ DEMO = "digits"
 DOUBLE_CLICK_SECONDS = 5.0
 
 
-def launch(spec: ExperimentSpec, *, purpose: str) -> None:
-    """Launch and move to the live page. The second press of a double click finds what the first one made."""
+def launch(spec: ExperimentSpec, *, purpose: str, **address: str) -> None:
+    """Launch and move to the live page, with more of its address if given.
+
+    The second press of a double click finds what the first one made.
+    """
     slot, now, content = f"launch-{purpose}", time.monotonic(), digest(spec.to_json())
     key, pressed_at = st.session_state.get(slot, ("", float("-inf")))
     if now - pressed_at > DOUBLE_CLICK_SECONDS or not key.endswith(content):
@@ -32,7 +35,7 @@ def launch(spec: ExperimentSpec, *, purpose: str) -> None:
     except LabError as error:
         tell(error)
         return
-    places.go(places.EXPERIMENT, id=experiment_id)
+    places.go(places.EXPERIMENT, id=experiment_id, **address)
 
 
 def demo() -> Preset:

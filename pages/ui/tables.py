@@ -8,12 +8,16 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from distill_core.charts.names import plain_name
+from distill_core.charts.descent import branches_of
+from distill_core.charts.names import LONGEST_SHOWN, lineage_name, plain_name
 from distill_core.events import LatencyRow
 from distill_core.rows import RunRow
 from pages.ui import words
+from pages.ui.session import lab
 
 Column = st.column_config
+LONGEST_LINEAGE, LONGEST_LABEL = 160, 80
+INDENT = "\u2003"
 # Longer tables scroll in a frame of their own.
 ALL_SHOWN = 40
 
@@ -34,7 +38,7 @@ def run_frame(runs: Sequence[RunRow], *, with_experiment: bool = False) -> pd.Da
         latency = latency_of(run)
         row: dict[str, Any] = {"experiment": plain_name(run.experiment_name)} if with_experiment else {}
         row |= {
-            "role": words.ROLES[run.role], "name": plain_name(run.name), "seed": run.seed,
+            "role": words.ROLES[run.role], "name": _whole_name(run), "seed": run.seed,
             "state": words.RUN_STATES[run.state],
             "r2": run.r2, "mse": run.mse, "teacher_mse": run.teacher_mse,
             "accuracy": None if run.accuracy is None else 100 * run.accuracy,
@@ -43,6 +47,8 @@ def run_frame(runs: Sequence[RunRow], *, with_experiment: bool = False) -> pd.Da
             "p50": latency.p50 if latency else None, "p95": latency.p95 if latency else None,
             "parameters": run.parameters, "macs": run.macs,
             "file_bytes": None if run.onnx_size_bytes is None else run.onnx_size_bytes / 1000,
+            "zipped": None if run.zipped_bytes is None else run.zipped_bytes / 1000,
+            "zeros": _zeros(run),
             "best_epoch": run.best_epoch, "stop_rule": run.stop_rule, "seconds": run.seconds,
             "reused_from": run.reused_from,
         }
@@ -50,10 +56,23 @@ def run_frame(runs: Sequence[RunRow], *, with_experiment: bool = False) -> pd.Da
     return pd.DataFrame(rows)
 
 
+def _whole_name(run: RunRow) -> str:
+    """A lineage is longer than other names, and its end is what tells it apart."""
+    return plain_name(run.name, LONGEST_LINEAGE if run.role == "compressed" else LONGEST_SHOWN)
+
+
+def _zeros(run: RunRow) -> float | None:
+    """Percent of all weights that are exactly 0; None where that was not counted."""
+    weights = sum(layer.weights for layer in run.layers)
+    return 100 * sum(layer.zeros for layer in run.layers) / weights if weights else None
+
+
 def stop_in_short(run: RunRow) -> str:
-    """Why a run ended, in a word or two; empty while it has not."""
-    if not run.stop_rule:
-        return ""
+    """Why a run ended, in a word or two; empty while it has not. Why one was refused needs its whole sentence."""
+    if not run.stop_rule or run.state == "refused":
+        return run.stop_rule
+    if run.role == "compressed" and not run.epochs:
+        return "not trained"
     ended = run.epochs if run.stopped_epoch is None else run.stopped_epoch
     if run.state in ("diverged", "stopped"):
         return f"{'diverged' if run.state == 'diverged' else 'on request'}, epoch {ended}"
@@ -69,12 +88,18 @@ def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
         "experiment": Column.TextColumn("Experiment", help="The experiment the run belongs to."),
         "role": Column.TextColumn("Role", help=(
             "teacher: the network that is imitated. alone: the student's network trained without the teacher. "
-            "distilled: trained with the teacher.")),
-        "name": Column.TextColumn("Name", help="Name of the variant."),
+            "distilled: trained with the teacher. compressed: made of one of these.")),
+        "name": Column.TextColumn(
+            "Name", help="Name of the variant. Below a network stands, indented, what compression made of it.",
+        ),
+        "of": Column.TextColumn("Made of", help="The trained network that a compressed run descends from."),
         "seed": Column.NumberColumn(
             "Seed", help="Fixes initial weights, batches and views; same seed, same start.", format="%d",
         ),
-        "state": Column.TextColumn("State", help="Reused: trained in an earlier experiment under the same conditions."),
+        "state": Column.TextColumn(
+            "State", help="Reused: made in an earlier experiment under the same conditions. Refused: the network does "
+            "not allow this compression step; the stop rule says why.",
+        ),
         "r2": Column.NumberColumn(
             "R²", format="%.3f",
             help="How much of the spread of the true values the answers explain, mean over the values: 1 is perfect, 0 "
@@ -116,6 +141,12 @@ def run_columns(runs: Sequence[RunRow]) -> dict[str, Any]:
             "File kB", format="%.1f",
             help="Size of the ONNX file, or of the weights until it is exported; 1 kB is 1,000 bytes.",
         ),
+        "zipped": Column.NumberColumn(
+            "Zipped kB", format="%.1f", help="A compressed run's ONNX file, deflated: zeros and few bits pack well.",
+        ),
+        "zeros": Column.NumberColumn(
+            "Zeros %", format="%.1f", help="Share of a compressed run's weights, biases left out, that are exactly 0.",
+        ),
         "best_epoch": Column.NumberColumn(
             "Best epoch", format="%d", help="The epoch whose weights are kept, chosen on validation data.",
         ),
@@ -140,7 +171,16 @@ def show_runs(
         waiting, none = "The runs appear here once the worker has read the data.", "No run was begun."
         st.info(waiting if expected else none, icon=":material/hourglass:" if expected else ":material/info:")
         return
+    branches = branches_of(runs)
+    runs = [branch.run for branch in branches]
     frame = run_frame(runs, with_experiment=with_experiment).dropna(axis="columns", how="all")
+    if any(branch.depth for branch in branches):
+        frame["name"] = [
+            f"{INDENT * (branch.depth - 1)}↳ {plain_name(branch.step, 48)}" if branch.depth else name
+            for branch, name in zip(branches, frame["name"], strict=True)
+        ]
+        roots = [plain_name(branch.root) if branch.depth else None for branch in branches]
+        frame.insert(list(frame.columns).index("name") + 1, "of", roots)
     if not any(run.reused_from for run in runs):
         frame = frame.drop(columns=["reused_from"], errors="ignore")
     # A whole sentence a row would be cut at the right; the kept epochs of the curves tell it when pointed at.
@@ -162,19 +202,28 @@ def show_latency(runs: Iterable[RunRow], *, key: str) -> None:
             icon=":material/hourglass:",
         )
         return
+    quantized = frozenset(
+        entry.name for entry in lab().catalogue().compression if "file" in entry.traits
+    ) & {run.compression_step for run in exported}
+    against = {run.run_id: "its float parent" if run.compression_step in quantized else "torch" for run in exported}
     st.markdown(
         "**ONNX against torch**",
-        help="The exported file answers the whole test set; its answers are compared with torch's.",
+        help="The exported file answers the whole test set; its answers are compared with torch's. Those of a "
+        "quantized file are compared with the file it was made of, and differ by what quantization does.",
     )
     st.dataframe(
         pd.DataFrame([
-            {"run": plain_name(run.label), "max_abs_diff": run.max_abs_diff,
+            {"run": lineage_name(run.label, LONGEST_LABEL),
+             **({"against": against[run.run_id]} if quantized else {}), "max_abs_diff": run.max_abs_diff,
              "same": f"{run.same_class:,} of {run.test_total:,}", "file": words.size(run.onnx_size_bytes)}
             for run in exported
         ]),
         key=f"{key}-parity", hide_index=True, width="stretch",
         column_config={
             "run": Column.TextColumn("Run", help="The exported run.", width="medium"),
+            "against": Column.TextColumn(
+                "Differences from", help="torch: the same network there. its float parent: the file it was made of.",
+            ),
             "max_abs_diff": Column.NumberColumn(
                 "Largest difference", format="%.1e",
                 help="Largest absolute difference of any logit; of a regression of any value, in standard deviations.",
@@ -194,7 +243,7 @@ def show_latency(runs: Iterable[RunRow], *, key: str) -> None:
             "Latency is measured after the exports, when no training runs on this device.", icon=":material/hourglass:",
         )
         return
-    names = {run.run_id: plain_name(run.label) for run in exported}
+    names = {run.run_id: lineage_name(run.label, LONGEST_LABEL) for run in exported}
     st.markdown(
         "**Latency of one batch**",
         help="A separate ONNX Runtime session, after a warm-up, while no training of ours runs on this device.",

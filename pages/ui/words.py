@@ -6,6 +6,9 @@ import math
 import time
 from typing import Literal
 
+from distill_core.charts.units import milliseconds as milliseconds
+from distill_core.charts.units import size as size
+from distill_core.charts.units import threads as threads
 from distill_core.events import Role, RunState, State, StepState
 from distill_core.rows import RunRow
 
@@ -27,8 +30,10 @@ ROLES: dict[Role, str] = {
 }
 RUN_STATES: dict[RunState, str] = {
     "waiting": "waiting", "training": "training", "finished": "finished", "stopped": "stopped",
-    "diverged": "diverged", "reused": "reused",
+    "diverged": "diverged", "refused": "refused", "reused": "reused",
 }
+# A run of these states needs no further work.
+DONE: frozenset[RunState] = frozenset({"finished", "reused", "diverged", "refused"})
 STEP_ICONS: dict[StepState, str] = {
     "waiting": ":material/radio_button_unchecked:", "running": ":material/progress_activity:",
     "finished": ":material/check_circle:", "skipped": ":material/do_not_disturb_on:",
@@ -52,21 +57,11 @@ def ago(at: float, *, now: float | None = None) -> str:
     passed = max(0.0, (time.time() if now is None else now) - at)
     if passed < 60:
         return "just now"
-    for size, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if passed >= size:
-            number = int(passed // size)
+    for seconds, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if passed >= seconds:
+            number = int(passed // seconds)
             return f"{number} {name}{'s' * (number != 1)} ago"
     raise AssertionError("a minute or more matches one of the sizes")
-
-
-def size(size_bytes: float | None) -> str:
-    """Bytes in decimal units."""
-    if size_bytes is None:
-        return "–"
-    for limit, divisor, unit in ((1e3, 1, "B"), (1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
-        if size_bytes < limit:
-            return f"{size_bytes / divisor:.3g} {unit}" if divisor > 1 else f"{size_bytes:.0f} B"
-    return f"{size_bytes / 1e9:.2f} GB"
 
 
 def count(number: float | None) -> str:
@@ -93,11 +88,6 @@ def score(run: RunRow) -> str:
     return "–" if run.r2 is None or not math.isfinite(run.r2) else f"R² {run.r2:.3f}"
 
 
-def milliseconds(value: float | None) -> str:
-    """A latency with three significant digits."""
-    return "–" if value is None else f"{value:.3g} ms"
-
-
 def plural(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
@@ -109,8 +99,3 @@ def classes(number: int) -> str:
 def rate(per_second: float) -> str:
     """Pieces a second: two digits when few, whole when many."""
     return f"{per_second:.2g}" if per_second < 10 else f"{per_second:,.0f}"
-
-
-def threads(number: int) -> str:
-    """A thread count of a latency measurement; 0 stands for all."""
-    return "all threads" if number == 0 else plural(number, "thread")

@@ -218,7 +218,8 @@ def test_the_result_is_the_documented_json(lab: Lab) -> None:
     runs = {run["run_id"]: run for run in result["runs"]}
     assert set(runs["t"]) == {
         "run_id", "role", "name", "seed", "state", "parameters", "macs", "size_bytes", "accuracy", "nll", "ece",
-        "agreement", "r2", "mse", "teacher_mse", "onnx", "latency_ms",
+        "agreement", "r2", "mse", "teacher_mse", "onnx", "latency_ms", "parent", "step", "strength", "onnx_size_bytes",
+        "zipped_bytes",
     }
     assert runs["t"]["onnx"]["path"] == str(lab.home.experiment(name).path / "runs/t/model.onnx")
     (latency,) = runs["t"]["latency_ms"]

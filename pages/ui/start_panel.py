@@ -1,0 +1,52 @@
+"""Beside a form: what the experiment costs, what is wrong with it or worth a thought, and the button that starts it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from distill_core.charts.names import markdown_text
+from distill_core.errors import Problem
+from distill_core.fitting import low_bit_warnings
+from distill_core.spec import ExperimentSpec
+from pages.ui import starting
+from pages.ui.preview_panel import show_preview
+from pages.ui.session import lab
+from pages.ui.variants_panel import variants_panel
+
+
+def start_panel(spec: ExperimentSpec | None, problems: Sequence[Problem], *, purpose: str, **address: str) -> None:
+    """`spec` is None where there are problems, or nothing to start yet; `address`: of the page it leads to."""
+    with st.container(border=True, key="start-panel"):
+        if spec is None and not problems:
+            st.caption("There is nothing to start yet.")
+        else:
+            show_preview(spec)
+        if spec is not None:
+            _variants(spec)
+            for warning in low_bit_warnings(spec, lab().catalogue()):
+                st.warning(markdown_text(warning), icon=":material/warning:")
+        st.divider()
+        if problems:
+            lines = "\n".join(f"- {markdown_text(str(problem))}" for problem in problems)
+            st.error(lines, icon=":material/error:", title=f"{len(problems)} field{'s' * (len(problems) > 1)} to mend")
+        if st.button("Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch",
+            disabled=spec is None,
+                     help="Runs in the background; closing this tab does not stop it.") and spec is not None:
+            starting.launch(spec, purpose=purpose, **address)
+
+
+def _variants(spec: ExperimentSpec) -> None:
+    """What each generator of the form makes, on real samples."""
+    seen: set[str] = set()
+    for student in spec.students:
+        made = student.generator
+        if made is None or made.model_dump_json() in seen:
+            continue
+        seen.add(made.model_dump_json())
+        title = lab().catalogue().generators[made.name].title
+        temperatures = [term.loss.params.get("temperature") for term in student.terms]
+        warm = next((float(str(one)) for one in temperatures if one is not None), 4.0)
+        with st.expander(f"Variants: {title}", icon=":material/auto_awesome_motion:"):
+            variants_panel(spec, made, key=f"variants-{len(seen)}", temperature=warm)
