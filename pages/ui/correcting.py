@@ -65,7 +65,7 @@ def _ask(
         st.caption("Every network answers that already, so there is nothing to correct.")
     elif sample.test_index is not None:
         st.caption(
-            f"What is in the test set never teaches: corrected, it checks the next experiment and is learnt by none."
+            "What is in the test set never teaches: corrected, it checks the next experiment and is learnt by none."
         )
     else:
         st.caption("It joins this experiment's corrections, from which the next experiment may learn.")
