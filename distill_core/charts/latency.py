@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from distill_core.charts.names import display_name, plain_name
+from distill_core.charts.names import display_name, lineage_name, plain_name
 from distill_core.charts.style import (
     BLUE,
     GREEN,
@@ -94,7 +94,8 @@ def latency_dots(rows: Sequence[MeasuredRow], *, batch: int, threads: int, theme
     place, places = 0.0, dict[tuple[str, str], float]()
     for model in models:
         fig.add_annotation(
-            text=f"<b>{display_name(model, 44)}</b>", xref="paper", x=0, xanchor="left", y=place, yanchor="middle",
+            text=f"<b>{display_name(lineage_name(model, 44), 44)}</b>", xref="paper", x=0, xanchor="left", y=place,
+            yanchor="middle",
             font={"color": THEMES[theme].text, "size": 12},
         )
         for result_id in kept:
@@ -166,7 +167,8 @@ def _add_series(
     }
     facts = [
         [
-            display_name(row.model, 60), display_name(provider_title(row.provider)), f"{row.p50:.3g} ms",
+            display_name(lineage_name(row.model, 60), 60), display_name(provider_title(row.provider)),
+            f"{row.p50:.3g} ms",
             f"{row.p95:.3g} ms", f"{row.p99:.3g} ms", f"{row.samples_per_second:,.0f}",
             "with" if row.io_binding else "without", f"{len(row.samples_ms):,}",
         ]
@@ -193,7 +195,7 @@ def _add_spread(
 ) -> None:
     counts, _ = np.histogram(row.samples_ms, edges)
     heights = 0.62 * counts / max(int(counts.max()), 1)
-    name = display_name(row.model, 44)
+    name = display_name(lineage_name(row.model, 44), 44)
     fig.add_scatter(
         x=np.repeat(edges, 2), y=number - np.concatenate([[0], np.repeat(heights, 2), [0]]), mode="lines",
         line={"color": colour, "width": 1}, fill="toself", fillcolor=faint(colour, 0.3), hoverinfo="skip",

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from distill_core.charts.latency import provider_title
-from distill_core.charts.names import markdown_text, plain_name
+from distill_core.charts.names import lineage_name, markdown_text, plain_name
 from distill_core.errors import LabError, NotFound
 from distill_core.rows import RunRow
 from pages.ui import address, guard, places, words
@@ -68,8 +68,8 @@ def run_names(runs: Sequence[RunRow]) -> dict[str, str]:
     """What each exported run is called in choosers; with its experiment where there are several."""
     several = len({run.experiment_id for run in runs}) > 1
     return told_apart({
-        key_of(run): f"{plain_name(run.label)} · {plain_name(run.experiment_name, 28)}" if several
-        else plain_name(run.label)
+        key_of(run): f"{lineage_name(run.label, 60)} · {plain_name(run.experiment_name, 28)}" if several
+        else lineage_name(run.label, 60)
         for run in runs
     })
 

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from distill_core.charts.latency import conditions, latency_dots, latency_spread, provider_title, series_names
-from distill_core.charts.names import markdown_text, plain_name
+from distill_core.charts.names import lineage_name, markdown_text
 from distill_core.charts.variants import series_styles
 from distill_core.evaluation.latency import across, comparison
 from distill_core.jobs.latency_rows import Measurement
@@ -88,7 +88,7 @@ def frame_of(rows: Sequence[MeasuredRow], names: dict[str, str]) -> pd.DataFrame
     """A row a cell, unrounded; memory in bytes."""
     return pd.DataFrame([
         {
-            "machine": names[row.result_id], "model": plain_name(row.model, 60), "batch": row.batch,
+            "machine": names[row.result_id], "model": lineage_name(row.model, 60), "batch": row.batch,
             "threads": row.threads, "p50": row.p50, "p95": row.p95, "p99": row.p99,
             "samples_per_second": row.samples_per_second, "start": row.start_ms, "first": row.first_ms,
             "memory": row.memory_bytes, "runtime": row.runtime_bytes, "provider": row.provider,

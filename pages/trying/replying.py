@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from distill_core.charts.names import markdown_text, plain_name
+from distill_core.charts.names import lineage_name, markdown_text, plain_name
 from distill_core.charts.variants import series_styles
 from distill_core.evaluation.soft_labels import soft_labels, top_guesses
 from distill_core.rows import ExperimentView, RunRow
@@ -37,7 +37,7 @@ LATENCY_HELP = (
 def names_of(runs: Sequence[RunRow]) -> dict[str, str]:
     """A name for each run by its id, with its seed only where a variant is there more than once."""
     several = len({(run.role, run.name) for run in runs}) < len(runs)
-    return told_apart({run.run_id: plain_name(run.label if several else run.name) for run in runs})
+    return told_apart({run.run_id: lineage_name(run.label if several else run.name, 64) for run in runs})
 
 
 def answered(replies: Sequence[Answer | Refusal]) -> list[Answer]:
