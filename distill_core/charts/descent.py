@@ -14,8 +14,6 @@ from distill_core.rows import RunRow
 
 VariantKey = tuple[str, Role, str]
 """The experiment's id, the role and the name that all seeds of a variant share."""
-# Medians of the same file differ by as much from one measurement to the next.
-SAME_SPEED = 1.05
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from distill_core.charts.descent import SAME_SPEED, Line, Tread, change, lines_of
+from distill_core.charts.descent import Line, Tread, change, lines_of
 from distill_core.charts.names import lineage_name
 from distill_core.charts.units import milliseconds, size, threads, times
+from distill_core.evaluation.latency import REAL
 from distill_core.evaluation.metrics import METRICS, primary_metric
 from distill_core.rows import RunRow
 
@@ -61,9 +62,9 @@ def _speed(first: Tread, last: Tread, *, batch: int, threads_used: int) -> str:
     where = (
         f"(p50 {milliseconds(one.p50)} before, {milliseconds(other.p50)} after; batch {batch}, {threads(threads_used)})"
     )
-    if ratio > SAME_SPEED:
+    if ratio > REAL:
         return f"{times(ratio)}× faster here {where}"
-    return f"{times(1 / ratio)}× slower here {where}" if ratio < 1 / SAME_SPEED else f"as fast as before here {where}"
+    return f"{times(1 / ratio)}× slower here {where}" if ratio < 1 / REAL else f"as fast as before here {where}"
 
 
 def cautions(
@@ -91,7 +92,7 @@ def slower(before: Tread, after: Tread, *, batch: int, threads_used: int, whole_
     """A sentence if a step's network is slower here than the one it was made of; else nothing."""
     one = before.latency(batch=batch, threads=threads_used)
     other = after.latency(batch=batch, threads=threads_used)
-    if one is None or other is None or other.p50 <= SAME_SPEED * one.p50:
+    if one is None or other is None or other.p50 <= REAL * one.p50:
         return ""
     name = lineage_name(after.name, 72) if whole_name else lineage_name(after.step)
     return (
