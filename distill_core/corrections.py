@@ -24,7 +24,8 @@ from distill_core.correction_sets import (
 )
 from distill_core.errors import Conflict, DataError, NotFound, Problem
 from distill_core.evaluation.feedback import Feedback
-from distill_core.events import DataLoaded, read_events
+from distill_core.event_log import read_events
+from distill_core.events import DataLoaded
 from distill_core.folders import ExperimentFolder, Home, read_json, write_json
 from distill_core.ingestion.correction_files import (
     CorrectionFiles,

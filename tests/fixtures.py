@@ -7,11 +7,11 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from distill_core.event_log import EventLog
 from distill_core.events import (
     DataLoaded,
     EpochEnded,
     Event,
-    EventLog,
     LatencyMeasured,
     LatencyRow,
     LayerZeros,

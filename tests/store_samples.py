@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 
+from distill_core.event_log import EventLog
 from distill_core.events import (
     EpochEnded,
     Event,
-    EventLog,
     LatencyMeasured,
     LatencyRow,
     OnnxExported,

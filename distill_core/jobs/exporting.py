@@ -19,7 +19,8 @@ from typing import IO
 
 from distill_core.entries import ExporterEntry
 from distill_core.errors import LabError
-from distill_core.events import Noted, StateChanged, read_lines
+from distill_core.event_log import read_lines
+from distill_core.events import Noted, StateChanged
 from distill_core.exporters import REGISTRY
 from distill_core.exporters.exporter import Exporter, without_password
 from distill_core.exporters.story import Story

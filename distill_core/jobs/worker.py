@@ -22,16 +22,8 @@ import psutil
 
 from distill_core.deployment.machine import cpu_model, machine_name
 from distill_core.errors import LabError
-from distill_core.events import (
-    Event,
-    EventLog,
-    Noted,
-    Resources,
-    StateChanged,
-    WorkerEnded,
-    WorkerStarted,
-    read_lines,
-)
+from distill_core.event_log import EventLog, read_lines
+from distill_core.events import Event, Noted, Resources, StateChanged, WorkerEnded, WorkerStarted
 from distill_core.folders import ExperimentFolder, read_json
 from distill_core.jobs.devices import (
     default_threads,

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from distill_core.evaluation.figures import evaluate
+from distill_core.event_log import read_events
 from distill_core.events import (
     Emit,
     EpochEnded,
@@ -20,7 +21,6 @@ from distill_core.events import (
     RunCompressed,
     RunFinished,
     RunState,
-    read_events,
     to_plain,
 )
 from distill_core.folders import ExperimentFolder, read_json, write_bytes, write_json

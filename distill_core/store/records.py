@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from distill_core.errors import NotFound
-from distill_core.events import Event, EventLog, read_lines
+from distill_core.event_log import EventLog, read_lines
+from distill_core.events import Event
 from distill_core.folders import ExperimentFolder, read_json
 from distill_core.spec import ExperimentSpec
 from distill_core.store.ingest import EventBatch, apply_journal

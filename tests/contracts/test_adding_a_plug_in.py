@@ -176,7 +176,8 @@ ASK = """
 import json, sys
 from pathlib import Path
 from distill_core.catalog import Catalogue
-from distill_core.events import EventLog, RunCompressed, RunDeclared, RunFinished
+from distill_core.event_log import EventLog
+from distill_core.events import RunCompressed, RunDeclared, RunFinished
 from distill_core.exporters import switched_on
 from distill_core.folders import Home, write_json
 from distill_core.jobs.exporting import serve

@@ -16,7 +16,8 @@ from statistics import median
 import pytest
 from playwright.sync_api import Page, Response, expect
 
-from distill_core.events import EpochEnded, read_events
+from distill_core.event_log import read_events
+from distill_core.events import EpochEnded
 from distill_core.services import Lab
 from distill_core.spec import ExperimentSpec, parse_spec
 from tests.conftest import tiny_spec_data

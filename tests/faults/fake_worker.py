@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from distill_core.events import EventLog, WorkerEnded
+from distill_core.event_log import EventLog
+from distill_core.events import WorkerEnded
 from distill_core.folders import ExperimentFolder, read_json
 from distill_core.processes import hold, write_stamp
 from tests.store_samples import declared, epoch, finished, worker_started

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.events import State, StateChanged, read_events
+from distill_core.event_log import read_events
+from distill_core.events import State, StateChanged
 from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder, Home, read_json, write_json
 from distill_core.jobs.dispatcher import Dispatcher

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from distill_core.events import EpochEnded, WorkerStarted, read_events
+from distill_core.event_log import read_events
+from distill_core.events import EpochEnded, WorkerStarted
 from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder, Home
 from distill_core.processes import is_held, read_stamp

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from distill_core.events import Event, EventLog, RunDeclared, RunFinished, WorkerEnded, read_events
+from distill_core.event_log import EventLog, read_events
+from distill_core.events import Event, RunDeclared, RunFinished, WorkerEnded
 from distill_core.folders import ExperimentFolder, Home
 from distill_core.pipeline import run_experiment
 from distill_core.spec import parse_spec

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill_core.events import EventLog, OnnxExported, RunFinished, read_events
+from distill_core.event_log import EventLog, read_events
+from distill_core.events import OnnxExported, RunFinished
 from distill_core.folders import Home
 from distill_core.pipeline import deep_check, run_experiment
 from distill_core.spec import Affine, CropFlip, parse_spec

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from distill_core.events import DataLoaded, EventLog, RunDeclared, RunFinished, read_events
+from distill_core.event_log import EventLog, read_events
+from distill_core.events import DataLoaded, RunDeclared, RunFinished
 from distill_core.folders import Home
 from distill_core.pipeline import run_experiment
 from distill_core.presets import find_preset

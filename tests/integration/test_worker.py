@@ -14,7 +14,8 @@ from typing import IO
 import pytest
 
 from distill_core.errors import LabError
-from distill_core.events import AnyEvent, Noted, RunDeclared, WorkerEnded, WorkerStarted, read_events
+from distill_core.event_log import read_events
+from distill_core.events import AnyEvent, Noted, RunDeclared, WorkerEnded, WorkerStarted
 from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder, Home
 from distill_core.jobs.worker import StopWish, checkpoint_seconds

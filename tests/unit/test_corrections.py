@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from distill_core.correction_sets import CorrectionsUnusable, learnt_of, read_set, sample_id
 from distill_core.errors import Conflict, DataError, LabError, NotFound
-from distill_core.events import DataLoaded, EventLog
+from distill_core.event_log import EventLog
+from distill_core.events import DataLoaded
 from distill_core.folders import Home
 from distill_core.services import Lab
 from distill_core.signature import InputKind

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill_core.errors import Conflict, NotFound
-from distill_core.events import State, StateChanged, read_events
+from distill_core.event_log import read_events
+from distill_core.events import State, StateChanged
 from distill_core.folders import Home
 from distill_core.store.records import journalled
 from distill_core.store.store import Store
