@@ -95,8 +95,8 @@ def test_the_experiment_succeeds_all_the_same(
     began = time.monotonic()
     assert bench.end_of(folder) == "succeeded"
     assert time.monotonic() - began < 20, "nobody waits for the tool"
-    bench.turn_until(lambda: not bench.writers())
-    assert not is_held(folder.export(behaviour, "lock"))
+    # A process that ends has no command line any more while its files are still being closed.
+    bench.turn_until(lambda: not bench.writers() and not is_held(folder.export(behaviour, "lock")))
     view = bench.store.experiment(folder.path.name)
     assert view.row.state == "succeeded" and view.runs[0].accuracy == 0.9
     texts = [note.text for note in view.notes]
