@@ -63,7 +63,7 @@ class NetworkStep:
     `rehearse(network, around)` is tried on an untrained network before anything is launched, and refuses, as `apply`
     does, what no training could mend.
     `layers(network, around)` names the layers that can be changed alone, with how many weights each has; the parameter
-    `layers` of the entry takes their names.
+    `layers` of the entry takes their names. Raises CompressionRefused where there is none for a reason.
     """
 
     apply: Callable[[nn.Module, Around], nn.Module]

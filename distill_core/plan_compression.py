@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,13 +22,53 @@ def plan_compression(
 ) -> tuple[PlannedRun, ...]:
     """Every compressed run once, parents before children; `plan` has the trained ones."""
     found: dict[str, PlannedRun] = {}
+    labels = step_labels(spec.compression.chains, catalogue)
     for chain in spec.compression.chains:
         for source in sources(chain, plan):
             parent = source
             for choice in steps_of(chain, catalogue):
-                child = _child(parent, choice, spec, plan, catalogue, origin=origin)
+                child = _child(parent, choice, spec, plan, catalogue, origin=origin, label=labels[_key(choice)])
                 parent = found.setdefault(child.run_id, child)
     return tuple(found.values())
+
+
+def step_labels(chains: Iterable[Chain], catalogue: Catalogue) -> dict[str, str]:
+    """What each step is called in the names of its runs, by the step's JSON.
+
+    Runs of one name are taken for seeds of one variant: steps whose labels are alike add the settings in which they
+    differ.
+    """
+    choices = {_key(choice): choice for chain in chains for choice in steps_of(chain, catalogue)}
+    alike: dict[str, dict[str, dict[str, Any]]] = {}
+    for key, choice in choices.items():
+        entry, params = catalogue.compression.resolve(choice)
+        settings = {"step": entry.title} | params.model_dump(mode="json")
+        alike.setdefault(entry.label.format(**params.model_dump()) or entry.title, {})[key] = settings
+    found = {}
+    for label, members in alike.items():
+        names = dict.fromkeys(name for settings in members.values() for name in settings)
+        differing = [
+            name for name in names if len({json.dumps(settings.get(name)) for settings in members.values()}) > 1
+        ]
+        for key, settings in members.items():
+            told = [f"{name.replace('_', ' ')} {_in_words(settings[name])}" for name in differing if name in settings]
+            found[key] = ", ".join([label, *told])
+    return found
+
+
+def _in_words(value: Any) -> str:
+    """A setting's value; named layers are few of all, and no patience is none."""
+    if isinstance(value, list):
+        return " + ".join(str(one) for one in value) or "all"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+def _key(choice: Choice) -> str:
+    return json.dumps(choice.model_dump(mode="json"), sort_keys=True)
 
 
 def sources(chain: Chain, plan: Plan) -> Sequence[PlannedRun]:
@@ -47,7 +88,8 @@ def steps_of(chain: Chain, catalogue: Catalogue) -> Iterator[Choice]:
 
 
 def _child(
-    parent: PlannedRun, choice: Choice, spec: ExperimentSpec, plan: Plan, catalogue: Catalogue, *, origin: Origin
+    parent: PlannedRun, choice: Choice, spec: ExperimentSpec, plan: Plan, catalogue: Catalogue, *, origin: Origin,
+    label: str,
 ) -> PlannedRun:
     entry, params = catalogue.compression.resolve(choice)
     step = entry.build(params)
@@ -71,7 +113,6 @@ def _child(
     elif isinstance(step, FileStep):
         # What it is calibrated with is a function of the data, which name the parent.
         content["calibrates"] = step.calibrates
-    label = entry.label.format(**params.model_dump()) or entry.title
     return replace(
         parent, run_id=digest(content), role="compressed", name=f"{parent.name} › {label}", terms=terms,
         needs_teacher=isinstance(step, TrainingStep) and step.teacher_weight > 0, weights="", compression=planned,

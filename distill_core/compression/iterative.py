@@ -29,13 +29,19 @@ def sparsities(final: float, rounds: int, schedule: str) -> list[float]:
     return [final * (1 - (1 - time) ** 3 if schedule == "cubic" else time) for time in times]
 
 
+def _few_digits(share: float) -> float:
+    """A share between 0 and 1 without the noise of its last bits; one next to either end stays off it."""
+    near = round(share, 4)
+    return near if 0 < near < 1 else share
+
+
 def build(params: IterativeParams) -> Series:
     tuning = FineTuningParams.model_validate(
         params.model_dump(include=set(FineTuningParams.model_fields))
     ).model_dump(mode="json")
     steps: list[Choice] = []
     for sparsity in sparsities(params.sparsity, params.rounds, params.schedule):
-        pruning = SparsityParams(sparsity=round(sparsity, 4)).model_dump(mode="json")
+        pruning = SparsityParams(sparsity=_few_digits(sparsity)).model_dump(mode="json")
         steps += [Choice(name="magnitude-pruning", params=pruning), Choice(name="fine-tuning", params=tuning)]
     return Series(tuple(steps))
 

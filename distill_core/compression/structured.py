@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,19 +65,27 @@ def prune_structured(network: nn.Module, around: Around, params: StructuredParam
         return _prune_recurrent(network, around, params)
     before = copy.deepcopy(network)
     network.requires_grad_(True)
-    try:
+    with _refusing(network):
         found = _cuttable(network, around, params.importance)
         chosen = _chosen(found, params)
         cuts = _least_important(chosen, params)
         read = _cut(found, cuts)
         same = _same_answers(_without(before, read, network), network, around)
-    # Whatever a general graph tool stumbles over in layers that it does not know.
-    except (RuntimeError, ValueError, IndexError, KeyError, TypeError, AssertionError, ZeroDivisionError) as error:
-        _log.info("channels of %s cannot be cut", type(network).__name__, exc_info=error)
-        raise _tangled() from error
     if not same:
         raise _tangled()
     return network
+
+
+@contextmanager
+def _refusing(network: nn.Module) -> Iterator[None]:
+    """Whatever a general graph tool stumbles over in layers that it does not know is a refusal."""
+    try:
+        yield
+    except (
+        RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError,
+    ) as error:
+        _log.info("channels of %s cannot be cut", type(network).__name__, exc_info=error)
+        raise _tangled() from error
 
 
 def _tangled() -> CompressionRefused:
@@ -250,12 +259,14 @@ def _layers(network: nn.Module, around: Around) -> dict[str, int]:
         name = next(name for name, module in network.named_modules() if module is pair[0])
         return {name: sum(weight.numel() for weight in pair[0].parameters())}
     network.requires_grad_(True)
-    found = {}
-    for channels in _cuttable(network, around, "l2"):
-        found[channels.layer] = sum(
+    with _refusing(network):
+        cuttable = _cuttable(network, around, "l2")
+    return {
+        channels.layer: sum(
             parameter.numel() for name in channels.names for parameter in network.get_submodule(name).parameters()
         )
-    return found
+        for channels in cuttable
+    }
 
 
 def build(params: StructuredParams) -> NetworkStep:

@@ -38,7 +38,13 @@ class Compressed:
         self._ready = ReadyGraphs()
 
     def refuse(self, run: PlannedRun, sentence: str) -> None:
-        """A run that cannot be made; nothing else is lost."""
+        """A run that cannot be made; nothing else is lost, and what it had before is no more."""
+        place = self._context.folder.run(run.run_id)
+        for stale in (
+            place.model, place.onnx, place.onnx_result, place.compression, place.test_logits, place.test_samples,
+            place.latency, place.checkpoint,
+        ):
+            stale.unlink(missing_ok=True)
         self._write_result(run, state="refused", rule=sentence)
         self._context.emit(Noted(at=self._context.clock(), text=f"{run.name}: {sentence}", level="warning"))
         self._keeper.tell(run)

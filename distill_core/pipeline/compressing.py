@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import sys
 import tempfile
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from distill_core.compression_step import (
     NetworkStep,
     TrainingStep,
 )
-from distill_core.errors import ExportError
+from distill_core.errors import LabError
 from distill_core.events import RunChanged
 from distill_core.pipeline.announcing import COMPRESSION_STEP
 from distill_core.pipeline.calibrating import calibration
@@ -34,6 +36,7 @@ from distill_core.training.normaliser import Normaliser
 from distill_core.training.preparation import Checked
 
 _DONE = "Compressed; nothing was trained."
+_LONGEST_REASON = 200
 
 
 def compress(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Module) -> None:
@@ -53,9 +56,25 @@ def compress(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
         try:
             if not maker.make(run):
                 return
-        except (CompressionRefused, ExportError) as error:
+        except LabError as error:
             maker.kept.refuse(run, error.sentence)
+        except OSError:
+            # A full disk is not the step's fault: the experiment goes on from here when there is room again.
+            raise
+        except Exception as error:
+            maker.kept.refuse(run, broken(run.name, error))
     context.step(name, title, "finished", done=len(runs), total=len(runs))
+
+
+def broken(what: str, error: Exception) -> str:
+    """The sentence for a step that fails in a way nobody foresaw; its trace goes to the worker's log."""
+    print(f"{what}:", file=sys.stderr)
+    traceback.print_exception(error)
+    short = " ".join(str(error).split())[:_LONGEST_REASON]
+    return (
+        f"The step broke off ({type(error).__name__}: {short or 'no message'}), and the log has the details; choose "
+        "other settings or leave it out."
+    )
 
 
 class _Maker:

@@ -17,7 +17,7 @@ from distill_core.entries import CompressionEntry
 from distill_core.evaluation.metrics import primary_metric
 from distill_core.folders import write_json
 from distill_core.pipeline.announcing import SENSITIVITY_STEP
-from distill_core.pipeline.compressing import example_around
+from distill_core.pipeline.compressing import broken, example_around
 from distill_core.pipeline.context import Context
 from distill_core.pipeline.keeping import Keeper
 from distill_core.plan_compression import sources
@@ -126,6 +126,9 @@ class Curves:
         except CompressionRefused:
             # What is refused for all layers is told there.
             return []
+        except Exception as error:
+            self._notes[f"{entry.title}, layer by layer: {broken(entry.title, error)}"] = None
+            return []
         if len(sizes) > MOST_LAYERS:
             self._notes[f"{entry.title}: the {MOST_LAYERS} largest of {len(sizes)} layers."] = None
         # One layer alone is all of them.
@@ -141,6 +144,11 @@ class Curves:
         except CompressionRefused as error:
             if not curve.layer:
                 self._notes[f"{curve.entry.title} at {strength:g}: {error.sentence}"] = None
+            return None
+        # Curves are worth no experiment.
+        except Exception as error:
+            what = f"{curve.entry.title} at {strength:g}" + (f", layer {curve.layer}" if curve.layer else "")
+            self._notes[f"{what}: {broken(what, error)}"] = None
             return None
         return value if math.isfinite(value) else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from distill_core.architectures import REGISTRY
 from distill_core.compression.reshaping import reshape_to
-from distill_core.compression.structured import StructuredParams, prune_structured
+from distill_core.compression.structured import ENTRY, StructuredParams, prune_structured
 from distill_core.compression_step import Around, CompressionRefused
 from distill_core.deployment.onnx_export import export_onnx
 from distill_core.deployment.parity import check_parity
@@ -59,6 +60,9 @@ def test_it_is_cut_exactly_or_refused(name: str, params: dict[str, Any], kind: A
     if name in REFUSED:
         with pytest.raises(CompressionRefused, match=r"cannot be cut out of this network: .* choose a plain CNN"):
             prune_structured(copy.deepcopy(network), around, StructuredParams())
+        # Who asks which layers can be cut is told, too, where the graph cannot even be walked.
+        with suppress(CompressionRefused):
+            assert ENTRY.build(StructuredParams()).layers(copy.deepcopy(network), around)
         return
     try:
         cut = prune_structured(copy.deepcopy(network), around, StructuredParams())

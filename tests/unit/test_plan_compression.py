@@ -76,6 +76,44 @@ def test_trained_runs_keep_their_names_and_compressed_ones_tell_steps_apart(spec
     assert again == {run.run_id for run in with_chain.compressed}, "the order of seeds names nothing"
 
 
+def test_chains_that_differ_in_a_setting_alone_differ_in_name(spec_data: dict) -> None:
+    def static(**params: Any) -> dict[str, Any]:
+        return {"name": "static-int8", "params": params}
+
+    cut = {"name": "structured-pruning", "params": {"ratio": 0.25}}
+    one = {"name": "structured-pruning", "params": {"ratio": 0.25, "layers": ["conv1"], "scope": "global"}}
+    patient = {"name": "fine-tuning", "params": {"epochs": 3, "patience": 2}}
+    plan = plan_of(
+        spec_data, chain(PRUNE, TUNE, static()), chain(PRUNE, patient, static(method="entropy")), chain(cut),
+        chain(one), chain(INT8),
+    )
+    found = names(plan)
+    assert len(set(found)) == len(found), "what shares name and seed is taken for one run of a variant"
+    assert {name.rpartition(" › ")[2] for name, _ in found} == {
+        "50% zeros", "fine-tuned (teacher), epochs 2, patience none", "fine-tuned (teacher), epochs 3, patience 2",
+        "int8 static, method min-max", "int8 static, method entropy", "25% cut, scope layer, layers all",
+        "25% cut, scope global, layers conv1", "int8 dynamic",
+    }
+    seeds: dict[str, set[int]] = {}
+    for name, seed in found:
+        seeds.setdefault(name, set()).add(seed)
+    assert set(map(frozenset, seeds.values())) == {frozenset({0, 1})}, "seeds of one variant share its name"
+
+
+def test_shares_that_look_alike_are_told_apart(spec_data: dict) -> None:
+    near = {"name": "magnitude-pruning", "params": {"sparsity": 0.504}}
+    assert {name for name, _ in names(plan_of(spec_data, chain(PRUNE), chain(near)))} == {
+        "distilled › 50% zeros, sparsity 0.5", "distilled › 50% zeros, sparsity 0.504",
+    }
+
+
+@pytest.mark.parametrize("sparsity", [0.99999, 0.00001])
+def test_rounds_of_extreme_shares_stay_between_nothing_and_everything(spec_data: dict, sparsity: float) -> None:
+    series = {"name": "iterative-pruning", "params": {"rounds": 2, "sparsity": sparsity}}
+    last = plan_of(spec_data, chain(series)).compressed[2]
+    assert last.compression is not None and last.compression.strength == sparsity
+
+
 def test_only_fine_tuning_with_the_teacher_depends_on_it(spec_data: dict) -> None:
     tuned = plan_of(spec_data, chain(PRUNE, TUNE)).compressed[1]
     assert tuned.needs_teacher and [term.loss.name for term in tuned.terms] == ["cross-entropy", "kd"]
