@@ -25,35 +25,46 @@ def plan_compression(
     labels = step_labels(spec.compression.chains, catalogue)
     for chain in spec.compression.chains:
         for source in sources(chain, plan):
-            parent = source
+            parent, path = source, _beginning(chain)
             for choice in steps_of(chain, catalogue):
-                child = _child(parent, choice, spec, plan, catalogue, origin=origin, label=labels[_key(choice)])
+                path = (*path, _key(choice))
+                child = _child(parent, choice, spec, plan, catalogue, origin=origin, label=labels[path])
                 parent = found.setdefault(child.run_id, child)
     return tuple(found.values())
 
 
-def step_labels(chains: Iterable[Chain], catalogue: Catalogue) -> dict[str, str]:
-    """What each step is called in the names of its runs, by the step's JSON.
+StepPath = tuple[str, ...]
+"""What a chain begins with, and the JSON of each step so far."""
 
-    Runs of one name are taken for seeds of one variant: steps whose labels are alike add the settings in which they
-    differ.
+
+def step_labels(chains: Iterable[Chain], catalogue: Catalogue) -> dict[StepPath, str]:
+    """What the last step of each path is called in the name of its run.
+
+    Runs of one name are taken for seeds of one variant: steps on the same network whose labels are alike add the
+    settings in which they differ.
     """
-    choices = {_key(choice): choice for chain in chains for choice in steps_of(chain, catalogue)}
-    alike: dict[str, dict[str, dict[str, Any]]] = {}
-    for key, choice in choices.items():
-        entry, params = catalogue.compression.resolve(choice)
-        settings = {"step": entry.title} | params.model_dump(mode="json")
-        alike.setdefault(entry.label.format(**params.model_dump()) or entry.title, {})[key] = settings
-    found = {}
-    for label, members in alike.items():
+    alike: dict[tuple[StepPath, str], dict[StepPath, dict[str, Any]]] = {}
+    for chain in chains:
+        path = _beginning(chain)
+        for choice in steps_of(chain, catalogue):
+            entry, params = catalogue.compression.resolve(choice)
+            label = entry.label.format(**params.model_dump()) or entry.title
+            before, path = path, (*path, _key(choice))
+            alike.setdefault((before, label), {})[path] = {"step": entry.title} | params.model_dump(mode="json")
+    found: dict[StepPath, str] = {}
+    for (_, label), members in alike.items():
         names = dict.fromkeys(name for settings in members.values() for name in settings)
         differing = [
             name for name in names if len({json.dumps(settings.get(name)) for settings in members.values()}) > 1
         ]
-        for key, settings in members.items():
+        for path, settings in members.items():
             told = [f"{name.replace('_', ' ')} {_in_words(settings[name])}" for name in differing if name in settings]
-            found[key] = ", ".join([label, *told])
+            found[path] = ", ".join([label, *told])
     return found
+
+
+def _beginning(chain: Chain) -> StepPath:
+    return (chain.of,)
 
 
 def _in_words(value: Any) -> str:

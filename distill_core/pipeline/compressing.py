@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import sys
 import tempfile
 import traceback
@@ -37,6 +38,7 @@ from distill_core.training.preparation import Checked
 
 _DONE = "Compressed; nothing was trained."
 _LONGEST_REASON = 200
+_MAKING = "making-"
 
 
 def compress(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Module) -> None:
@@ -136,8 +138,11 @@ class _Maker:
     def _make_file(self, run: PlannedRun, parent: PlannedRun, step: FileStep, *, began: float) -> None:
         place = self._context.folder.run(run.run_id)
         place.path.mkdir(parents=True, exist_ok=True)
+        for left in place.path.glob(f"{_MAKING}*"):
+            # Of a worker that was killed while it made this file.
+            shutil.rmtree(left, ignore_errors=True)
         source = self.kept.float_file(parent)
-        with tempfile.TemporaryDirectory(dir=place.path) as folder:
+        with tempfile.TemporaryDirectory(dir=place.path, prefix=_MAKING) as folder:
             target = Path(folder) / "made.onnx"
             notes = step.apply(source, target, calibration(self._checked, run, step.calibrates))
             target.replace(place.onnx)

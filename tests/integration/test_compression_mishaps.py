@@ -61,3 +61,17 @@ def test_what_is_refused_after_a_stop_keeps_nothing_of_before(lab: PipelineLab, 
     finished = lab.told("one", RunFinished)[-1]
     assert (finished.run_id, finished.state) == (run_id, "refused")
     assert [path.name for path in place.path.iterdir()] == [place.result.name]
+
+
+def test_what_a_killed_worker_left_beside_a_file_goes(lab: PipelineLab, spec_data: dict) -> None:
+    data = with_chains(spec_data, [HALF])
+    assert lab.run("one", data).outcome == "succeeded"
+    place = lab.folder("one").run(by_name(lab, "one")["float16"])
+    whole = place.onnx.read_bytes()
+    for path in (place.result, place.onnx, place.onnx_result):
+        path.unlink()
+    (place.path / "making-x").mkdir()
+    (place.path / "making-x" / "made.onnx").write_bytes(b"half")
+    assert lab.run("one", data).outcome == "succeeded"
+    assert place.onnx.read_bytes() == whole
+    assert not [path for path in place.path.iterdir() if path.is_dir()]

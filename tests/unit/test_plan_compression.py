@@ -84,14 +84,14 @@ def test_chains_that_differ_in_a_setting_alone_differ_in_name(spec_data: dict) -
     one = {"name": "structured-pruning", "params": {"ratio": 0.25, "layers": ["conv1"], "scope": "global"}}
     patient = {"name": "fine-tuning", "params": {"epochs": 3, "patience": 2}}
     plan = plan_of(
-        spec_data, chain(PRUNE, TUNE, static()), chain(PRUNE, patient, static(method="entropy")), chain(cut),
-        chain(one), chain(INT8),
+        spec_data, chain(PRUNE, TUNE), chain(PRUNE, patient), chain(static()), chain(static(method="entropy")),
+        chain(cut, static()), chain(one), chain(INT8),
     )
     found = names(plan)
     assert len(set(found)) == len(found), "what shares name and seed is taken for one run of a variant"
     assert {name.rpartition(" › ")[2] for name, _ in found} == {
         "50% zeros", "fine-tuned (teacher), epochs 2, patience none", "fine-tuned (teacher), epochs 3, patience 2",
-        "int8 static, method min-max", "int8 static, method entropy", "25% cut, scope layer, layers all",
+        "int8 static, method min-max", "int8 static, method entropy", "int8 static", "25% cut, scope layer, layers all",
         "25% cut, scope global, layers conv1", "int8 dynamic",
     }
     seeds: dict[str, set[int]] = {}
