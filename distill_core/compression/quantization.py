@@ -28,6 +28,9 @@ from distill_core.entries import CompressionEntry, Params
 from distill_core.signature import INPUT_KINDS, TASKS
 
 _log = logging.getLogger(__name__)
+BY_BATCH = (
+    "Ranges are found anew in each batch, so answers shift a little with the batch; these figures are of batches of 256."
+)
 # Samples in one go: entropy and percentile keep all inner values of a batch at once.
 _BATCH = 8
 _SOURCE = "ONNX Runtime, https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html"
@@ -115,7 +118,7 @@ def quantize_dynamically(source: Path, target: Path, params: DynamicParams) -> l
             str(prepared(source, Path(folder))), str(made), per_channel=params.per_channel,
             weight_type=QuantType.QInt8 if params.weights == "signed" else QuantType.QUInt8,
         )
-        return _finish(made, target)
+        return [*_finish(made, target), BY_BATCH]
 
 
 def quantize_statically(source: Path, target: Path, calibration: Calibration, params: StaticParams) -> list[str]:
