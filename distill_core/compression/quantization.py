@@ -29,7 +29,7 @@ from distill_core.signature import INPUT_KINDS, TASKS
 
 _log = logging.getLogger(__name__)
 BY_BATCH = (
-    "Ranges are found anew in each batch, so answers shift a little with the batch; these figures are of batches of 256."
+    "Ranges are found anew in each batch, so answers shift a little with it; these figures are of batches of 256."
 )
 # Samples in one go: entropy and percentile keep all inner values of a batch at once.
 _BATCH = 8
