@@ -113,8 +113,12 @@ def _list(results: Iterable[Measurement], as_json: bool) -> None:
     if as_json:
         print_json([_in_short(one) for one in results])
         return
+    found = list(results)
+    if not found:
+        say("Nothing is measured yet. `latency RUN RUN` measures exported runs side by side; `show ID` lists runs.")
+        return
     print_table("Latency results", ("id", "machine", "source", "models", "measured"), (
-        (one.id, one.machine, one.source, len(one.runs), _when(one.created_at)) for one in results
+        (one.id, one.machine, one.source, len(one.runs), _when(one.created_at)) for one in found
     ))
 
 

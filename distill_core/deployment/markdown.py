@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from distill_core.evaluation.metrics import percentage
 from distill_core.spec import LONGEST_NAME, Choice
 
 # Our texts stand in the middle of a line, where only these are markup; the last two would become links.
@@ -43,7 +44,7 @@ def choice(chosen: Choice | None, otherwise: str = "") -> str:
 
 
 def percent(value: float | None) -> str:
-    return NOT_MEASURED if value is None or not math.isfinite(value) else f"{100 * value:.1f}%"
+    return NOT_MEASURED if value is None or not math.isfinite(value) else percentage(value)
 
 
 def number(value: float | None) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
+from distill_core.evaluation.metrics import percentage
 from distill_core.evaluation.verdict import Verdict, paired_verdict
 from distill_core.events import Role
 from distill_core.spec import Frozen
@@ -93,9 +94,9 @@ class Feedback(Frozen):
         runs = self.of(*self.headline)
         mean = f", means of {len(runs)} seeds" if len(runs) > 1 else ""
         paired = [run for run in runs if run.test_before is not None]
-        after = _percent(fmean(run.test_after / run.test_total for run in runs))
+        after = percentage(fmean(run.test_after / run.test_total for run in runs))
         if len(paired) == len(runs):
-            before = _percent(fmean((run.test_before or 0) / run.test_total for run in runs))
+            before = percentage(fmean((run.test_before or 0) / run.test_total for run in runs))
             test = f"went from {before} to {after}" if before != after else f"stayed at {after}"
         else:
             test = f"is {after}"
@@ -118,7 +119,7 @@ class Feedback(Frozen):
 def share(right: float, total: int) -> str:
     """So many of so many; from 20 on as a percentage as well."""
     shown = f"{right:.1f}".removesuffix(".0")
-    return f"{shown} of {total}" + (f" ({_percent(right / total)})" if total >= FEW else "")
+    return f"{shown} of {total}" + (f" ({percentage(right / total)})" if total >= FEW else "")
 
 
 def judged(runs: Sequence[RunEffect]) -> str:
@@ -166,10 +167,6 @@ def mcnemar(fixed: int, broken: int) -> float:
     total, fewer = fixed + broken, min(fixed, broken)
     tail = sum(math.comb(total, count) for count in range(fewer + 1))
     return min(1.0, 2 * tail / 2**total)
-
-
-def _percent(value: float) -> str:
-    return f"{value * 100:.1f}%"
 
 
 def _count(number: int, noun: str) -> str:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 from distill_core.signature import Task
 
 _MOST_DIGITS = 6
+_SHOWN = Decimal("0.1")
+
+
+def percentage(share: float) -> str:
+    """A finite share in 0..1 in percent; a tie goes up, as it does in the tables and charts of a browser."""
+    return f"{Decimal(share * 100).quantize(_SHOWN, ROUND_HALF_UP)}%"
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Metric:
         return 100.0 if self.is_share else 1.0
 
     def value(self, figure: float) -> str:
-        return f"{figure * 100:.1f}%" if self.is_share else f"{figure:.3f}"
+        return percentage(figure) if self.is_share else f"{figure:.3f}"
 
     def signed(self, difference: float) -> str:
         """A difference without its unit; never minus zero.

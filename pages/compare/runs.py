@@ -27,7 +27,7 @@ BY_CLASS: dict[str, Callable[..., None]] = {
 def pick() -> list[str]:
     """The chosen experiments; the address names them."""
     rows = {row.experiment_id: row for row in lab().experiments(limit=MOST_OFFERED)}
-    names = {key: f"{plain_name(row.name, 48)} · {words.ago(row.created_at)}" for key, row in rows.items()}
+    names = {key: f"{plain_name(row.name, 48)} · {words.moment(row.created_at)}" for key, row in rows.items()}
     # A chooser takes equal names for one option; the id tells twins of one minute apart.
     twins = [name for name in names.values() if list(names.values()).count(name) > 1]
     names = {key: f"{name} · {key}" if name in twins else name for key, name in names.items()}

@@ -30,7 +30,7 @@ def pick_experiments() -> list[str]:
     """The chosen experiments, by default the newest that has an exported model; the address names them."""
     rows = {row.experiment_id: row for row in lab().experiments(limit=MOST_OFFERED)}
     names = told_apart({
-        key: f"{plain_name(row.name, 48)} · {words.ago(row.created_at)}" for key, row in rows.items()
+        key: f"{plain_name(row.name, 48)} · {words.moment(row.created_at)}" for key, row in rows.items()
     })
     for wanted in st.query_params.get_all("id"):
         if wanted not in names:
@@ -52,6 +52,8 @@ def pick_experiments() -> list[str]:
     )
     # The default is written too: a link must show the same next week.
     address.write("id", chosen)
+    if not chosen:
+        st.info("Choose at least one experiment; its exported models are measured and shown.", icon=":material/timer:")
     return chosen
 
 

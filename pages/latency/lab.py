@@ -20,7 +20,7 @@ MOST_SHOWN = 8
 
 def result_name(one: Measurement) -> str:
     models = words.plural(len(one.runs), "model")
-    return f"{plain_name(one.machine, 40)} · {models} · {words.ago(one.created_at)}"
+    return f"{plain_name(one.machine, 40)} · {models} · {words.moment(one.created_at)}"
 
 
 def pick_results(found: Sequence[Measurement], *, new: Sequence[str]) -> list[Measurement]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from distill_core.charts.names import markdown_text, plain_name
+from distill_core.charts.names import lineage_name, markdown_text, plain_name
 from distill_core.errors import LabError
 from distill_core.evaluation.feedback import FEW, Feedback, RunEffect, judged, share
 from distill_core.rows import ExperimentView
@@ -19,6 +19,7 @@ from pages.ui.guard import tell
 from pages.ui.session import lab
 
 Column = st.column_config
+LONGEST_NAME = 64
 HELP = (
     "Every network is compared with the one of the same name and seed in the experiment whose answers were corrected. "
     "Held-back corrections were learnt by none of them."
@@ -124,7 +125,7 @@ def _row(found: Feedback, role: str, runs: Sequence[RunEffect]) -> dict[str, Any
     after = 100 * fmean(run.test_after / run.test_total for run in paired or runs)
     total, marked = len(found.held_back), any(run.before_run_id and not run.only_corrections for run in runs)
     return {
-        "name": plain_name(runs[0].name) + (" ⚠" if marked else ""),
+        "name": lineage_name(runs[0].name, LONGEST_NAME) + (" ⚠" if marked else ""),
         "role": words.ROLES[runs[0].role], "seeds": len(runs), "before": before, "after": after,
         "change": None if before is None else after - before,
         "fixed": sum(run.fixed or 0 for run in paired) if paired else None,
@@ -141,7 +142,7 @@ def _held_back(found: Feedback) -> None:
         start = next((i for i, run in enumerate(found.runs) if (run.role, run.name) == found.headline), 0)
         number = st.selectbox(
             "Run", range(len(found.runs)), index=start, key="feedback-run", width=320,
-            format_func=lambda i: f"{plain_name(found.runs[i].name)} · seed {found.runs[i].seed}",
+            format_func=lambda i: f"{lineage_name(found.runs[i].name, LONGEST_NAME)} · seed {found.runs[i].seed}",
             help="Whose answers to show.",
         )
         run = found.runs[number]

@@ -220,7 +220,7 @@ def show_latency(runs: Iterable[RunRow], *, key: str) -> None:
         ]),
         key=f"{key}-parity", hide_index=True, width="stretch",
         column_config={
-            "run": Column.TextColumn("Run", help="The exported run.", width="medium"),
+            "run": Column.TextColumn("Run", help="The exported run.", width="large"),
             "against": Column.TextColumn(
                 "Differences from", help="torch: the same network there. its float parent: the file it was made of.",
             ),

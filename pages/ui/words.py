@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from datetime import datetime
 from typing import Literal
 
 from distill_core.charts.units import milliseconds as milliseconds
 from distill_core.charts.units import size as size
 from distill_core.charts.units import threads as threads
+from distill_core.evaluation.metrics import percentage
 from distill_core.events import Role, RunState, State, StepState
 from distill_core.rows import RunRow
 
@@ -64,6 +66,16 @@ def ago(at: float, *, now: float | None = None) -> str:
     raise AssertionError("a minute or more matches one of the sizes")
 
 
+def moment(at: float) -> str:
+    """When a stored time was, here: 21 Nov, 23:05; with the year once it is another.
+
+    For the names of choices: a chooser forgets what was chosen when a name changes, as "2 minutes ago" does.
+    """
+    when = datetime.fromtimestamp(at)
+    year = "" if when.year == datetime.now().year else f" {when.year}"
+    return f"{when.day} {when:%b}{year}, {when:%H:%M}"
+
+
 def count(number: float | None) -> str:
     """A count with thousands separated, or in millions."""
     if number is None:
@@ -78,7 +90,7 @@ def corrections(number: int) -> str:
 
 def percent(share: float | None) -> str:
     """An accuracy in 0..1 as a percentage."""
-    return "–" if share is None or not math.isfinite(share) else f"{100 * share:.1f}%"
+    return "–" if share is None or not math.isfinite(share) else percentage(share)
 
 
 def score(run: RunRow) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -37,6 +39,17 @@ def test_choosing_another_changes_the_address(open_page, pair: list[str]) -> Non
     app.multiselect(key="ids").set_value(pair).run()
     assert not app.exception
     assert app.query_params["ids"] == pair
+
+
+def test_what_is_chosen_keeps_its_name_while_time_passes(
+    open_page, pair: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A browser tells choices by their names: one that is called otherwise a minute later would be lost.
+    app, now = open_page(PAGE, ids=pair), time.time()
+    before = app.multiselect(key="ids").options
+    monkeypatch.setattr(time, "time", lambda: now + 90 * 86_400)
+    app.run()
+    assert app.multiselect(key="ids").options == before and app.multiselect(key="ids").value == pair
 
 
 @pytest.mark.parametrize("tab", ["Runs", "Trade-off", "Per class", "Confusion", "Differences"])

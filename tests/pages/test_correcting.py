@@ -178,13 +178,15 @@ def test_the_result_tells_what_the_corrections_did(open_page: Any, home: Home) -
     held = tuple(
         HeldBack(row=row, label=one.label) for row, one in enumerate(facts.samples) if not one.learnt
     )
+    long = "*distilled* › 33% cut › fine-tuned (teacher, T 4) › fine-tuned › "
+    made = (f"{long}int8 static", f"{long}int8 dynamic")
     runs = tuple(
         RunEffect(
             run_id=name, role=role, name=name, seed=0, before_run_id=name, only_corrections=name != "alone",
             test_total=640, test_before=600, test_after=605, fixed=9, broken=4, held_before=0, held_after=1,
             learnt_before=0, learnt_after=5, answers_before=("1", "1"), answers_after=("3", "1"),
         )
-        for role, name in (("baseline", "alone"), ("student", "*distilled*"))
+        for role, name in (("baseline", "alone"), ("student", "*distilled*"), *(("compressed", one) for one in made))
     )
     told = Feedback(corrections=digest, experiment_id=identity, learnt=5, held_back=held, runs=runs, notes=("A note.",))
     write_json(home.experiment(follower).feedback, told.model_dump(mode="json"))
@@ -196,7 +198,8 @@ def test_the_result_tells_what_the_corrections_did(open_page: Any, home: Home) -
     assert "differ from those before in more than the corrections" in text
     tables = [one.value for one in app.dataframe]
     effects = next(table for table in tables if "held_after" in table)
-    assert list(effects["name"]) == ["alone ⚠", "*distilled*"] and list(effects["held_after"]) == ["1 of 2"] * 2
+    assert list(effects["name"])[:2] == ["alone ⚠", "*distilled*"] and list(effects["held_after"]) == ["1 of 2"] * 4
+    assert [name.rpartition(" › ")[2] for name in effects["name"]][2:] == ["int8 static", "int8 dynamic"]
     answers = next(table for table in tables if "after" in table and "label" in table)
     assert list(answers["before"]) == ["✗ 1", "✗ 1"] and list(answers["after"]) == ["✓ 3", "✗ 1"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -113,6 +114,24 @@ def test_uploads_are_taken_in_or_told(open_page, home: Home, runs: list[RunRow],
     assert not app.exception
     assert [one.machine for one in shelf.all()] == ["my Pi"] and app.query_params["result"] == shelf.all()[0].id
     assert len(app.error) == 1 and "no latency report" in app.error[0].value
+
+
+def test_what_is_chosen_keeps_its_name_while_time_passes(
+    open_page, home: Home, runs: list[RunRow], shelf: Measurements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A browser tells choices by their names: one that is called otherwise a minute later would be lost.
+    shelf.take_in(report_bytes(report_of([graph_of(home, runs[0])])), ["one"])
+    app, now = open_page(PAGE), time.time()
+    before = {key: app.multiselect(key=key).options for key in ("id", "result")}
+    monkeypatch.setattr(time, "time", lambda: now + 600)
+    app.run()
+    assert before == {key: app.multiselect(key=key).options for key in ("id", "result")}
+
+
+def test_without_an_experiment_it_asks_for_one(open_page, home: Home, runs: list[RunRow]) -> None:
+    app = open_page(PAGE)
+    app.multiselect(key="id").set_value([]).run()
+    assert not app.exception and "Choose at least one experiment" in told(app)
 
 
 def test_deleting_can_be_undone(open_page, home: Home, runs: list[RunRow], shelf: Measurements) -> None:

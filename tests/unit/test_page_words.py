@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from distill_core.errors import Problem
+from distill_core.evaluation.metrics import METRICS
 from distill_core.spec import ExperimentSpec
 from pages.ui import guard, words
 from pages.ui.fields import Fields
@@ -122,3 +124,16 @@ def test_an_unexpected_failure_is_logged_under_the_id_that_is_shown(
     assert len(shown) == 1 and "secret detail" not in shown[0]
     error_id = shown[0].split("**")[1]
     assert error_id in caplog.text and "secret detail" in caplog.text
+
+
+def test_a_moment_is_named_the_same_whenever_it_is_named() -> None:
+    this_year = datetime.now().replace(month=1, day=5, hour=9, minute=7)
+    assert words.moment(this_year.timestamp()) == "5 Jan, 09:07"
+    assert words.moment(datetime(2021, 11, 30, 23, 5).timestamp()) == "30 Nov 2021, 23:05"
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(616 / 640, "96.3%"), (0.0, "0.0%"), (1.0, "100.0%"), (0.96249, "96.2%"), (0.1234, "12.3%")]
+)
+def test_a_tie_is_rounded_as_the_tables_of_a_browser_round_it(share: float, said: str) -> None:
+    assert words.percent(share) == said == METRICS["accuracy"].value(share)
