@@ -108,7 +108,7 @@ def _show_table(rows: Sequence[MeasuredRow], names: dict[str, str]) -> None:
         frame = frame.drop(columns="machine")
     columns = {
         "machine": Column.TextColumn("Machine", help="Where it was measured.", width="medium"),
-        "model": Column.TextColumn("Model", help="The exported run.", width="medium"),
+        "model": Column.TextColumn("Model", help="The exported run.", width="large"),
         "provider": Column.TextColumn("Computed on", help="ONNX Runtime's execution provider."),
         "batch": Column.NumberColumn("Batch", help="Samples in one call."),
         "threads": Column.NumberColumn("Threads", help="Threads ONNX Runtime may use."),

@@ -36,6 +36,15 @@ def store(home: Home) -> Store:
     return store
 
 
+def test_without_a_latency_result_the_list_says_how_to_make_one(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["latency"]) == 0
+    assert "Nothing is measured yet. `latency RUN RUN` measures" in capsys.readouterr().err
+    assert main(["latency", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentences"),
     [
