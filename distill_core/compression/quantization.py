@@ -97,7 +97,8 @@ def refusing() -> Iterator[None]:
     """Whatever the quantizer cannot do with a graph is this step's matter, not the experiment's."""
     try:
         yield
-    except CompressionRefused:
+    # A full disk is not the graph's fault: whoever resumes goes on from here.
+    except (CompressionRefused, OSError):
         raise
     # The quantizer raises whatever its parts raise, without a class in common.
     except Exception as error:

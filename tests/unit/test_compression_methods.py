@@ -289,6 +289,24 @@ def test_files_refuse_what_they_cannot_hold(tmp_path: Path) -> None:
     assert not (tmp_path / "q.onnx").exists() and not (tmp_path / "h.onnx").exists()
 
 
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [(OSError(28, "No space left on device"), OSError), (IndexError("quantizer"), CompressionRefused)],
+)
+def test_a_full_disk_is_no_refusal_but_a_broken_quantizer_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, told: type[Exception]
+) -> None:
+    """Refused is for good; what the disk had no room for is made when the experiment is resumed."""
+
+    def fail(*args: Any, **settings: Any) -> None:
+        raise failure
+
+    monkeypatch.setattr("onnxruntime.quantization.quantize_dynamic", fail)
+    source = linear_graph(tmp_path / "f.onnx", np.ones((6, 3)))
+    with pytest.raises(told):
+        quantize_dynamically(source, tmp_path / "q.onnx", DynamicParams())
+
+
 def test_calibration_is_read_part_by_part_and_whole() -> None:
     inputs = np.arange(20, dtype=np.float32)[:, None]
     batches = Batches(Calibration(inputs, "x"))
