@@ -82,15 +82,30 @@ def check_parity(
     label_std: Sequence[float] = (),
     batch: int = 256,
 ) -> Parity:
-    """Run every sample as it is stored [N,*shape] and compare with the network's own answers.
+    """Run every sample as it is stored [N,*shape] and compare with the network's own answers: see `compare`.
 
-    `expected`: logits [N,K] or [N,L,K]; of a regression standardised values [N,D] as the network gives them, with the
-    `label_mean` and `label_std` that the graph was exported with.
     Raises ValueError unless there is one row of expected answers for each of at least one sample.
     """
     if not len(inputs) or len(inputs) != len(expected):
         raise ValueError(f"{len(inputs)} {signature.noun} and {len(expected)} rows of expected answers do not pair up")
     raw = onnx_logits(path, inputs, signature=signature, batch=batch)
+    return compare(raw, inputs, expected, signature=signature, label_mean=label_mean, label_std=label_std)
+
+
+def compare(
+    raw: NDArray[np.floating],
+    inputs: NDArray[np.generic],
+    expected: NDArray[np.floating],
+    *,
+    signature: Signature,
+    label_mean: Sequence[float] = (),
+    label_std: Sequence[float] = (),
+) -> Parity:
+    """What a graph answered, `raw` as `onnx_logits` gives it, beside the network's own answers to the same samples.
+
+    `expected`: logits [N,K] or [N,L,K]; of a regression standardised values [N,D] as the network gives them, with the
+    `label_mean` and `label_std` that the graph was exported with. Raises ValueError for answers of another shape.
+    """
     if raw.shape != expected.shape:
         raise ValueError(f"the graph answers {raw.shape}, expected {expected.shape}")
     answers, tolerance = raw.astype(np.float64), TOLERANCE * max(1.0, float(np.abs(expected).max()))

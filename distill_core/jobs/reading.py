@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
-from distill_core.folders import write_json
 from distill_core.ingestion.data_folder import DataFolder
-from distill_core.processes import Stamp, identity_of
-
-# Threads of numeric libraries would only count against the memory the process may use.
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+from distill_core.jobs.detached import start_detached
 
 
 def start_reading(folder: DataFolder, *, cache: Path, now: float) -> subprocess.Popen[bytes]:
-    """Detached, so that neither a closed browser nor a restarted server ends it; stamped, so that its death shows."""
-    with folder.log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "distill_core.jobs.ingest", str(folder.path), str(cache)],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=os.environ | _ONE_THREAD,
-            cwd=Path(__file__).resolve().parents[2],
-        )
-    identity = identity_of(process.pid)
-    if identity is not None:
-        stamp = Stamp(pid=process.pid, start_time=now, identity=identity, attempt=0, events_offset=0)
-        write_json(folder.stamp, vars(stamp))
-    return process
+    return start_detached(
+        "distill_core.jobs.ingest", str(folder.path), str(cache), log=folder.log, stamp=folder.stamp, now=now
+    )

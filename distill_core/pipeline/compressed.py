@@ -18,7 +18,7 @@ from distill_core.compression.layers import count_zeros
 from distill_core.compression_step import CompressionRefused
 from distill_core.deployment.bundle import write_test_samples
 from distill_core.deployment.onnx_export import ReadyGraphs, export_onnx, graph_digest, is_quantized
-from distill_core.deployment.parity import check_parity, onnx_logits
+from distill_core.deployment.parity import compare, onnx_logits
 from distill_core.deployment.profile import profile
 from distill_core.events import LayerZeros, Noted, RunState
 from distill_core.folders import read_json, write_bytes, write_json
@@ -69,8 +69,9 @@ class Compressed:
         tensors = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
         own = predict(network, data.test_inputs, Normaliser(data, self._checked.device)).float().cpu().numpy()
         self._export(run, network, place.onnx)
-        parity = check_parity(
-            place.onnx, data.test_inputs.numpy(), own, signature=data.signature, label_mean=data.label_mean,
+        raw = self._raw_answers(place.onnx)
+        parity = compare(
+            raw, data.test_inputs.numpy(), own, signature=data.signature, label_mean=data.label_mean,
             label_std=data.label_std,
         )
         if not parity.holds:
@@ -87,7 +88,7 @@ class Compressed:
         facts = {
             "max_abs_diff": parity.max_abs_diff, "same_class": parity.same_class, "total": parity.total,
         }
-        self._keep(run, sizes, zeros, facts, notes)
+        self._keep(run, self._standardised(raw), sizes, zeros, facts, notes)
         self._write_result(
             run, state=state, rule=rule, seconds=seconds, best_epoch=best_epoch, stopped_epoch=stopped_epoch
         )
@@ -100,7 +101,7 @@ class Compressed:
     ) -> None:
         """Keep a file that was made of another, told how its answers differ from that one's."""
         place, data = self._context.folder.run(run.run_id), self._checked.data
-        before, after = self._answers(source), self._answers(place.onnx)
+        before, after = (self._standardised(self._raw_answers(path)) for path in (source, place.onnx))
         if not np.isfinite(after).all():
             place.onnx.unlink()
             raise CompressionRefused(
@@ -114,7 +115,7 @@ class Compressed:
             "max_abs_diff": float(np.abs(before - after).max()), "same_class": int(same.sum()), "total": int(same.size),
         }
         zeros = [LayerZeros.model_validate(layer) for layer in self._layers_of(parent)]
-        self._keep(run, sizes, zeros, facts, notes)
+        self._keep(run, after, sizes, zeros, facts, notes)
         self._write_result(run, state="finished", rule=rule, seconds=seconds)
         self._keeper.tell(run)
 
@@ -124,12 +125,12 @@ class Compressed:
         return layers
 
     def _keep(
-        self, run: PlannedRun, sizes: dict[str, int], zeros: list[LayerZeros], facts: dict[str, Any],
-        notes: Sequence[str],
+        self, run: PlannedRun, answers: NDArray[np.float32], sizes: dict[str, int], zeros: list[LayerZeros],
+        facts: dict[str, Any], notes: Sequence[str],
     ) -> None:
         """What every compressed run has: its file's answers to the test set, samples of them, its sizes."""
         place, data = self._context.folder.run(run.run_id), self._checked.data
-        answers, buffer = self._answers(place.onnx), io.BytesIO()
+        buffer = io.BytesIO()
         np.save(buffer, answers)
         write_bytes(place.test_logits, buffer.getvalue())
         write_test_samples(
@@ -144,10 +145,14 @@ class Compressed:
         })
         write_json(place.onnx_result, {**facts, "size_bytes": len(content), "graph": graph_digest(place.onnx)})
 
-    def _answers(self, path: Path) -> NDArray[np.float32]:
-        """What a file answers to the whole test set, as networks answer: of a regression standardised."""
+    def _raw_answers(self, path: Path) -> NDArray[np.float32]:
+        """What a file answers to the whole test set."""
         data = self._checked.data
-        raw = onnx_logits(path, data.test_inputs.numpy(), signature=data.signature)
+        return onnx_logits(path, data.test_inputs.numpy(), signature=data.signature)
+
+    def _standardised(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A file's answers as networks give them: of a regression standardised."""
+        data = self._checked.data
         if data.label_mean:
             raw = (raw - np.asarray(data.label_mean)) / np.asarray(data.label_std)
         return raw.astype(np.float32)

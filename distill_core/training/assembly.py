@@ -28,9 +28,7 @@ def teacher_cohort(checked: Checked, run: PlannedRun, around: Surroundings) -> C
     """A cohort of one: a teacher, on all the labels it may know."""
     spec = run.teacher
     assert spec is not None
-    indices = checked.split.teacher
-    transfer = TransferSet(indices=indices, labels=checked.data.train_labels[indices])
-    stream = _stream(checked, transfer, spec.views, spec.training, seed=run.seed)
+    stream = _teacher_stream(checked, run, spec.training)
     steps = spec.training.steps_per_epoch or stream.batches_per_pass
     return Cohort(
         [_candidate(checked, run, _plain_terms(checked), stream, spec.training, steps, teacher=None)],
@@ -39,6 +37,14 @@ def teacher_cohort(checked: Checked, run: PlannedRun, around: Surroundings) -> C
         steps_per_epoch=steps,
         around=around,
     )
+
+
+def _teacher_stream(checked: Checked, run: PlannedRun, training: Training) -> Stream:
+    """All the labels a teacher may know, in its own views."""
+    assert run.teacher is not None
+    indices = checked.split.teacher
+    transfer = TransferSet(indices=indices, labels=checked.data.train_labels[indices])
+    return _stream(checked, transfer, run.teacher.views, training, seed=run.seed)
 
 
 def _plain_terms(checked: Checked) -> tuple[Term, ...]:
@@ -88,10 +94,7 @@ def compressed_cohort(
         steps = training.steps_per_epoch or _labelled_steps(checked, run.seed)
         validation = checked.split.student_validation
     else:
-        assert run.teacher is not None
-        indices = checked.split.teacher
-        transfer = TransferSet(indices=indices, labels=checked.data.train_labels[indices])
-        stream = _stream(checked, transfer, run.teacher.views, training, seed=run.seed)
+        stream = _teacher_stream(checked, run, training)
         steps = training.steps_per_epoch or stream.batches_per_pass
         validation = checked.split.validation
     candidate = _candidate(checked, run, run.terms, stream, training, steps, teacher=teacher, model=network)

@@ -8,14 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from distill_core.charts.names import plain_name
-from distill_core.errors import NotFound
 from distill_core.rows import ExperimentView, RunRow
 from pages.compare.choice import Choice, choose_runs
 from pages.ui import address, answers, family, places, results, tables, verdicts, words
+from pages.ui.offered import offered_experiments
 from pages.ui.session import lab
 from pages.ui.spec_diff import differences
 
-MOST_OFFERED = 200
 MOST_CHOSEN = 20
 MOST_UNFOLDED = 3
 PREDICTIONS = "Predictions"
@@ -26,19 +25,7 @@ BY_CLASS: dict[str, Callable[..., None]] = {
 
 def pick() -> list[str]:
     """The chosen experiments; the address names them."""
-    rows = {row.experiment_id: row for row in lab().experiments(limit=MOST_OFFERED)}
-    names = {key: f"{plain_name(row.name, 48)} · {words.moment(row.created_at)}" for key, row in rows.items()}
-    # A chooser takes equal names for one option; the id tells twins of one minute apart.
-    twins = [name for name in names.values() if list(names.values()).count(name) > 1]
-    names = {key: f"{name} · {key}" if name in twins else name for key, name in names.items()}
-    for wanted in st.query_params.get_all("ids"):
-        if wanted not in names:
-            try:
-                names[wanted] = f"{plain_name(lab().experiment(wanted).row.name, 48)} · {wanted}"
-            except NotFound:
-                st.warning(
-                    f"There is no experiment {plain_name(wanted, 24)}; it is left out.", icon=":material/search_off:",
-                )
+    names = offered_experiments("ids")
     if not names:
         st.info("There is nothing to compare yet. Run an experiment first.", icon=":material/science:")
         places.link(places.HOME, "To the experiments", icon=":material/arrow_forward:")

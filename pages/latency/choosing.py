@@ -14,10 +14,11 @@ from distill_core.charts.names import lineage_name, markdown_text, plain_name
 from distill_core.errors import LabError, NotFound
 from distill_core.rows import RunRow
 from pages.ui import address, guard, places, words
+from pages.ui.offered import offered_experiments
 from pages.ui.rivals import key_of, told_apart
 from pages.ui.session import lab
 
-MOST_OFFERED, MOST_CHOSEN = 200, 8
+MOST_CHOSEN = 8
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 WAITING = "latency-waiting"
 NOTHING_YET = (
@@ -28,18 +29,7 @@ NOTHING_YET = (
 
 def pick_experiments() -> list[str]:
     """The chosen experiments, by default the newest that has an exported model; the address names them."""
-    rows = {row.experiment_id: row for row in lab().experiments(limit=MOST_OFFERED)}
-    names = told_apart({
-        key: f"{plain_name(row.name, 48)} · {words.moment(row.created_at)}" for key, row in rows.items()
-    })
-    for wanted in st.query_params.get_all("id"):
-        if wanted not in names:
-            try:
-                names[wanted] = f"{plain_name(lab().experiment(wanted).row.name, 48)} · {wanted}"
-            except NotFound:
-                st.warning(
-                    f"There is no experiment {plain_name(wanted, 24)}; it is left out.", icon=":material/search_off:",
-                )
+    names = offered_experiments("id")
     newest = next((one for one in names if lab().latency.exported([one])), None)
     if newest is None:
         st.info(NOTHING_YET, icon=":material/timer:")

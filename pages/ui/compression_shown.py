@@ -18,7 +18,7 @@ from distill_core.evaluation.metrics import heading, primary_metric
 from distill_core.results import baselines_of
 from distill_core.rows import ExperimentView, RunRow
 from pages.ui import words
-from pages.ui.results import picture, show_chart, theme
+from pages.ui.results import measured_with, picture, show_chart, theme
 from pages.ui.rivals import told_apart
 from pages.ui.session import lab
 
@@ -39,19 +39,13 @@ def show_compression(view: ExperimentView, *, expected: bool) -> None:
         return
     names = told_apart({number: lineage_name(line.leaf.name, 90) for number, line in enumerate(lines)})
     conditions = latency_conditions(view.runs)
-    batch, threads = conditions[0] if conditions else (1, 1)
     with st.container(horizontal=True):
         number = st.selectbox(
             "Staircase", list(names), key="staircase", width=420, bind="query-params", index=_first_shown(lines),
             format_func=lambda one: names[one],
             help="Each line from a trained network to the last that was made of it.",
         )
-        if len(conditions) > 1:
-            batch, threads = st.selectbox(
-                "Measured with", conditions, key="stairs-measured", width=220, bind="query-params",
-                format_func=lambda one: f"batch {one[0]}, {words.threads(one[1])}",
-                help="Batch size and threads of the latency measurement.",
-            )
+        batch, threads = measured_with(conditions, key="stairs-measured")
         image = picture()
     line = lines[number]
     alone = _alone(view, line)

@@ -15,7 +15,7 @@ from distill_core.evaluation.metrics import METRICS, heading, metric_title, prim
 from distill_core.rows import RunRow
 from distill_core.signature import Task
 from pages.ui import address, words
-from pages.ui.results import picture, show_chart, theme
+from pages.ui.results import measured_with, picture, show_chart, theme
 from pages.ui.session import lab
 
 COSTS: dict[Cost, str] = {
@@ -43,13 +43,7 @@ def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
             default="latency" if conditions else "parameters",
             required=True, key="cost", bind="query-params", help="What the horizontal axis shows.",
         )
-        batch, threads = conditions[0] if conditions else (1, 1)
-        if len(conditions) > 1:
-            batch, threads = st.selectbox(
-                "Measured with", conditions, key="measured", width=220, bind="query-params",
-                format_func=lambda one: f"batch {one[0]}, {words.threads(one[1])}",
-                help="Batch size and threads of the latency measurement.",
-            )
+        batch, threads = measured_with(conditions, key="measured")
         image = picture()
     family = family_of(runs, theme=theme(), batch=batch, threads_used=threads)
     limits = _limits(family, task) if len(family.members) > 1 else Limits()

@@ -13,6 +13,7 @@ from distill_core.charts.names import markdown_text
 from distill_core.charts.per_class import per_class
 from distill_core.charts.style import Theme, caption_of, plot_config
 from distill_core.rows import RunRow
+from pages.ui import words
 from pages.ui.rivals import rival_names, rival_of
 
 Picture = Literal["svg", "png"]
@@ -28,6 +29,18 @@ def picture() -> Picture:
     chosen: Picture = st.segmented_control(
         "Save pictures as", ["svg", "png"], default="svg", required=True, key="picture", format_func=str.upper,
         help="The camera above each chart saves it in this format: SVG for papers, PNG for slides.",
+    )
+    return chosen
+
+
+def measured_with(conditions: Sequence[tuple[int, int]], *, key: str) -> tuple[int, int]:
+    """Batch size and threads of the latencies to show; asked only where there is a choice, which is in the address."""
+    if len(conditions) < 2:
+        return conditions[0] if conditions else (1, 1)
+    chosen: tuple[int, int] = st.selectbox(
+        "Measured with", conditions, key=key, width=220, bind="query-params",
+        format_func=lambda one: f"batch {one[0]}, {words.threads(one[1])}",
+        help="Batch size and threads of the latency measurement.",
     )
     return chosen
 
