@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from distill_core.access import Acting
 from distill_core.catalog import Catalogue
 from distill_core.deployment.bundle import bundle_zip, write_bundle
 from distill_core.folders import ExperimentFolder, Home
@@ -13,7 +14,7 @@ from distill_core.rows import ExperimentView, RunRow
 from distill_core.store.store import Store
 
 
-class Bundles:
+class Bundles(Acting):
     """The bundles of one home. Thread-safe; every method returns at once."""
 
     def __init__(self, home: Home, store: Callable[[], Store], catalogue: Callable[[], Catalogue]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from distill_core.access import Acting
 from distill_core.folders import Home, read_json
 from distill_core.store.store import Store
 
 
-class Compressions:
+class Compressions(Acting):
     """The compressed runs of one home. Thread-safe; every method returns at once."""
 
     def __init__(self, home: Home, store: Callable[[], Store]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from distill_core.access import Acting
 from distill_core.correction_sets import (
     CorrectedSample,
     CorrectionsUnusable,
@@ -59,7 +60,7 @@ class Correction:
     png: bytes | None
 
 
-class Corrections:
+class Corrections(Acting):
     """The corrections of one home. Thread-safe, loads no torch; every method returns at once."""
 
     def __init__(self, home: Home, store: Callable[[], Store], *, clock: Callable[[], float]) -> None:

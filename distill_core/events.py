@@ -15,6 +15,12 @@ State = Literal["queued", "starting", "running", "stopping", "succeeded", "faile
 RunState = Literal["waiting", "training", "finished", "stopped", "diverged", "refused", "reused"]
 Role = Literal["teacher", "baseline", "student", "compressed"]
 StepState = Literal["waiting", "running", "finished", "skipped"]
+Failure = Literal[
+    "", "killed", "out-of-memory", "gpu-out-of-memory", "disk-full", "lost-lease",
+    "diverged", "bad-spec", "missing-data", "no-result", "error",
+]
+"""Why a worker came to no result. The first five pass and are tried again; the others would only come again."""
+PASSING: frozenset[Failure] = frozenset({"killed", "out-of-memory", "gpu-out-of-memory", "disk-full", "lost-lease"})
 
 
 def _number(value: float | None) -> float | str | None:
@@ -39,10 +45,20 @@ class StateChanged(Event):
     state: State
     reason: str = ""
     attempt: int = 0
+    failure: Failure = ""
+    token: str = Field("", description="Of `starting`: the fencing token of this attempt; later changes leave it.")
+
+
+class QueueRanked(Event):
+    """A waiting experiment was moved in the queue; written to the journal. Lower ranks begin first."""
+
+    kind: Literal["rank"] = "rank"
+    rank: float = Field(description="On the scale of queued_at, which is the rank of whoever was never moved.")
 
 
 class WorkerStarted(Event):
     kind: Literal["worker"] = "worker"
+    token: str = Field("", description="The fencing token this worker was started with.")
     pid: int
     device: str
     device_name: str
@@ -231,10 +247,13 @@ class WorkerEnded(Event):
     kind: Literal["ended"] = "ended"
     outcome: Literal["succeeded", "failed", "cancelled"]
     reason: str = ""
+    failure: Failure = ""
+    token: str = Field("", description="As in WorkerStarted: a predecessor's last word must not end its successor.")
 
 
 AnyEvent = Annotated[
     StateChanged
+    | QueueRanked
     | WorkerStarted
     | ThreadsChosen
     | DataLoaded

@@ -135,6 +135,19 @@ class ExperimentFolder:
         return self.path / "worker.json"
 
     @property
+    def placement(self) -> Path:
+        """Fencing token and devices of the present attempt: see executors.executor.Placement.
+
+        It is the worker's lease: one whose token is no longer there has lost it and writes nothing more.
+        """
+        return self.path / "placement.json"
+
+    @property
+    def heartbeat(self) -> Path:
+        """{"token", "beat"}: a count that grows while the worker is well; compared with itself, never with a clock."""
+        return self.path / "heartbeat.json"
+
+    @property
     def worker_lock(self) -> Path:
         """Held by the worker for life, so that two can never work in one folder."""
         return self.path / "worker.lock"
@@ -251,6 +264,11 @@ class Home:
     def measurements(self) -> Path:
         """Results of the latency lab, some small files each, named by id."""
         return self.path / "latency"
+
+    @property
+    def audit(self) -> Path:
+        """Who did what, a JSON line each, appended only."""
+        return self.path / "audit.jsonl"
 
     @property
     def dispatcher_lock(self) -> Path:

@@ -16,9 +16,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from distill_core.access import Acting
 from distill_core.deployment.latency_report import MOST_MODELS, ReportProblem, parse_report
 from distill_core.deployment.measuring import digest_of, providers_here
-from distill_core.deployment.processor import available_cores
 from distill_core.errors import Conflict, NotFound, Problem, SpecError
 from distill_core.folders import Home, read_json, write_json
 from distill_core.jobs.latency_record import (
@@ -33,6 +33,7 @@ from distill_core.jobs.latency_rows import Measurement
 from distill_core.jobs.measuring import start_measuring
 from distill_core.jobs.occupied import gpu_busy, processor_busy
 from distill_core.processes import is_alive, read_stamp
+from distill_core.processor import available_cores
 from distill_core.rows import MeasuredRow, RunRow
 from distill_core.spec_problems import problems_of
 from distill_core.store.store import Store
@@ -46,7 +47,7 @@ _SECONDS_TO_START = 10.0
 _SECONDS_OF_A_DAY = 86_400
 
 
-class Measurements:
+class Measurements(Acting):
     """The results of one home. Thread-safe; loads no torch; every method returns soon."""
 
     def __init__(

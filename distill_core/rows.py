@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from distill_core.events import LatencyRow, LayerZeros, Role, RunState, State, StepState
+from distill_core.events import Failure, LatencyRow, LayerZeros, Role, RunState, State, StepState
 from distill_core.signature import InputKind, Task
 from distill_core.spec import ExperimentSpec
 
@@ -32,6 +32,14 @@ class ExperimentRow:
     busy_seconds: float = 0.0
     """Seconds of work in all finished stretches, without queueing; a stretch still going counts from `started_at`."""
     deleted: bool = False
+    deleted_at: float | None = None
+    owner: str = ""
+    """Who launched it; empty before there was sign-in."""
+    failure: Failure = ""
+    token: str = ""
+    rank: float | None = None
+    """Place in the queue where it was moved there by hand, on the scale of `queued_at`."""
+    queued_at: float | None = None
 
 
 @dataclass(frozen=True)

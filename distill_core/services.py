@@ -6,8 +6,10 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, Self
 
+from distill_core.access import Acting, Actor
+from distill_core.audit import Audit
 from distill_core.bundles import Bundles
 from distill_core.catalog import Catalogue
 from distill_core.compressions import Compressions
@@ -41,7 +43,7 @@ from distill_core.weights import WeightsShelf
 _LONGEST_LOG_BYTES = 256 * 1024
 
 
-class Lab:
+class Lab(Acting):
     """The composition root. Thread-safe, loads no torch; every method returns at once unless it says otherwise.
 
     `idle_seconds`: how long a dispatcher that this lab starts stays after its last work.
@@ -65,6 +67,15 @@ class Lab:
         self.trying = Trying(self.home)
         self.latency = Measurements(self.home, lambda: self.store, clock=clock)
         self.corrections = Corrections(self.home, lambda: self.store, clock=clock)
+        self.audit = Audit(self.home, clock=clock)
+
+    def acting_as(self, actor: Actor) -> Self:
+        """The same lab on behalf of somebody, with all its parts."""
+        twin = super().acting_as(actor)
+        for name, part in vars(self).items():
+            if isinstance(part, Acting):
+                setattr(twin, name, part.acting_as(actor))
+        return twin
 
     @property
     def store(self) -> Store:
@@ -115,7 +126,7 @@ class Lab:
         now = self._clock()
         experiment_id = self.store.create(
             checked, experiment_id=new_experiment_id(now, self._randomness), created_at=now,
-            idempotency_key=idempotency_key,
+            idempotency_key=idempotency_key, owner=self.actor.name,
         )
         self._starter.ensure()
         return experiment_id

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from distill_core.access import Acting
 from distill_core.errors import Conflict, DataError, NotFound
 from distill_core.folders import Home, write_json
 from distill_core.ingestion.data_folder import DataFolder, Form, Reading, ReadingState, Record
@@ -36,7 +37,7 @@ _SUFFIXES: dict[Form, tuple[str, ...]] = {
 _ENTRIES: dict[Form, str] = {"images": "image-folder", "text": "text-table", "arrays": "arrays"}
 
 
-class Shelf:
+class Shelf(Acting):
     """Thread-safe; loads no torch; every method returns soon, but for the copying of an upload to the disk."""
 
     def __init__(

@@ -177,7 +177,13 @@ class ExperimentSpec(Frozen):
     seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = Field((0, 1, 2, 3, 4), min_length=1, max_length=100)
     compression: Compression = Compression()
     latency: Latency = Latency()
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto: the first that is free.")
+    gpu_memory_gb: float | None = Field(
+        None, gt=0, le=1024, description="What it needs of a GPU, which it then shares; None: the whole GPU."
+    )
+    processes: int = Field(
+        1, ge=1, le=64, description="How many processes share each batch, a GPU each, by torch.distributed."
+    )
 
     @field_validator("seeds")
     @classmethod

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_core.access import Acting
 from distill_core.correction_sets import Source
 from distill_core.deployment.samples_file import Facts
 from distill_core.deployment.sessions import Sessions
@@ -109,7 +110,7 @@ class Gallery:
     labels: NDArray[np.generic]
 
 
-class Trying:
+class Trying(Acting):
     """Thread-safe; loads no torch; methods return soon."""
 
     def __init__(self, home: Home, *, sessions: Sessions | None = None) -> None:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from distill_core.access import Acting
 from distill_core.charts.names import plain_name
 from distill_core.errors import HelperUnavailable, NotFound, WeightsError
 from distill_core.folders import Home, read_json, write_json
@@ -50,7 +51,7 @@ class WeightsFile:
     removed: bool = False
 
 
-class WeightsShelf:
+class WeightsShelf(Acting):
     """The weights in one home folder. Thread-safe and safe between processes; loads no torch."""
 
     def __init__(

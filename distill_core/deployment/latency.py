@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_core.deployment.measuring import call_of
-from distill_core.deployment.processor import available_cores
 from distill_core.deployment.session import CPU, open_session
 from distill_core.deployment.timing import PAUSE_SECONDS, figures_of, time_interleaved
 from distill_core.events import LatencyRow
+from distill_core.processor import available_cores
 from distill_core.signature import UNKNOWN, Signature
 
 

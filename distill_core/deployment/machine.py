@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 import pynvml
 
-from distill_core.deployment.processor import available_cores, cpu_model
+from distill_core.processor import available_cores, cpu_model
 
 
 def machine_name() -> str:

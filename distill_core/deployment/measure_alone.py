@@ -27,7 +27,7 @@ from distill_core.deployment.measuring import (
     providers_here,
     report,
 )
-from distill_core.deployment.processor import available_cores, cpu_model
+from distill_core.processor import available_cores, cpu_model
 
 _LARGEST_BATCH, _MOST_THREADS, _MOST_REPEATS, _LONGEST_MACHINE = 4096, 1024, 10_000, 120
 

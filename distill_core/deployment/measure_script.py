@@ -6,7 +6,10 @@ import ast
 from functools import cache
 from pathlib import Path
 
-_PARTS = ("timing", "processor", "measuring", "measure_alone")
+_HERE = Path(__file__).parent
+_PARTS = (
+    _HERE / "timing.py", _HERE.parent / "processor.py", _HERE / "measuring.py", _HERE / "measure_alone.py",
+)
 _OURS = "distill_core"
 _INSTALLED = {"numpy as np", "onnxruntime"}
 
@@ -19,7 +22,7 @@ def measure_script() -> str:
     bodies: list[str] = []
     docstring = ""
     for part in _PARTS:
-        text = Path(__file__).with_name(f"{part}.py").read_text(encoding="utf-8")
+        text = part.read_text(encoding="utf-8")
         tree, lines = ast.parse(text), text.splitlines()
         docstring = ast.get_source_segment(text, tree.body[0]) or ""
         end = 0

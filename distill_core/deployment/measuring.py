@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from distill_core.deployment.processor import available_cores
 from distill_core.deployment.timing import PAUSE_SECONDS, figures_of, time_interleaved
+from distill_core.processor import available_cores
 
 FORMAT, VERSION = "distill-lab-latency", 1
 CPU = "CPUExecutionProvider"

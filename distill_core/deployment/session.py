@@ -7,8 +7,8 @@ from pathlib import Path
 import onnxruntime
 
 from distill_core.deployment.measuring import CPU, session_options
-from distill_core.deployment.processor import available_cores
 from distill_core.errors import DeviceError, ExportError, NotFound
+from distill_core.processor import available_cores
 
 CUDA = "CUDAExecutionProvider"
 

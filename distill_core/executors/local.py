@@ -11,7 +11,8 @@ from typing import Literal
 
 from distill_core.entries import ExecutorEntry, Params
 from distill_core.errors import Conflict
-from distill_core.executors.executor import WORKER
+from distill_core.executors.devices import list_devices
+from distill_core.executors.executor import WORKER, Slot
 from distill_core.folders import ExperimentFolder
 from distill_core.processes import is_alive, read_stamp
 
@@ -29,6 +30,9 @@ class LocalExecutor:
     def __init__(self, *, command: Sequence[str] = WORKER) -> None:
         self._command = tuple(command)
         self._children: dict[Path, subprocess.Popen[bytes]] = {}
+
+    def slots(self) -> list[Slot]:
+        return [Slot(found.name, found.name, found.title, found.memory_bytes) for found in list_devices()]
 
     def start(self, folder: ExperimentFolder) -> None:
         """Raises Conflict if the folder's worker is alive; OSError if the process cannot be started."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from distill_core.catalog import Catalogue
 from distill_core.errors import Problem
-from distill_core.jobs.devices import list_devices, resolve_device
+from distill_core.executors.devices import list_devices, resolve_device
 from distill_core.spec import ExperimentSpec
 
 

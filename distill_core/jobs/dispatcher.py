@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO
 
 from distill_core.errors import Conflict, LabError
-from distill_core.events import State
+from distill_core.events import Failure, State
+from distill_core.executors.devices import resolve_device
 from distill_core.executors.executor import WORKER, Executor
 from distill_core.folders import ExperimentFolder, Home, write_json
-from distill_core.jobs.devices import resolve_device
 from distill_core.jobs.exporters import Exporters
 from distill_core.processes import hold, read_stamp
 from distill_core.rows import ExperimentRow
@@ -105,16 +105,17 @@ class Dispatcher:
         if self._exporters is not None:
             self._exporters.beside(folder)
         stamp = read_stamp(folder.worker_stamp)
+        failure: Failure = ""
         started, outcome, reason = False, None, ""
         if stamp is not None and stamp.attempt == row.attempt:
-            started, outcome, reason = self._store.outcome(row.experiment_id, after=stamp.events_offset)
+            started, outcome, reason, failure = self._store.outcome(row.experiment_id, after=stamp.events_offset)
         state: State = row.state
         if started and state == "starting":
             self._move(row, {"starting"}, "running")
             state = "running"
         if outcome is not None:
             self._forget(row)
-            self._move(row, {state}, outcome, reason=reason)
+            self._move(row, {state}, outcome, reason=reason, failure=failure)
         elif status == "gone" or (status == "none" and self._waited(row, "stamp") > self._stamp_seconds):
             self._end_without_word(row, state)
         elif state == "stopping":
@@ -162,11 +163,11 @@ class Dispatcher:
 
     def _move(
         self, row: ExperimentRow, expected: set[State], to: State, *, reason: str = "", attempt: int | None = None,
-        prepare: Callable[[], object] | None = None,
+        prepare: Callable[[], object] | None = None, failure: Failure = "",
     ) -> None:
         now = self._store.transition(
             row.experiment_id, expected=expected, to=to, at=self._clock(), reason=reason, attempt=attempt,
-            prepare=prepare,
+            prepare=prepare, failure=failure,
         )
         log.info("%s: %s %s", row.experiment_id, now if now == to else f"{to}, so {now} as before", reason)
 

@@ -13,8 +13,8 @@ import psutil
 from distill_core import __version__
 from distill_core.deployment.machine import available_cores, machine_name
 from distill_core.executors import REGISTRY, wanted_executor
+from distill_core.executors.devices import default_threads, list_devices, package_versions
 from distill_core.folders import Home, HomeUnusable
-from distill_core.jobs.devices import default_threads, list_devices, package_versions
 from distill_core.jobs.exporters import tools_report
 from distill_core.processes import is_held
 

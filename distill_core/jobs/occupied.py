@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from distill_core.charts.names import plain_name
 from distill_core.errors import LabError
+from distill_core.executors.devices import resolve_device
 from distill_core.folders import ExperimentFolder, Home
-from distill_core.jobs.devices import resolve_device
 from distill_core.processes import is_held
 from distill_core.spec import read_spec
 

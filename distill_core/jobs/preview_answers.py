@@ -19,9 +19,9 @@ from distill_core.deployment.onnx_export import export_onnx
 from distill_core.deployment.profile import Profile, profile
 from distill_core.errors import HelperUnavailable
 from distill_core.events import LatencyRow
+from distill_core.executors.devices import default_threads
 from distill_core.fitting import low_bit_warnings
 from distill_core.folders import Home, RunFolder
-from distill_core.jobs.devices import default_threads
 from distill_core.jobs.fetching import Fetching
 from distill_core.jobs.layers_answer import LayersAnswer
 from distill_core.jobs.remembering import forget_oldest

@@ -24,14 +24,14 @@ from distill_core.deployment.machine import cpu_model, machine_name
 from distill_core.errors import LabError
 from distill_core.event_log import EventLog, read_lines
 from distill_core.events import Event, Noted, Resources, StateChanged, WorkerEnded, WorkerStarted
-from distill_core.folders import ExperimentFolder, read_json
-from distill_core.jobs.devices import (
+from distill_core.executors.devices import (
     default_threads,
     gpu_memory_bytes,
     list_devices,
     package_versions,
     resolve_device,
 )
+from distill_core.folders import ExperimentFolder, read_json
 from distill_core.processes import hold, lock_held, write_stamp
 from distill_core.spec import ExperimentSpec, read_spec
 

@@ -17,7 +17,7 @@ from distill_core.errors import LabError
 from distill_core.folders import Home, HomeUnusable
 
 # The newest file in migrations/versions; asking Alembic would cost its import at every start.
-HEAD = "0003"
+HEAD = "0004"
 # A web rerun may meet a reindex or a slow disk; giving up at once would show as an error.
 BUSY_MS = 20_000
 # What SQLite says of a folder or a disk rather than of the file's content.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from distill_core.events import (
@@ -15,6 +15,7 @@ from distill_core.events import (
     LatencyMeasured,
     Noted,
     OnnxExported,
+    QueueRanked,
     Resources,
     RunChanged,
     RunCompressed,
@@ -43,6 +44,8 @@ def apply_journal(
             changes |= moved({**row, **changes}, event)
             if event.state == "lost":
                 _note(connection, row["experiment_id"], at=event.at, level="warning", text=event.reason)
+        elif isinstance(event, QueueRanked):
+            changes["rank"] = event.rank
         elif isinstance(event, Noted):
             _note(connection, row["experiment_id"], at=event.at, level=event.level, text=event.text)
         else:
@@ -108,9 +111,13 @@ class EventBatch:
             case ThreadsChosen():
                 self._update_worker(threads=event.threads)
             case WorkerEnded():
-                self._update_worker(ended_offset=offset, outcome=event.outcome, outcome_reason=event.reason)
-            case StateChanged():
-                # States belong to the journal; a worker's file must not move the experiment.
+                # The last word of a predecessor, who woke when another was at work, ends nobody.
+                self._update_worker(
+                    workers.c.token == event.token, ended_offset=offset, outcome=event.outcome,
+                    outcome_reason=event.reason, outcome_failure=event.failure,
+                )
+            case StateChanged() | QueueRanked():
+                # These belong to the journal; a worker's file must not move the experiment.
                 pass
 
     def flush(self) -> None:
@@ -171,13 +178,15 @@ class EventBatch:
             insert(workers).values(
                 experiment_id=self._id, **event.model_dump(exclude={"at", "kind"}), memory_bytes=0,
                 gpu_memory_bytes=0, cpu_percent=0.0, started_offset=offset, ended_offset=0, outcome=None,
-                outcome_reason="",
+                outcome_reason="", outcome_failure="",
             )
         )
         self._resources = None
 
-    def _update_worker(self, **values: Any) -> None:
-        self._connection.execute(update(workers).where(workers.c.experiment_id == self._id).values(**values))
+    def _update_worker(self, *conditions: ColumnElement[bool], **values: Any) -> None:
+        self._connection.execute(
+            update(workers).where(workers.c.experiment_id == self._id, *conditions).values(**values)
+        )
 
 
 def step_after(row: Mapping[str, Any] | None, event: StepChanged) -> dict[str, Any]:

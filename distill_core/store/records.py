@@ -64,9 +64,11 @@ def add(connection: Connection, folder: ExperimentFolder, spec: ExperimentSpec) 
     key = identity["idempotency_key"] or None
     if key and connection.scalar(select(experiments.c.experiment_id).where(experiments.c.idempotency_key == key)):
         key = None
+    deleted_at = _deleted_at(folder)
     row: dict[str, Any] = {
         **FRESH, "experiment_id": folder.path.name, "idempotency_key": key, "created_at": identity["created_at"],
-        "deleted": folder.deleted.exists(), "spec": spec.to_json(), "name": spec.name,
+        "deleted": deleted_at is not None, "deleted_at": deleted_at, "owner": identity["owner"],
+        "spec": spec.to_json(), "name": spec.name,
         "dataset": spec.data.dataset.name, "teacher": spec.teacher.architecture.name,
         "students": [student.name for student in spec.students], "seeds": len(spec.seeds),
         "wanted_device": spec.device, "class_names": [], "task": "classification", "input_kind": "image",
@@ -107,7 +109,20 @@ def _identity(folder: ExperimentFolder) -> dict[str, Any]:
     """The identity file, or what stands in for it if it is damaged: the time of the journal's first line."""
     try:
         found = read_json(folder.identity)
-        return {"created_at": float(found["created_at"]), "idempotency_key": str(found["idempotency_key"])}
+        return {
+            "created_at": float(found["created_at"]), "idempotency_key": str(found["idempotency_key"]),
+            "owner": str(found.get("owner", "")),
+        }
     except (OSError, ValueError, KeyError, TypeError):
         first = next((event for event, _ in read_lines(folder.journal, offset=0) if event is not None), None)
-        return {"created_at": first.at if first else folder.path.stat().st_mtime, "idempotency_key": ""}
+        return {"created_at": first.at if first else folder.path.stat().st_mtime, "idempotency_key": "", "owner": ""}
+
+
+def _deleted_at(folder: ExperimentFolder) -> float | None:
+    """When it was deleted; None if it is not. A damaged file hides it all the same, as of its own time."""
+    try:
+        return float(read_json(folder.deleted)["at"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return folder.deleted.stat().st_mtime

@@ -64,6 +64,8 @@ experiments = Table(
     Column("idempotency_key", String, unique=True),
     Column("created_at", Float, nullable=False),
     Column("deleted", Boolean, nullable=False),
+    Column("deleted_at", Float),
+    Column("owner", String, nullable=False),
     # Of the spec, what the list shows and searches.
     Column("spec", Json, nullable=False),
     Column("name", String, nullable=False),
@@ -80,6 +82,10 @@ experiments = Table(
     Column("started_at", Float),
     Column("finished_at", Float),
     Column("busy_seconds", Float, nullable=False),
+    Column("failure", String, nullable=False),
+    Column("token", String, nullable=False),
+    # Place in the queue, lowest first; NULL: since queued_at.
+    Column("rank", Float),
     # Of the events.
     Column("class_names", Json, nullable=False),
     Column("task", String, nullable=False),
@@ -213,6 +219,8 @@ workers = Table(
     Column("ended_offset", Integer, nullable=False),
     Column("outcome", String),
     Column("outcome_reason", String, nullable=False),
+    Column("outcome_failure", String, nullable=False),
+    Column("token", String, nullable=False),
 )
 
 # Every table but `experiments` holds what the folder's files tell, by this column.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from distill_core.errors import Conflict, LabError
-from distill_core.events import Noted, State, StateChanged
+from distill_core.events import Failure, Noted, State, StateChanged
 from distill_core.folders import ExperimentFolder, Home, write_json
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 from distill_core.spec import ExperimentSpec, read_spec
@@ -34,7 +34,10 @@ class Store:
 
     # Writing ---------------------------------------------------------------------------------
 
-    def create(self, spec: ExperimentSpec, *, experiment_id: str, created_at: float, idempotency_key: str = "") -> str:
+    def create(
+        self, spec: ExperimentSpec, *, experiment_id: str, created_at: float, idempotency_key: str = "",
+        owner: str = "",
+    ) -> str:
         """Write the experiment's folder, then its row, queued. A known key returns the id it made before.
 
         Raises HomeUnusable.
@@ -52,7 +55,10 @@ class Store:
                 write_json(folder.spec, spec.to_json())
                 write_json(
                     folder.identity,
-                    {"experiment_id": experiment_id, "created_at": created_at, "idempotency_key": idempotency_key},
+                    {
+                        "experiment_id": experiment_id, "created_at": created_at, "idempotency_key": idempotency_key,
+                        "owner": owner,
+                    },
                 )
                 records.journalled(folder, StateChanged(at=created_at, state="queued"))
             records.add(connection, folder, spec)
@@ -60,12 +66,14 @@ class Store:
 
     def transition(
         self, experiment_id: str, *, expected: Collection[State], to: State, at: float, reason: str = "",
-        attempt: int | None = None, prepare: Callable[[], object] | None = None,
+        attempt: int | None = None, prepare: Callable[[], object] | None = None, failure: Failure = "", token: str = "",
+        held_token: str | None = None,
     ) -> State:
         """Move an experiment if it is in an expected state; the journal has the move before the index has.
 
         `attempt` None keeps the present number. `prepare` puts in place what must be there when the new state is
         seen; it is called only if the move is allowed. Raises Conflict if the state is another or allows no such move.
+        `token` is the new attempt's fencing token. With `held_token` the move is allowed only while that is the token.
         Returns the new state: `to`, but for an experiment that only exports, which ends as it had ended before.
         """
         folder = self.home.experiment(experiment_id)
@@ -75,10 +83,15 @@ class Store:
             state: State = (row | changes)["state"]
             if state not in expected or to not in ALLOWED[state]:
                 raise Conflict(f"Experiment {experiment_id} is {state}, so it cannot become {to} now.")
+            if held_token is not None and (row | changes)["token"] != held_token:
+                raise Conflict(f"Experiment {experiment_id} was begun again by another; this attempt is over.")
             if prepare is not None:
                 prepare()
             now = (row | changes)["attempt"]
-            event = StateChanged(at=at, state=to, reason=reason, attempt=now if attempt is None else attempt)
+            event = StateChanged(
+                at=at, state=to, reason=reason, attempt=now if attempt is None else attempt, failure=failure,
+                token=token,
+            )
             end, note = requests.ending(folder, event)
             records.journalled(folder, *([note] if note else []), end)
             changes |= records.catch_up(connection, row | changes, folder)
@@ -134,7 +147,7 @@ class Store:
                 write_json(folder.deleted, {"at": at})
             else:
                 folder.deleted.unlink(missing_ok=True)
-            records.change(connection, experiment_id, {"deleted": deleted})
+            records.change(connection, experiment_id, {"deleted": deleted, "deleted_at": at if deleted else None})
 
     def reindex(self) -> tuple[int, list[str]]:
         """Rebuild every row from the folders; returns how many experiments, and what could not be read.
@@ -225,13 +238,14 @@ class Store:
         folders = {run_id: self.home.experiment(experiment_id).run(run_id) for run_id, experiment_id in found}
         return {run_id: folder.path for run_id, folder in folders.items() if folder.result.exists()}
 
-    def outcome(self, experiment_id: str, *, after: int) -> tuple[bool, Outcome | None, str]:
-        """Of the worker that began at byte `after` of the events: started?, its outcome if it ended, and why."""
+    def outcome(self, experiment_id: str, *, after: int) -> tuple[bool, Outcome | None, str, Failure]:
+        """Of the worker that began at byte `after` of the events: started?, its outcome if it ended, why, its class."""
         with self._database.read() as connection:
             row = connection.execute(select(workers).where(workers.c.experiment_id == experiment_id)).one_or_none()
         if row is None or row.started_offset <= after:
-            return False, None, ""
-        return True, row.outcome if row.ended_offset > after else None, row.outcome_reason
+            return False, None, "", ""
+        outcome = row.outcome if row.ended_offset > after else None
+        return True, outcome, row.outcome_reason, row.outcome_failure
 
     def ids_starting(self, prefix: str, *, limit: int = 5) -> list[str]:
         """Experiments whose id begins so, newest first."""

@@ -25,7 +25,7 @@ ENDED: frozenset[State] = frozenset({"succeeded", "failed", "cancelled"})
 ACTIVE: frozenset[State] = frozenset(ALLOWED) - ENDED
 FRESH: Mapping[str, Any] = {
     "state": "queued", "reason": "", "attempt": 0, "queued_at": None, "started_at": None, "finished_at": None,
-    "busy_seconds": 0.0,
+    "busy_seconds": 0.0, "failure": "", "token": "", "rank": None,
 }
 
 
@@ -35,7 +35,8 @@ def moved(row: Mapping[str, Any], event: StateChanged) -> dict[str, Any]:
     `started_at` and `finished_at` frame the latest stretch of work; `busy_seconds` sums all finished stretches.
     """
     changes = {name: row[name] for name in FRESH} | {
-        "state": event.state, "reason": event.reason, "attempt": event.attempt
+        "state": event.state, "reason": event.reason, "attempt": event.attempt, "failure": event.failure,
+        "token": event.token or row["token"],
     }
     if event.state == "queued":
         changes |= {"queued_at": event.at, "started_at": None, "finished_at": None}

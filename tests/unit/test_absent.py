@@ -13,7 +13,7 @@ from distill_core.services import Lab
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    monkeypatch.setattr("distill_core.jobs.devices._gpus", list)
+    monkeypatch.setattr("distill_core.executors.devices._gpus", list)
     return Lab(Home(tmp_path / "home"))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from distill_core.deployment.machine import machine_name
-from distill_core.deployment.processor import _quota_cores, available_cores, cpu_model
+from distill_core.processor import _quota_cores, available_cores, cpu_model
 
 
 def test_name_holds_processor_and_cores() -> None:

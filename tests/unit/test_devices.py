@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
-from distill_core.jobs import devices
-from distill_core.jobs.devices import default_threads, gpu_memory_bytes, list_devices, resolve_device
+from distill_core.executors import devices
+from distill_core.executors.devices import default_threads, gpu_memory_bytes, list_devices, resolve_device
 
 
 @pytest.fixture

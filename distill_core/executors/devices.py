@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import psutil
 import pynvml
 
-from distill_core.deployment.machine import available_cores, cpu_model
+from distill_core.processor import available_cores, cpu_model
 
 # More threads than this rarely help the small networks of a distillation, and leave the machine unusable.
 MOST_THREADS = 4
