@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from distill_core.access import Acting
+from distill_core.access import Acting, needs
 from distill_core.catalog import Catalogue
 from distill_core.deployment.bundle import bundle_zip, write_bundle
 from distill_core.folders import ExperimentFolder, Home
@@ -20,11 +20,13 @@ class Bundles(Acting):
     def __init__(self, home: Home, store: Callable[[], Store], catalogue: Callable[[], Catalogue]) -> None:
         self._home, self._store, self._catalogue = home, store, catalogue
 
+    @needs("viewer")
     def zip(self, experiment_id: str, run_id: str) -> bytes:
         """An exported run as a zip file for a download. Raises NotFound, also when it is not exported yet."""
         folder, run, view, verdict = self._shipped(experiment_id, run_id)
         return bundle_zip(folder, run, view, verdict=verdict)
 
+    @needs("admin")
     def write(self, experiment_id: str, run_id: str, out: Path) -> Path:
         """Write an exported run's bundle into a new folder. Raises NotFound, Conflict."""
         folder, run, view, verdict = self._shipped(experiment_id, run_id)

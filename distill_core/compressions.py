@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from distill_core.access import Acting
+from distill_core.access import Acting, needs
 from distill_core.folders import Home, read_json
 from distill_core.store.store import Store
 
@@ -16,6 +16,7 @@ class Compressions(Acting):
     def __init__(self, home: Home, store: Callable[[], Store]) -> None:
         self._home, self._store = home, store
 
+    @needs("viewer")
     def sensitivity(self, experiment_id: str, run_id: str) -> dict[str, Any] | None:
         """What each strength of each step costs a trained run, or None where that was not measured.
 

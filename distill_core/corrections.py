@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from distill_core.access import Acting
+from distill_core.access import Acting, needs
 from distill_core.correction_sets import (
     CorrectedSample,
     CorrectionsUnusable,
@@ -69,6 +69,7 @@ class Corrections(Acting):
 
     # Correct ----------------------------------------------------------------------------------
 
+    @needs("operator")
     def add(
         self, experiment_id: str, sample: Sample, label: str, *, answers: Mapping[str, str] | None = None
     ) -> Correction:
@@ -76,6 +77,7 @@ class Corrections(Acting):
 
         Raises NotFound, DataError for what cannot be corrected, Conflict for a sample that already is.
         """
+        self._require_own(experiment_id)
         view = self._store().experiment(experiment_id)
         inputs = _sound(sample, label, view, self._data_of(experiment_id))
         files = self._files(experiment_id, sample_id(inputs))
@@ -98,30 +100,38 @@ class Corrections(Acting):
                 write_correction(files, record, inputs, picture=view.input_kind == "image")
         return _shown(files, record)
 
+    @needs("viewer")
     def all(self, experiment_id: str) -> list[Correction]:
         """Newest first, without removed ones. Raises NotFound."""
         return [_shown(files, record) for files, record in self._kept(experiment_id)]
 
+    @needs("viewer")
     def find(self, experiment_id: str, inputs: NDArray[np.generic]) -> Correction | None:
         """The correction of this very sample, if there is one."""
         files = self._files(experiment_id, sample_id(_plain(inputs)))
         record = self._record(files)
         return None if record is None or record.removed_at is not None else _shown(files, record)
 
+    @needs("operator")
     def remove(self, experiment_id: str, correction_id: str) -> None:
         """Take it off the list; restore brings it back. Raises NotFound."""
+        self._require_own(experiment_id)
         self._mark(experiment_id, correction_id, removed_at=self._clock())
 
+    @needs("operator")
     def restore(self, experiment_id: str, correction_id: str) -> None:
         """Raises NotFound."""
+        self._require_own(experiment_id)
         self._mark(experiment_id, correction_id, removed_at=None)
 
+    @needs("viewer")
     def export(self, experiment_id: str) -> bytes:
         """A zip of all corrections: a table (CSV), the same as JSON, inputs (npz), images (PNG). Raises NotFound."""
         return export_zip(self._kept(experiment_id), experiment_id=experiment_id)
 
     # Learn ------------------------------------------------------------------------------------
 
+    @needs("viewer")
     def outlook(self, experiment_id: str) -> SetFacts:
         """What `freeze` would make: what the next experiment learns from. Raises NotFound, CorrectionsUnusable."""
         view = self._store().experiment(experiment_id)
@@ -141,6 +151,7 @@ class Corrections(Acting):
             samples=tuple(samples[one].model_copy(update={"learnt": learnt[one]}) for one in sorted(samples)),
         )
 
+    @needs("operator")
     def freeze(self, experiment_id: str) -> str:
         """Freeze an experiment's corrections, with those it learnt from itself, and return the set's digest.
 
@@ -159,10 +170,12 @@ class Corrections(Acting):
             inputs |= {one.sample_id: row for one, row in zip(held.facts.samples, held.inputs, strict=True)}
         return write_set(self._home, facts, [inputs[one.sample_id] for one in facts.samples])
 
+    @needs("viewer")
     def frozen(self, digest: str) -> SetFacts:
         """What a spec's `data.corrections` stands for. Raises CorrectionsUnusable."""
         return read_facts(self._home, digest)
 
+    @needs("viewer")
     def problems(self, spec: ExperimentSpec) -> Iterator[Problem]:
         """A set that the spec names and this home lacks."""
         digest = spec.data.corrections
@@ -172,6 +185,7 @@ class Corrections(Acting):
             except CorrectionsUnusable as error:
                 yield Problem("data.corrections", digest, "a set of corrections of this home", error.sentence)
 
+    @needs("viewer")
     def feedback(self, experiment_id: str) -> Feedback | None:
         """What the corrections that an experiment learnt from did; None until its worker has told."""
         path = self._home.experiment(experiment_id).feedback
@@ -182,6 +196,7 @@ class Corrections(Acting):
                 f"The file {path} cannot be read; resume the experiment or run it again to have it written anew."
             ) from error
 
+    @needs("viewer")
     def held_back(self, feedback: Feedback) -> list[tuple[bytes | None, str]]:
         """A small picture and the text of each held-back correction of a result. Raises CorrectionsUnusable."""
         held = read_set(self._home, feedback.corrections)
@@ -192,6 +207,9 @@ class Corrections(Acting):
         ]
 
     # Files ------------------------------------------------------------------------------------
+
+    def _require_own(self, experiment_id: str) -> None:
+        self.actor.require_own(self._store().owner(experiment_id))
 
     def _folder(self, experiment_id: str) -> ExperimentFolder:
         # The store knows which ids are there: none of them can lead out of the home folder.

@@ -271,6 +271,11 @@ class Home:
         return self.path / "audit.jsonl"
 
     @property
+    def access(self) -> Path:
+        """Roles and quotas of the people who sign in."""
+        return self.path / "access.json"
+
+    @property
     def dispatcher_lock(self) -> Path:
         return self.path / "dispatcher.lock"
 

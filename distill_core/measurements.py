@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from distill_core.access import Acting
+from distill_core.access import Acting, needs
 from distill_core.deployment.latency_report import MOST_MODELS, ReportProblem, parse_report
 from distill_core.deployment.measuring import digest_of, providers_here
 from distill_core.errors import Conflict, NotFound, Problem, SpecError
@@ -60,19 +60,23 @@ class Measurements(Acting):
 
     # Begin and end ---------------------------------------------------------------------------
 
+    @needs("viewer")
     def providers(self) -> list[str]:
         """What can compute here, the processor first, as ONNX Runtime calls them."""
         return providers_here()
 
+    @needs("viewer")
     def cores(self) -> int:
         """How many threads can work at once here."""
         return available_cores()
 
+    @needs("viewer")
     def exported(self, experiment_ids: Sequence[str]) -> list[RunRow]:
         """The runs of these experiments that have an ONNX graph on the disk."""
         runs = self._store().runs(experiment_ids=list(experiment_ids)) if experiment_ids else []
         return [run for run in runs if run.onnx_path and (self._graph(run)).is_file()]
 
+    @needs("operator")
     def begin(self, picked: Iterable[tuple[str, str]], conditions: dict[str, Any] | LatencyConditions) -> str:
         """Start to measure runs (experiment id, run id) side by side; returns the measurement's id.
 
@@ -90,7 +94,7 @@ class Measurements(Acting):
             self._sweep()
             record = LatencyRecord(
                 id=self._token(_ID_BYTES), created_at=self._clock(), source="here", state="measuring",
-                conditions=checked, runs=tuple(runs),
+                conditions=checked, runs=tuple(runs), owner=self.actor.name,
             )
             write_record(self._files(record.id), record)
             # poll reaps: an ended child would stay a zombie for as long as a web server runs.
@@ -98,16 +102,19 @@ class Measurements(Acting):
             self._started.append(start_measuring(self._files(record.id), now=self._clock()))
         return record.id
 
+    @needs("viewer")
     def obstacle(self, provider: str) -> str:
         """What stands in the way of measuring now, in one sentence; empty if nothing does."""
         return processor_busy(self._home) or gpu_busy(self._home, provider)
 
+    @needs("operator")
     def stop(self, measurement_id: str) -> None:
         """Ask for its end; nothing of it is kept. Raises NotFound, Conflict."""
-        if self.get(measurement_id).state != "measuring":
+        if self._own(measurement_id).state != "measuring":
             raise Conflict(f"Measurement {measurement_id} has ended already.")
         self._files(measurement_id).stop_request.touch()
 
+    @needs("operator")
     def take_in(self, content: bytes, experiment_ids: Sequence[str]) -> str:
         """Keep what a bundle's measure.py wrote elsewhere; returns the result's id, the same for the same file.
 
@@ -123,11 +130,13 @@ class Measurements(Acting):
             )
         record = LatencyRecord(
             id=hashlib.sha256(content).hexdigest()[: 2 * _ID_BYTES], created_at=self._clock(), source="upload",
-            state="ready", runs=tuple(ours), report=report,
+            state="ready", runs=tuple(ours), report=report, owner=self.actor.name,
         )
         files = self._files(record.id)
         with self._lock, self._home.usable():
             self._home.measurements.mkdir(exist_ok=True)
+            if files.removed.exists():
+                self._own(record.id)
             files.removed.unlink(missing_ok=True)
             if not files.record.exists():
                 write_record(files, record)
@@ -135,10 +144,12 @@ class Measurements(Acting):
 
     # Look ------------------------------------------------------------------------------------
 
+    @needs("viewer")
     def active(self) -> Measurement | None:
         """The measurement under way, whoever began it."""
         return next((found for found in self._every() if found.state == "measuring"), None)
 
+    @needs("viewer")
     def all(self, *, experiment_ids: Collection[str] = (), include_removed: bool = False) -> list[Measurement]:
         """Results, newest first; of these experiments, or all."""
         return [
@@ -147,6 +158,7 @@ class Measurements(Acting):
             and (not experiment_ids or any(run.experiment_id in experiment_ids for run in found.runs))
         ]
 
+    @needs("viewer")
     def get(self, measurement_id: str) -> Measurement:
         """Also one that gave no result, or was removed. Raises NotFound."""
         if not _ID.fullmatch(measurement_id):
@@ -166,27 +178,35 @@ class Measurements(Acting):
         return Measurement(
             id=record.id, created_at=record.created_at, source=record.source, state=state, reason=reason,
             runs=record.runs, conditions=record.conditions, report=record.report, share=share, doing=doing,
-            removed=files.removed.exists(),
+            removed=files.removed.exists(), owner=record.owner,
         )
 
+    @needs("viewer")
     def rows(self, measurement_ids: Iterable[str]) -> list[MeasuredRow]:
         """Every cell of these results. Raises NotFound."""
         return [row for one in measurement_ids for row in self.get(one).rows]
 
     # Change ----------------------------------------------------------------------------------
 
+    @needs("operator")
     def remove(self, measurement_id: str) -> None:
         """Hide a result; nothing is taken from the disk, so that `restore` can undo it. Raises NotFound, Conflict."""
-        if self.get(measurement_id).state == "measuring":
+        if self._own(measurement_id).state == "measuring":
             raise Conflict(f"Measurement {measurement_id} is under way; stop it before deleting it.")
         write_json(self._files(measurement_id).removed, {"at": self._clock()})
 
+    @needs("operator")
     def restore(self, measurement_id: str) -> None:
         """Raises NotFound."""
-        self.get(measurement_id)
+        self._own(measurement_id)
         self._files(measurement_id).removed.unlink(missing_ok=True)
 
     # Within ----------------------------------------------------------------------------------
+
+    def _own(self, measurement_id: str) -> Measurement:
+        found = self.get(measurement_id)
+        self.actor.require_own(found.owner)
+        return found
 
     def _checked(self, conditions: dict[str, Any] | LatencyConditions) -> LatencyConditions:
         if isinstance(conditions, dict):

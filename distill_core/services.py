@@ -6,10 +6,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
-from distill_core.access import Acting, Actor
-from distill_core.audit import Audit
+from distill_core.access import Acting, Actor, needs
+from distill_core.audit import Action, Audit
 from distill_core.bundles import Bundles
 from distill_core.catalog import Catalogue
 from distill_core.compressions import Compressions
@@ -27,6 +28,7 @@ from distill_core.jobs.machine_report import machine_report
 from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
 from distill_core.measurements import Measurements
+from distill_core.people import People
 from distill_core.presets import Preset, load_presets
 from distill_core.results import finite, result_json, run_of, verdicts_of
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
@@ -43,6 +45,14 @@ from distill_core.weights import WeightsShelf
 _LONGEST_LOG_BYTES = 256 * 1024
 
 
+@dataclass
+class _Opened:
+    """What is opened once, whoever a twin of the lab acts for."""
+
+    store: Store | None = None
+    catalogue: Catalogue | None = None
+
+
 class Lab(Acting):
     """The composition root. Thread-safe, loads no torch; every method returns at once unless it says otherwise.
 
@@ -57,10 +67,10 @@ class Lab(Acting):
         self._clock, self._randomness = clock, randomness
         # Two locks: describing the catalogue takes seconds, during which pages must reach the store.
         self._lock, self._catalogue_lock = threading.RLock(), threading.Lock()
-        self._store: Store | None = None
-        self._catalogue: Catalogue | None = None
+        self._opened = _Opened()
         self._starter = DispatcherStarter(self.home, idle_seconds=idle_seconds)
-        self.shelf, self.weights = Shelf(self.home, clock=clock), WeightsShelf(self.home)
+        self.shelf = Shelf(self.home, clock=clock, check_room=self._check_room)
+        self.weights = WeightsShelf(self.home, check_room=self._check_room)
         self.previews = Previews(self.home, lambda: self.store)
         self.compressions = Compressions(self.home, lambda: self.store)
         self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
@@ -68,6 +78,7 @@ class Lab(Acting):
         self.latency = Measurements(self.home, lambda: self.store, clock=clock)
         self.corrections = Corrections(self.home, lambda: self.store, clock=clock)
         self.audit = Audit(self.home, clock=clock)
+        self.people = People(self.home, lambda: self.store, self.audit)
 
     def acting_as(self, actor: Actor) -> Self:
         """The same lab on behalf of somebody, with all its parts."""
@@ -81,26 +92,30 @@ class Lab(Acting):
     def store(self) -> Store:
         """The index; raises HomeUnusable, or DamagedIndex if its file cannot be used."""
         with self._lock:
-            if self._store is None:
-                self._store = Store(self.home)
-            return self._store
+            if self._opened.store is None:
+                self._opened.store = Store(self.home)
+            return self._opened.store
 
     # Design ----------------------------------------------------------------------------------
 
+    @needs("viewer")
     def catalogue(self) -> Catalogue:
         """What can be chosen. The first call after an update of the code takes seconds."""
         with self._catalogue_lock:
-            if self._catalogue is None:
-                self._catalogue = load_catalogue(self.home)
-            return self._catalogue
+            if self._opened.catalogue is None:
+                self._opened.catalogue = load_catalogue(self.home)
+            return self._opened.catalogue
 
+    @needs("viewer")
     def presets(self) -> tuple[Preset, ...]:
         return load_presets()
 
+    @needs("viewer")
     def complete(self, data: dict[str, Any]) -> ExperimentSpec:
         """The spec of parsed JSON with every default filled in; raises SpecError with all problems."""
         return self.catalogue().check(parse_spec(data))
 
+    @needs("viewer")
     def check(self, data: dict[str, Any]) -> ExperimentSpec:
         """`complete`, and refused too if this machine lacks its device, folder or corrections."""
         spec = self.complete(data)
@@ -108,41 +123,47 @@ class Lab(Acting):
             raise SpecError(problems)
         return spec
 
+    @needs("viewer")
     def preview(self, spec: ExperimentSpec) -> dict[str, Any]:
         """PreviewAnswers.profile, and which runs will be reused. Takes seconds; SpecError, HelperUnavailable."""
         return self.previews.profile(spec)
 
     # Act -------------------------------------------------------------------------------------
 
+    @needs("operator")
     def launch(self, spec: ExperimentSpec, *, idempotency_key: str = "") -> str:
         """Queue an experiment and return its id; the same key returns the same id. Raises SpecError, HomeUnusable.
 
         Where only the networks themselves can tell that the spec fits, they are asked, which takes seconds.
         """
         chosen_executor()
+        self.people.check_launch()
         checked = self.catalogue().check(spec)
         if self.catalogue().reads_layers(checked):
             self.previews.check(checked)
         now = self._clock()
+        proposed = new_experiment_id(now, self._randomness)
         experiment_id = self.store.create(
-            checked, experiment_id=new_experiment_id(now, self._randomness), created_at=now,
-            idempotency_key=idempotency_key, owner=self.actor.name,
+            checked, experiment_id=proposed, created_at=now, idempotency_key=idempotency_key, owner=self.actor.name
         )
+        if experiment_id == proposed:
+            self._record("launch", experiment_id, detail=checked.name)
         self._starter.ensure()
         return experiment_id
 
+    @needs("operator")
     def stop(self, experiment_id: str) -> None:
         """Ask for a usable end; a waiting experiment ends at once. Raises NotFound, Conflict.
 
         One that only waits for an export or makes it ends as it had ended before.
         """
-        now = self._clock()
-        state = self.store.state(experiment_id)
+        now, state = self._clock(), self._own(experiment_id)
         if state == "queued":
             try:
                 self.store.transition(
                     experiment_id, expected={"queued"}, to="cancelled", at=now, reason="Stopped before it began."
                 )
+                self._record("stop", experiment_id)
                 return
             except Conflict:
                 # The dispatcher was quicker.
@@ -156,12 +177,15 @@ class Lab(Acting):
             experiment_id, expected={"starting", "running"}, to="stopping", at=now, reason="Stop requested.",
             prepare=request.touch,
         )
+        self._record("stop", experiment_id)
         self._starter.ensure()
 
+    @needs("operator")
     def resume(self, experiment_id: str) -> None:
         """Go on where a stopped or failed experiment ended. Raises NotFound, Conflict."""
         chosen_executor()
-        state = self.store.state(experiment_id)
+        state = self._own(experiment_id)
+        self.people.check_launch()
         if state not in ("cancelled", "failed"):
             raise Conflict(f"Experiment {experiment_id} is {state}; only a stopped or failed one can be resumed.")
         request = self.home.experiment(experiment_id).request
@@ -169,14 +193,17 @@ class Lab(Acting):
             experiment_id, expected={"cancelled", "failed"}, to="queued", at=self._clock(), reason="Resumed.",
             attempt=0, prepare=lambda: request.unlink(missing_ok=True),
         )
+        self._record("resume", experiment_id)
         self._starter.ensure()
 
+    @needs("operator")
     def request_export(self, experiment_id: str, run_id: str) -> None:
         """Queue the ONNX export and latency of a finished run; the experiment then ends as it has ended now.
 
         Trouble is told in its notes. Raises NotFound, Conflict.
         """
         chosen_executor()
+        self._own(experiment_id)
         view = self.store.experiment(experiment_id)
         run, state, reason = run_of(view, run_id), view.row.state, view.row.reason
         if finite(run.score) is None:
@@ -188,50 +215,63 @@ class Lab(Acting):
             experiment_id, expected={state}, to="queued", at=self._clock(), reason="Export requested.", attempt=0,
             prepare=lambda: write_export_request(folder, run_id, state=state, reason=reason),
         )
+        self._record("export", experiment_id, detail=run.label)
         self._starter.ensure()
 
+    @needs("operator")
     def delete(self, experiment_id: str) -> None:
         """Hide an experiment that is at rest; nothing is removed from the disk. Raises NotFound, Conflict."""
-        state = self.store.state(experiment_id)
+        state = self._own(experiment_id)
         if state not in ENDED:
             raise Conflict(f"Experiment {experiment_id} is {state}; stop it before deleting it.")
         self.store.set_deleted(experiment_id, True, at=self._clock())
+        self._record("delete", experiment_id)
 
+    @needs("operator")
     def undelete(self, experiment_id: str) -> None:
+        self._own(experiment_id)
         self.store.set_deleted(experiment_id, False, at=self._clock())
+        self._record("undelete", experiment_id)
 
     # Look ------------------------------------------------------------------------------------
 
+    @needs("viewer")
     def experiments(
         self, *, search: str = "", states: Collection[State] = (), limit: int = 50, offset: int = 0,
-        include_deleted: bool = False,
+        include_deleted: bool = False, owner: str = "",
     ) -> list[ExperimentRow]:
-        """Newest first."""
+        """Newest first; only those of `owner` if that is not empty."""
         return self.store.experiments(
-            search=search, states=states, limit=limit, offset=offset, include_deleted=include_deleted
+            search=search, states=states, limit=limit, offset=offset, include_deleted=include_deleted, owner=owner
         )
 
-    def counts(self, *, search: str = "", include_deleted: bool = False) -> dict[str, int]:
+    @needs("viewer")
+    def counts(self, *, search: str = "", include_deleted: bool = False, owner: str = "") -> dict[str, int]:
         """How many experiments are in each state that occurs."""
-        return self.store.counts(search=search, include_deleted=include_deleted)
+        return self.store.counts(search=search, include_deleted=include_deleted, owner=owner)
 
+    @needs("viewer")
     def count(self, *, search: str = "", states: Collection[State] = (), include_deleted: bool = False) -> int:
         counts = self.counts(search=search, include_deleted=include_deleted)
         return sum(number for state, number in counts.items() if not states or state in states)
 
+    @needs("viewer")
     def experiment(self, experiment_id: str) -> ExperimentView:
         """Raises NotFound."""
         view = self.store.experiment(experiment_id)
         self._keep_going(view.row.state)
         return view
 
+    @needs("viewer")
     def runs(self, experiment_ids: Sequence[str]) -> list[RunRow]:
         return self.store.runs(experiment_ids=experiment_ids)
 
+    @needs("viewer")
     def verdicts(self, experiment_id: str) -> list[Verdict]:
         """Every variant against its architecture trained alone, as far as seeds are finished."""
         return verdicts_of(self.store.experiment(experiment_id), self.catalogue())
 
+    @needs("viewer")
     def live(self, experiment_id: str, since: int) -> dict[str, Any]:
         """State, next cursor and points [run id, epoch, training loss, accuracy, NLL, weighted terms, best].
 
@@ -252,26 +292,31 @@ class Lab(Acting):
             ],
         }
 
+    @needs("viewer")
     def answers(self, experiment_id: str, run_id: str) -> SavedAnswers | None:
         """What a run of a regression answered to the test data: see evaluation.saved. Raises DamagedAnswers."""
         return saved_answers(self.home.experiment(experiment_id), run_id)
 
+    @needs("viewer")
     def log_tail(self, experiment_id: str, lines: int = 200) -> str:
         """The end of the worker's log; empty if there is none. Raises NotFound."""
         self.store.state(experiment_id)
         return read_tail(self.home.experiment(experiment_id).worker_log, lines=lines, most_bytes=_LONGEST_LOG_BYTES)
 
+    @needs("viewer")
     def result(self, experiment_id: str) -> dict[str, Any]:
         """The result of `run` and `show` as JSON: see results.result_json. Raises NotFound."""
         view = self.store.experiment(experiment_id)
         folder = self.home.experiment(experiment_id).path
         return result_json(view, verdicts_of(view, self.catalogue()), folder=folder, now=self._clock())
 
+    @needs("viewer")
     def doctor(self) -> dict[str, Any]:
         return machine_report(self.home)
 
     # Upkeep ----------------------------------------------------------------------------------
 
+    @needs("admin")
     def reindex(self) -> tuple[int, list[str]]:
         """Rebuild the index from the folders: how many experiments, and what could not be read. Takes a while.
 
@@ -283,6 +328,17 @@ class Lab(Acting):
             set_aside(self.home, suffix=str(int(self._clock())))
             store = self.store
         return store.reindex()
+
+    def _own(self, experiment_id: str) -> State:
+        """The state of an experiment that the actor may change. Raises NotFound, NotAllowed."""
+        self.actor.require_own(self.store.owner(experiment_id))
+        return self.store.state(experiment_id)
+
+    def _check_room(self, actor: Actor) -> None:
+        self.people.acting_as(actor).check_room()
+
+    def _record(self, action: Action, experiment_id: str, *, detail: str = "") -> None:
+        self.audit.record(self.actor.name, action, experiment_id, detail=detail)
 
     def _keep_going(self, state: State) -> None:
         """Whoever looks at an experiment that should be moving starts a dispatcher that died."""

@@ -15,7 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from distill_core.access import Acting
+from distill_core.access import Acting, Actor, needs
+from distill_core.audit import Audit
 from distill_core.errors import Conflict, DataError, NotFound
 from distill_core.folders import Home, write_json
 from distill_core.ingestion.data_folder import DataFolder, Form, Reading, ReadingState, Record
@@ -41,14 +42,18 @@ class Shelf(Acting):
     """Thread-safe; loads no torch; every method returns soon, but for the copying of an upload to the disk."""
 
     def __init__(
-        self, home: Home, *, clock: Callable[[], float] = time.time, token: Callable[[int], str] = secrets.token_hex
+        self, home: Home, *, clock: Callable[[], float] = time.time, token: Callable[[int], str] = secrets.token_hex,
+        check_room: Callable[[Actor], object] = lambda actor: None,
     ) -> None:
-        self.home, self._clock, self._token = home, clock, token
+        """`check_room` refuses an upload of somebody whose disk quota is used up."""
+        self.home, self._clock, self._token, self._check_room = home, clock, token, check_room
+        self._audit = Audit(home, clock=clock)
         self._lock = threading.RLock()
         self._started: list[subprocess.Popen[bytes]] = []
 
     # Bring ------------------------------------------------------------------------------------
 
+    @needs("operator")
     def keep_upload(self, source: BinaryIO, file_name: str) -> Path:
         """Copy an upload to the disk, to peek into it before its columns are chosen; raises DataError, HomeUnusable.
 
@@ -56,6 +61,7 @@ class Shelf(Acting):
         """
         suffixes = [suffix for known in _SUFFIXES.values() for suffix in known]
         suffix = _suffix(file_name, suffixes)
+        self._check_room(self.actor)
         with self.home.usable():
             self._incoming.mkdir(parents=True, exist_ok=True)
             for old in self._incoming.iterdir():
@@ -65,6 +71,7 @@ class Shelf(Acting):
         self._copy(source, target)
         return target
 
+    @needs("operator")
     def begin_images(
         self, name: str, source: BinaryIO | Path, *, file_name: str, image_size: int = 32,
         channels: Literal["rgb", "grey"] = "rgb", test_fraction: float = 0.2,
@@ -73,6 +80,7 @@ class Shelf(Acting):
         params = {"image_size": image_size, "channels": channels, "test_fraction": test_fraction}
         return self._begin("images", name, source, file_name, params)
 
+    @needs("operator")
     def begin_text(
         self, name: str, source: BinaryIO | Path, *, file_name: str, text_column: str, label_column: str,
         header: Literal["auto", "yes", "no"] = "auto", separator: Literal["auto", "tab", "comma", "semicolon"] = "auto",
@@ -85,6 +93,7 @@ class Shelf(Acting):
         }
         return self._begin("text", name, source, file_name, params)
 
+    @needs("operator")
     def begin_arrays(
         self, name: str, source: BinaryIO | Path, *, file_name: str, inputs: str, labels: str,
         kind: Literal["image", "sequence", "table"], task: Literal["classification", "tagging", "regression"],
@@ -97,10 +106,11 @@ class Shelf(Acting):
         }
         return self._begin("arrays", name, source, file_name, params)
 
+    @needs("operator")
     def begin_again(self, data_id: str) -> None:
         """Read once more, after it failed or its decoded copy was cleared away. Raises NotFound, Conflict."""
         with self._lock:
-            folder = self._folder(data_id)
+            folder = self._own(data_id)
             if self.get(data_id).state == "reading":
                 raise Conflict(f"Data set {data_id} is being read; wait for its end.")
             folder.reading.unlink(missing_ok=True)
@@ -108,6 +118,7 @@ class Shelf(Acting):
 
     # Look -------------------------------------------------------------------------------------
 
+    @needs("viewer")
     def all(self, *, include_removed: bool = False) -> list[DataSet]:
         """Newest first."""
         paths = list(self.home.data.iterdir()) if self.home.data.is_dir() else []
@@ -126,6 +137,7 @@ class Shelf(Acting):
         found = [data for data in found if include_removed or not data.removed]
         return sorted(found, key=lambda data: (data.created_at, data.data_id), reverse=True)
 
+    @needs("viewer")
     def get(self, data_id: str) -> DataSet:
         """Also of a removed one. Raises NotFound."""
         # Locked, so that a process just being started is not taken for one that died.
@@ -133,6 +145,7 @@ class Shelf(Acting):
             folder = self._folder(data_id)
             return data_set_of(folder, self._record(folder))
 
+    @needs("viewer")
     def examples(
         self, data_id: str, *, split: Part = "train", label: str | None = None, offset: int = 0, count: int = 24
     ) -> list[Example]:
@@ -154,6 +167,7 @@ class Shelf(Acting):
                 f"The decoded copy of data set {data_id} is gone or damaged; read it again to see its samples."
             ) from error
 
+    @needs("viewer")
     def problems(self, data_id: str, *, offset: int = 0, count: int = 50) -> list[FileProblem]:
         """Files or rows left out, in order; DataSet.bad is how many there are. Raises NotFound."""
         folder = self._folder(data_id)
@@ -165,24 +179,30 @@ class Shelf(Acting):
 
     # Change -----------------------------------------------------------------------------------
 
+    @needs("operator")
     def rename(self, data_id: str, name: str) -> None:
         """Raises NotFound, DataError."""
         with self._lock:
-            folder = self._folder(data_id)
+            folder = self._own(data_id)
             folder.write_record(replace(self._record(folder), name=_checked_name(name)))
 
+    @needs("operator")
     def remove(self, data_id: str) -> None:
         """Hide it; nothing is taken from the disk, so that `restore` can undo it. Raises NotFound."""
-        write_json(self._folder(data_id).deleted, {"at": self._clock()})
+        write_json(self._own(data_id).deleted, {"at": self._clock()})
+        self._audit.record(self.actor.name, "remove", data_id, detail="Data set.")
 
+    @needs("operator")
     def restore(self, data_id: str) -> None:
         """Raises NotFound."""
-        self._folder(data_id).deleted.unlink(missing_ok=True)
+        self._own(data_id).deleted.unlink(missing_ok=True)
+        self._audit.record(self.actor.name, "undelete", data_id, detail="Data set.")
 
+    @needs("operator")
     def purge(self, data_id: str) -> None:
         """Delete a removed data set from the disk for good. Raises NotFound, Conflict."""
         with self._lock:
-            folder = self._folder(data_id)
+            folder = self._own(data_id)
             if not folder.deleted.exists():
                 raise Conflict(f"Data set {data_id} is in use; remove it before deleting it for good.")
             if self.get(data_id).state == "reading":
@@ -193,6 +213,7 @@ class Shelf(Acting):
             shared = {other.decoded for other in self._readings() if other.decoded}
             if reading is not None and reading.decoded and reading.decoded not in shared:
                 shutil.rmtree(reading.decoded, ignore_errors=True)
+        self._audit.record(self.actor.name, "purge", data_id, detail="Data set.")
 
     # Within -----------------------------------------------------------------------------------
 
@@ -205,8 +226,9 @@ class Shelf(Acting):
         folder = DataFolder(self.home.data / self._token(_ID_BYTES))
         record = Record(
             name=checked, form=form, entry=_ENTRIES[form], params=params, file_name=file_name, upload=f"upload{suffix}",
-            created_at=self._clock(),
+            created_at=self._clock(), owner=self.actor.name,
         )
+        self._check_room(self.actor)
         with self.home.usable():
             folder.path.mkdir(parents=True)
         try:
@@ -220,6 +242,7 @@ class Shelf(Acting):
         except BaseException:
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
+        self._audit.record(self.actor.name, "upload", folder.path.name, detail=checked)
         return folder.path.name
 
     def _copy(self, source: BinaryIO, target: Path) -> None:
@@ -242,6 +265,11 @@ class Shelf(Acting):
         folder = DataFolder(self.home.data / data_id)
         if not _ID.fullmatch(data_id) or not folder.record.is_file():
             raise NotFound(f"There is no data set {data_id[:60]!r} in this home folder.")
+        return folder
+
+    def _own(self, data_id: str) -> DataFolder:
+        folder = self._folder(data_id)
+        self.actor.require_own(self._record(folder).owner)
         return folder
 
     def _record(self, folder: DataFolder) -> Record:

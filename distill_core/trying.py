@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_core.access import Acting
+from distill_core.access import Acting, needs
 from distill_core.correction_sets import Source
 from distill_core.deployment.samples_file import Facts
 from distill_core.deployment.sessions import Sessions
@@ -120,6 +120,7 @@ class Trying(Acting):
 
     # What there is ---------------------------------------------------------------------------
 
+    @needs("viewer")
     def offer(self, view: ExperimentView) -> Offer:
         """Raises NotFound while no run is exported."""
         runs = tuple(run for run in view.runs if run.onnx_path)
@@ -141,11 +142,13 @@ class Trying(Acting):
 
     # Making a sample -------------------------------------------------------------------------
 
+    @needs("viewer")
     def drawn(self, offer: Offer, strokes: Any) -> Sample:
         """A drawing as the drawing field sends it: see drawing.strokes_of. Raises DataError for a blank one."""
         image = drawn_image(strokes_of(strokes), shape=offer.facts.signature.shape, manner=offer.manner)
         return Sample(inputs=image, source="drawn", test_index=None)
 
+    @needs("viewer")
     def pictured(self, offer: Offer, content: bytes, *, source: Literal["upload", "camera"], fit: bool) -> Sample:
         """A picture file; `fit`: shown as the data are, where they have a manner. Raises DataError."""
         # One at a time: a large picture takes hundreds of megabytes for a moment.
@@ -153,18 +156,21 @@ class Trying(Acting):
             prepared = picture_input(content, shape=offer.facts.signature.shape, manner=offer.manner if fit else None)
         return _sample(prepared, source)
 
+    @needs("viewer")
     def typed(self, offer: Offer, text: str) -> Sample:
         """Raises DataError."""
         facts = offer.facts
         prepared = text_input(text, words=facts.words, pattern=facts.pattern, length=facts.signature.shape[0])
         return replace(_sample(prepared, "typed"), text=text)
 
+    @needs("viewer")
     def edited(self, offer: Offer, values: Sequence[float | None]) -> Sample:
         """A row of a table with other numbers. Raises DataError."""
         return _sample(table_input(values, features=offer.facts.signature.shape[0]), "typed")
 
     # Asking ----------------------------------------------------------------------------------
 
+    @needs("viewer")
     def ask(self, runs: Sequence[RunRow], sample: Sample) -> list[Answer | Refusal]:
         """Every run's answer to a sample, in the order of the runs; one that fails spoils no other."""
         found: list[Answer | Refusal] = []
@@ -177,6 +183,7 @@ class Trying(Acting):
                 found.append(Answer(run.run_id, output, milliseconds))
         return found
 
+    @needs("viewer")
     def gallery(self, view: ExperimentView, offer: Offer, first: str, second: str, *, which: Which = "all") -> Gallery:
         """Where two tested runs disagree most, of the test samples that are kept. Raises NotFound, DamagedAnswers."""
         folder = self._home.experiment(view.row.experiment_id)

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from distill_core.access import Acting
+from distill_core.access import Acting, Actor, needs
+from distill_core.audit import Audit
 from distill_core.charts.names import plain_name
 from distill_core.errors import HelperUnavailable, NotFound, WeightsError
 from distill_core.folders import Home, read_json, write_json
@@ -49,6 +50,7 @@ class WeightsFile:
     notes: tuple[str, ...]
     created_at: float
     removed: bool = False
+    owner: str = ""
 
 
 class WeightsShelf(Acting):
@@ -56,11 +58,14 @@ class WeightsShelf(Acting):
 
     def __init__(
         self, home: Home, *, clock: Callable[[], float] = time.time, largest_bytes: int = LARGEST_BYTES,
-        longest_seconds: float = _LONGEST_SECONDS,
+        longest_seconds: float = _LONGEST_SECONDS, check_room: Callable[[Actor], object] = lambda actor: None,
     ) -> None:
-        self._home, self._clock = home, clock
+        """`check_room` refuses an upload of somebody whose disk quota is used up."""
+        self._home, self._clock, self._check_room = home, clock, check_room
+        self._audit = Audit(home, clock=clock)
         self._largest_bytes, self._longest_seconds = largest_bytes, longest_seconds
 
+    @needs("operator")
     def add(
         self, name: str, source: BinaryIO, *, file_name: str, on_progress: OnProgress = lambda what, share: None
     ) -> WeightsFile:
@@ -69,6 +74,7 @@ class WeightsShelf(Acting):
         The same content again is the same file, under its new name if one was given. Raises WeightsError with the
         reason for a refusal, HelperUnavailable, HomeUnusable.
         """
+        self._check_room(self.actor)
         shown = plain_name(Path(file_name.replace("\\", "/")).name)
         folder = self._home.weights("any").parent
         with self._home.usable():
@@ -82,14 +88,18 @@ class WeightsShelf(Acting):
             told = self._read(copy, folder, shown=shown)
         finally:
             copy.unlink(missing_ok=True)
-        return self._keep(told, name=name, file_name=shown)
+        kept = self._keep(told, name=name, file_name=shown)
+        self._audit.record(self.actor.name, "upload", kept.id, detail=kept.name)
+        return kept
 
+    @needs("viewer")
     def all(self) -> list[WeightsFile]:
         """What is on the shelf, newest first, without what was removed."""
         found = (self._known(path.stem) for path in self._home.weights_facts("any").parent.glob("*.json"))
         kept = [weights for weights in found if weights and not weights.removed]
         return sorted(kept, key=lambda weights: (weights.created_at, weights.id), reverse=True)
 
+    @needs("viewer")
     def get(self, weights_id: str) -> WeightsFile:
         """One file, also a removed one, for experiments go on using it. Raises NotFound."""
         found = self._known(weights_id)
@@ -97,17 +107,27 @@ class WeightsShelf(Acting):
             raise NotFound(f"There are no weights {weights_id[:40]!r} in this home folder. Upload them again.")
         return found
 
+    @needs("operator")
     def rename(self, weights_id: str, name: str) -> WeightsFile:
         """Raises NotFound, and WeightsError for an empty or too long name."""
-        return self._write(replace(self.get(weights_id), name=_checked(name)))
+        return self._write(replace(self._own(weights_id), name=_checked(name)))
 
+    @needs("operator")
     def remove(self, weights_id: str) -> None:
         """Take a file off the list; its content stays, for experiments that use it. Raises NotFound."""
-        self._write(replace(self.get(weights_id), removed=True))
+        self._write(replace(self._own(weights_id), removed=True))
+        self._audit.record(self.actor.name, "remove", weights_id, detail="Weights.")
 
+    @needs("operator")
     def restore(self, weights_id: str) -> None:
         """Undo `remove`. Raises NotFound."""
-        self._write(replace(self.get(weights_id), removed=False))
+        self._write(replace(self._own(weights_id), removed=False))
+        self._audit.record(self.actor.name, "undelete", weights_id, detail="Weights.")
+
+    def _own(self, weights_id: str) -> WeightsFile:
+        weights = self.get(weights_id)
+        self.actor.require_own(weights.owner)
+        return weights
 
     def _copy(self, source: BinaryIO, target: Path, *, shown: str, on_progress: OnProgress) -> None:
         source.seek(0, os.SEEK_END)
@@ -153,12 +173,16 @@ class WeightsShelf(Acting):
     def _keep(self, told: dict[str, Any], *, name: str, file_name: str) -> WeightsFile:
         before = self._known(told["id"])
         if before is not None:
+            if self.actor.role != "admin" and before.owner != self.actor.name:
+                # Somebody else's file keeps the name that they gave it.
+                name = ""
             return self._write(replace(before, removed=False, name=_checked(name) if name.strip() else before.name))
         return self._write(
             WeightsFile(
                 id=told["id"], name=_checked(name if name.strip() else file_name), file_name=file_name,
                 tensors=told["tensors"], parameters=told["parameters"], size_bytes=told["size_bytes"],
                 notes=tuple(told["notes"]), created_at=self._clock(),
+                owner=self.actor.name,
             )
         )
 

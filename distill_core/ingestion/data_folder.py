@@ -26,6 +26,7 @@ class Record:
     file_name: str
     upload: str
     created_at: float
+    owner: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

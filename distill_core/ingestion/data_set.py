@@ -44,6 +44,7 @@ class DataSet:
     task: str = ""
     notes: tuple[str, ...] = ()
     removed: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,8 @@ def data_set_of(folder: DataFolder, record: Record) -> DataSet:
     upload = folder.upload(record)
     return DataSet(
         data_id=folder.path.name, name=record.name, form=record.form, state=reading.state,
-        choice=Choice(name=record.entry, params={**record.params, "path": str(upload)}), file_name=record.file_name,
+        choice=Choice(name=record.entry, params={**record.params, "path": str(upload)}), 
+        file_name=record.file_name, owner=record.owner,
         created_at=record.created_at, reason=reading.reason, done=reading.done, total=reading.total,
         started_at=reading.started_at, ended_at=reading.ended_at, train=reading.train, test=reading.test,
         unlabelled=reading.unlabelled, class_counts=reading.class_counts, bad=reading.bad,

@@ -101,6 +101,7 @@ class LatencyRecord(Frozen):
     conditions: LatencyConditions | None = None
     runs: tuple[MeasuredRun, ...] = Field(min_length=1, max_length=MOST_MODELS)
     report: LatencyReport | None = None
+    owner: str = ""
 
 
 def write_record(files: LatencyFiles, record: LatencyRecord) -> None:

@@ -25,6 +25,7 @@ class Measurement:
     share: float = 0.0
     doing: str = ""
     removed: bool = False
+    owner: str = ""
 
     @property
     def machine(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from distill_core.access import Acting, needs
 from distill_core.folders import Home
 from distill_core.jobs.preview_client import PreviewClient
 from distill_core.spec import Choice, ExperimentSpec
@@ -23,12 +24,13 @@ class ReusedRun(NamedTuple):
     experiment_id: str
 
 
-class Previews:
+class Previews(Acting):
     """Takes seconds where the preview process must first be started. Thread-safe, loads no torch."""
 
     def __init__(self, home: Home, store: Callable[[], Store]) -> None:
         self._client, self._store = PreviewClient(home), store
 
+    @needs("viewer")
     def profile(self, spec: ExperimentSpec) -> dict[str, Any]:
         """PreviewAnswers.profile, and `reused`: ReusedRun dicts. Raises SpecError, HelperUnavailable."""
         known, busy = self._store().reusable_runs(), bool(self._store().in_states(BUSY))
@@ -41,16 +43,19 @@ class Previews:
         ]
         return told | {"reused": [run._asdict() for run in reused]}
 
+    @needs("viewer")
     def check(self, spec: ExperimentSpec) -> None:
         """Refuse what only the data and the networks can tell. Raises SpecError, DataError, DeviceError."""
         self._client.ask("check", {"spec": spec.to_json()}, timeout_seconds=_LONGEST_SECONDS)
 
+    @needs("viewer")
     def layers(self, dataset: Choice, teacher: Choice, student: Choice) -> dict[str, Any]:
         """LayersAnswer.answer: the inner layers of both networks, with shapes."""
         chosen = {"dataset": dataset, "teacher": teacher, "student": student}
         request = {name: choice.model_dump(mode="json") for name, choice in chosen.items()}
         return self._client.ask("layers", request, timeout_seconds=_LONGEST_SECONDS)
 
+    @needs("viewer")
     def variants(self, spec: ExperimentSpec, generator: Choice, *, temperature: float = 4.0) -> dict[str, Any]:
         """Samples, their variants and, if this teacher is already trained, its soft labels: see variants_answer."""
         known = self._store().reusable_runs()

@@ -25,13 +25,14 @@ _LISTED = tuple(column for column in experiments.c if column.name != "spec")
 
 
 def experiment_rows(
-    connection: Connection, *, limit: int, offset: int, search: str, states: Collection[State], include_deleted: bool
+    connection: Connection, *, limit: int, offset: int, search: str, states: Collection[State], include_deleted: bool,
+    owner: str = "",
 ) -> list[ExperimentRow]:
     """Newest first."""
     statement = (
         select(*_LISTED, workers.c.device)
         .outerjoin(workers, workers.c.experiment_id == experiments.c.experiment_id)
-        .where(*_conditions(search=search, states=states, include_deleted=include_deleted))
+        .where(*_conditions(search=search, states=states, include_deleted=include_deleted, owner=owner))
         .order_by(experiments.c.created_at.desc(), experiments.c.experiment_id.desc())
         .limit(limit)
         .offset(offset)
@@ -50,10 +51,12 @@ def active_rows(connection: Connection, states: Collection[State]) -> list[Exper
     return _with_counts(connection, connection.execute(statement).mappings().all())
 
 
-def count_by_state(connection: Connection, *, search: str, include_deleted: bool) -> dict[str, int]:
+def count_by_state(
+    connection: Connection, *, search: str, include_deleted: bool, owner: str = ""
+) -> dict[str, int]:
     statement = (
         select(experiments.c.state, func.count())
-        .where(*_conditions(search=search, states=(), include_deleted=include_deleted))
+        .where(*_conditions(search=search, states=(), include_deleted=include_deleted, owner=owner))
         .group_by(experiments.c.state)
     )
     return {state: int(number) for state, number in connection.execute(statement)}
@@ -129,8 +132,12 @@ def live_points(
     return [tuple(row)[1:] for row in found], int(found[-1][0]) if found else since
 
 
-def _conditions(*, search: str, states: Collection[State], include_deleted: bool) -> list[ColumnElement[bool]]:
+def _conditions(
+    *, search: str, states: Collection[State], include_deleted: bool, owner: str
+) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
+    if owner:
+        conditions.append(experiments.c.owner == owner)
     if not include_deleted:
         conditions.append(experiments.c.deleted.is_(False))
     if states:

@@ -180,18 +180,35 @@ class Store:
 
     def experiments(
         self, *, limit: int = 50, offset: int = 0, search: str = "", states: Collection[State] = (),
-        include_deleted: bool = False,
+        include_deleted: bool = False, owner: str = "",
     ) -> list[ExperimentRow]:
         """Newest first; every word of `search` must occur in name, dataset, teacher, a student or begin the id."""
         with self._database.read() as connection:
             return queries.experiment_rows(
-                connection, limit=limit, offset=offset, search=search, states=states, include_deleted=include_deleted
+                connection, limit=limit, offset=offset, search=search, states=states, include_deleted=include_deleted,
+                owner=owner,
             )
 
-    def counts(self, *, search: str = "", include_deleted: bool = False) -> dict[str, int]:
-        """How many experiments are in each state."""
+    def counts(self, *, search: str = "", include_deleted: bool = False, owner: str = "") -> dict[str, int]:
+        """How many experiments are in each state; only those of `owner` if that is not empty."""
         with self._database.read() as connection:
-            return queries.count_by_state(connection, search=search, include_deleted=include_deleted)
+            return queries.count_by_state(connection, search=search, include_deleted=include_deleted, owner=owner)
+
+    def owner(self, experiment_id: str) -> str:
+        """Who launched it; empty for one of a version that had no owners. Raises NotFound."""
+        with self._database.read() as connection:
+            owner: str | None = connection.scalar(
+                select(experiments.c.owner).where(experiments.c.experiment_id == experiment_id)
+            )
+        if owner is None:
+            raise records.unknown(experiment_id)
+        return owner
+
+    def ids_of(self, owner: str) -> list[str]:
+        """Every experiment of a person, deleted ones too."""
+        with self._database.read() as connection:
+            found = connection.scalars(select(experiments.c.experiment_id).where(experiments.c.owner == owner))
+            return list(found)
 
     def in_states(self, states: Collection[State]) -> list[ExperimentRow]:
         """Experiments in these states, the longest in the queue first."""
