@@ -118,8 +118,10 @@ def _actions(identity: str, found: list[Correction], chosen: Correction | None) 
             help="Opens this experiment's settings; what is trained then learns from the corrections too.",
         ):
             _begin(identity)
+        # The download is made by another thread, which knows nobody: who asks is settled here.
+        corrections = lab().corrections
         st.download_button(
-            "Export", data=lambda: lab().corrections.export(identity), key="export-corrections",
+            "Export", data=lambda: corrections.export(identity), key="export-corrections",
             file_name=f"corrections-{identity}.zip", mime="application/zip", icon=":material/download:",
             on_click="ignore", help="A table (CSV), the same as JSON, and the inputs as arrays and pictures.",
         )

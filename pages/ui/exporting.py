@@ -32,8 +32,10 @@ def show_export(view: ExperimentView) -> None:
         )
         run = runs[number]
         if run.onnx_path:
+            # The download is made by another thread, which knows nobody: who asks is settled here.
+            bundles = lab().bundles
             st.download_button(
-                "Download bundle", data=lambda: lab().bundles.zip(view.row.experiment_id, run.run_id),
+                "Download bundle", data=lambda: bundles.zip(view.row.experiment_id, run.run_id),
                 key=f"bundle-{run.run_id}",
                 file_name=f"{run.run_id}.zip", mime="application/zip", type="primary", icon=":material/download:",
                 on_click="ignore", help=CONTENTS,

@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from distill_core.errors import LabError
-from pages.ui.session import lab
+from pages.ui.session import server_lab
 
 log = logging.getLogger("distill_lab.warming")
 
 
 def _read_catalogue() -> None:
     try:
-        lab().catalogue()
+        server_lab().catalogue()
     except LabError as error:
         # The page that needs it tries again and shows the sentence.
         log.warning("%s", error.sentence)

@@ -41,14 +41,14 @@ class Server:
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[Server]:
-    """Starts `streamlit run app.py`; at the end ends it and every background process of its home."""
+def running_server(folder: Path, **settings: str) -> Iterator[Server]:
+    """Starts `streamlit run app.py` with `settings` in its environment; at the end ends it and every background process of its home."""
     home = Home(folder / "home")
     home.path.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"DISTILL_HOME": str(home.path), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"DISTILL_HOME": str(home.path), "OMP_NUM_THREADS": "1"} | settings
     log = folder / "server.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

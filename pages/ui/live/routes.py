@@ -19,12 +19,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from distill_core.access import NotAllowed
 from distill_core.charts.names import display_name
 from distill_core.charts.variants import series_styles
 from distill_core.errors import LabError, NotFound
 from distill_core.rows import RunRow
+from distill_core.services import Lab
 from pages.ui.recent import Recent
-from pages.ui.session import lab
+from pages.ui.session import lab_of
 
 log = logging.getLogger("distill_lab.routes")
 KNOWN_ID = re.compile(r"[a-z0-9-]{1,64}")
@@ -73,12 +75,15 @@ def live(request: Request) -> Response:
         return _refusal(400, "since must be a number, 0 or the cursor of the last answer.")
     cursor = int(since)
     try:
+        asked = lab_of(request)
         answer = _recent.get(
-            (lab(), experiment_id, cursor, with_runs), lambda: _points(experiment_id, cursor, with_runs),
+            (asked, experiment_id, cursor, with_runs), lambda: _points(asked, experiment_id, cursor, with_runs),
             now=time.monotonic(),
         )
     except NotFound as error:
         return _refusal(404, error.sentence)
+    except NotAllowed as error:
+        return _refusal(403, error.sentence)
     except LabError as error:
         return _refusal(503, error.sentence)
     except Exception:
@@ -88,10 +93,10 @@ def live(request: Request) -> Response:
     return Response(answer, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _points(experiment_id: str, since: int, with_runs: bool) -> bytes:
-    content = dict(lab().live(experiment_id, since))
+def _points(asked: Lab, experiment_id: str, since: int, with_runs: bool) -> bytes:
+    content = dict(asked.live(experiment_id, since))
     if with_runs:
-        content["runs"] = _runs(lab().runs([experiment_id]))
+        content["runs"] = _runs(asked.runs([experiment_id]))
     return encode(content)
 
 
