@@ -251,8 +251,10 @@ class Lab(Acting):
         return self.store.counts(search=search, include_deleted=include_deleted, owner=owner)
 
     @needs("viewer")
-    def count(self, *, search: str = "", states: Collection[State] = (), include_deleted: bool = False) -> int:
-        counts = self.counts(search=search, include_deleted=include_deleted)
+    def count(
+        self, *, search: str = "", states: Collection[State] = (), include_deleted: bool = False, owner: str = ""
+    ) -> int:
+        counts = self.counts(search=search, include_deleted=include_deleted, owner=owner)
         return sum(number for state, number in counts.items() if not states or state in states)
 
     @needs("viewer")

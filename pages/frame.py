@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import places
+from pages.ui import account, places
 from pages.ui.guard import guarded
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -14,4 +14,5 @@ st.html(ASSETS / "style.css")
 st.logo(str(ASSETS / "logo.svg"), size="medium")
 chosen = st.navigation(places.sections(), position="top")
 with guarded():
+    account.show()
     chosen.run()

@@ -25,7 +25,7 @@ log = logging.getLogger("distill_lab.doors")
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 # What needs no sign-in: whether the server lives, and pages that were shared by a link.
-_OPEN = ("/lab/health", "/_stcore/health", "/lab/shared/")
+_OPEN = ("/lab/health", "/_stcore/health", "/lab/share/")
 _LOGIN = ("/auth/login", CALLBACK)
 _GOING_AWAY = 1008
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from distill_core.access import NotAllowed
 from distill_core.charts.gains import gains
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.errors import Conflict
@@ -11,6 +12,7 @@ from distill_core.evaluation.metrics import heading, loss_metric, metric_title, 
 from distill_core.rows import ExperimentView
 from distill_core.signature import Task
 from pages.ui import (
+    account,
     answers,
     compression_shown,
     corrections_panel,
@@ -43,7 +45,7 @@ def act(action: str, experiment_id: str) -> None:
     """Stop or resume; a press that came too late is told in a sentence."""
     try:
         lab().stop(experiment_id) if action == "stop" else lab().resume(experiment_id)
-    except Conflict as error:
+    except (Conflict, NotAllowed) as error:
         st.toast(markdown_text(error.sentence), icon=":material/info:")
 
 
@@ -51,6 +53,7 @@ def header(view: ExperimentView) -> None:
     """Name, state and what can be done in it."""
     row = view.row
     word, icon, colour = words.STATES[row.state]
+    mine = account.may_change(row.owner)
     places.link(places.HOME, "All experiments", icon=":material/arrow_back:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(markdown_name(row.name, 80), anchor=False, width="content")
@@ -58,16 +61,17 @@ def header(view: ExperimentView) -> None:
     with st.container(horizontal=True, gap="small"):
         if row.state in ("queued", "starting", "running", "lost"):
             st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=act, args=("stop", row.experiment_id),
-                      help=(
+                      disabled=not mine, help=(
                           "Saves a checkpoint, tests what is trained and keeps it usable. Resume continues exactly "
                           "there."
-                      ))
+                      ) if mine else account.why_not(row.owner))
         if row.state == "stopping":
             st.button("Stopping …", icon=":material/stop_circle:", key="stopping", disabled=True,
                       help="The worker saves a checkpoint and tests what it has.")
         if row.state in ("cancelled", "failed"):
             st.button("Resume", icon=":material/play_circle:", key="resume", type="primary", on_click=act,
-                      args=("resume", row.experiment_id), help="Continues from the last checkpoint.")
+                      args=("resume", row.experiment_id), disabled=not mine,
+                      help="Continues from the last checkpoint." if mine else account.why_not(row.owner))
         if st.button("Same as … but", icon=":material/content_copy:", key="same",
                      help="Opens this experiment's settings to change some. What stays the same is not trained again."):
             places.go(places.NEW, **{"from": row.experiment_id})
@@ -85,8 +89,8 @@ def header(view: ExperimentView) -> None:
         ):
             places.go(places.TRY, id=row.experiment_id)
         if row.state not in words.ACTIVE and st.button(
-            "Delete", icon=":material/delete:", key="delete", type="tertiary",
-            help="Takes it off the list; it can be undone."
+            "Delete", icon=":material/delete:", key="delete", type="tertiary", disabled=not mine,
+            help="Takes it off the list; it can be undone." if mine else account.why_not(row.owner),
         ):
             undo.EXPERIMENTS.remove(row.experiment_id, row.name)
             places.go(places.HOME)

@@ -8,8 +8,8 @@ from distill_core.charts.names import markdown_name, plain_name
 from distill_core.errors import LabError
 from distill_core.events import State
 from distill_core.rows import ExperimentRow
-from pages.ui import places, starting, undo, words
-from pages.ui.session import lab
+from pages.ui import account, places, starting, undo, words
+from pages.ui.session import lab, who
 
 ON_ONE_PAGE = 15
 FILTERS: dict[str, tuple[State, ...]] = {
@@ -54,7 +54,7 @@ def line(row: ExperimentRow) -> None:
             reused = f", {row.runs_reused} reused" if row.runs_reused else ""
             st.caption(
                 f"{markdown_name(row.dataset)} · teacher {teacher} · students {markdown_name(students, 90)} · "
-                f"{done}{reused} · {words.ago(row.created_at)}"
+                f"{done}{reused} · {words.ago(row.created_at)}{account.owner_note(row.owner)}"
             )
             if row.reason and row.state in ("failed", "lost"):
                 st.caption(f":material/info: {markdown_name(row.reason, 200)}")
@@ -75,9 +75,9 @@ def line(row: ExperimentRow) -> None:
             st.rerun()
 
 
-def listing(search: str, states: tuple[State, ...]) -> None:
-    """One page of the list."""
-    found = lab().count(search=search, states=states)
+def listing(search: str, states: tuple[State, ...], owner: str) -> None:
+    """One page of the list; of everybody if `owner` is empty."""
+    found = lab().count(search=search, states=states, owner=owner)
     if not found:
         st.info("No experiment fits. Change the search or the filter.", icon=":material/search_off:")
         return
@@ -86,15 +86,15 @@ def listing(search: str, states: tuple[State, ...]) -> None:
     number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     with slot.container(gap="xsmall"):
         for row in lab().experiments(
-            search=search, states=states, limit=ON_ONE_PAGE, offset=(number - 1) * ON_ONE_PAGE,
+            search=search, states=states, limit=ON_ONE_PAGE, offset=(number - 1) * ON_ONE_PAGE, owner=owner,
         ):
             line(row)
 
 
 @st.fragment(run_every="2s", key="listing-live")
-def listing_live(search: str, states: tuple[State, ...]) -> None:
+def listing_live(search: str, states: tuple[State, ...], owner: str) -> None:
     """The list while something on it moves."""
-    listing(search, states)
+    listing(search, states, owner)
     if not lab().count(states=FILTERS["active"]):
         st.rerun()
 
@@ -121,11 +121,14 @@ def show() -> None:
             "State", list(FILTERS), key="state", bind="query-params", default="all", required=True,
             label_visibility="collapsed",
         )
-    states = FILTERS[str(chosen)]
+        mine = account.is_signing_in() and st.toggle(
+            "Mine", key="mine", bind="query-params", help="Only what you launched yourself."
+        )
+    states, owner = FILTERS[str(chosen)], who().name if mine else ""
     if lab().count(states=FILTERS["active"]):
-        listing_live(search or "", states)
+        listing_live(search or "", states, owner)
     else:
-        listing(search or "", states)
+        listing(search or "", states, owner)
 
 
 show()

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from distill_core.charts.names import markdown_text
-from pages.ui import words
+from pages.ui import account, places, words
 from pages.ui.session import lab
 
 SCARCE_BYTES = 2_000_000_000
@@ -52,6 +52,8 @@ def show() -> None:
     report = lab().doctor()
     st.title("Machine", anchor=False)
     st.caption(markdown_text(report["machine"]))
+    if account.may_audit():
+        places.link(places.AUDIT, "Audit log", icon=":material/policy:", help="Who did what, and when.")
     warnings(report)
     with st.container(horizontal=True, gap="medium"):
         st.metric("Usable cores", report["threads"]["usable_cores"], width="content",

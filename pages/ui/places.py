@@ -11,6 +11,7 @@ FOLDER = Path(__file__).parent.parent
 HOME, EXPERIMENTS, EXPERIMENT, NEW, COMPARE, MACHINE = "home", "experiments", "experiment", "new", "compare", "machine"
 DATA, DATA_SET, COMPRESS = "data", "data-set", "compress"
 TRY, LATENCY = "try", "latency"
+AUDIT = "audit"
 
 
 def page(place: str) -> st.Page:
@@ -66,6 +67,11 @@ def page(place: str) -> st.Page:
             FOLDER / "machine" / "doctor.py", title="Machine", icon=":material/memory:", url_path=MACHINE,
             help="Devices, threads, versions and free disk.",
         )
+    if place == AUDIT:
+        return st.Page(
+            FOLDER / "machine" / "audit.py", title="Audit log", icon=":material/policy:", url_path=AUDIT,
+            visibility="hidden", help="Who did what, and when.",
+        )
     return st.Page(
         FOLDER / "experiments" / "detail.py", title="Experiment", icon=":material/monitoring:", url_path=EXPERIMENT,
         visibility="hidden", help="One experiment: live curves, verdict, runs.",
@@ -74,7 +80,7 @@ def page(place: str) -> st.Page:
 
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
-    places = (HOME, NEW, DATA, COMPARE, TRY, LATENCY, MACHINE, EXPERIMENT, COMPRESS, DATA_SET, EXPERIMENTS)
+    places = (HOME, NEW, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, EXPERIMENT, COMPRESS, DATA_SET, EXPERIMENTS)
     return [page(place) for place in places]
 
 

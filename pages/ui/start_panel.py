@@ -10,7 +10,7 @@ from distill_core.charts.names import markdown_text
 from distill_core.errors import Problem
 from distill_core.fitting import low_bit_warnings
 from distill_core.spec import ExperimentSpec
-from pages.ui import starting
+from pages.ui import account, starting
 from pages.ui.preview_panel import show_preview
 from pages.ui.session import lab
 from pages.ui.variants_panel import variants_panel
@@ -32,8 +32,9 @@ def start_panel(spec: ExperimentSpec | None, problems: Sequence[Problem], *, pur
             lines = "\n".join(f"- {markdown_text(str(problem))}" for problem in problems)
             st.error(lines, icon=":material/error:", title=f"{len(problems)} field{'s' * (len(problems) > 1)} to mend")
         if st.button("Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch",
-            disabled=spec is None,
-                     help="Runs in the background; closing this tab does not stop it.") and spec is not None:
+            disabled=spec is None or not account.may_launch(),
+            help="Runs in the background; closing this tab does not stop it." if account.may_launch()
+            else account.why_not()) and spec is not None:
             starting.launch(spec, purpose=purpose, **address)
 
 

@@ -11,7 +11,7 @@ from distill_core.errors import LabError
 from distill_core.planned import digest
 from distill_core.presets import Preset
 from distill_core.spec import ExperimentSpec
-from pages.ui import places
+from pages.ui import account, places
 from pages.ui.guard import tell
 from pages.ui.session import lab
 
@@ -47,10 +47,11 @@ def demo_button(*, key: str, primary: bool) -> None:
     """The one click to a real distillation."""
     if st.button(
         "Run the digits demo", key=key, icon=":material/play_arrow:", type="primary" if primary else "secondary",
+        disabled=not account.may_launch(),
         help=(
             "Trains a teacher, the student alone and the distilled student on real handwriting; about a minute on a "
             "CPU."
-        ),
+        ) if account.may_launch() else account.why_not(),
     ):
         launch(demo().spec, purpose=f"demo-{key}")
 

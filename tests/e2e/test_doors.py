@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,13 +14,15 @@ from tests.fixtures import build_finished_experiment, build_running_experiment, 
 pytestmark = pytest.mark.e2e
 ADMIN, VIEWER = "admin-token-of-the-test", "viewer-token-of-the-test"
 PLACES = (
-    "", "experiment?id=done", "experiment?id=live", "experiment?id=done&tab=Trade-off", "experiment?id=done&tab=Confusion",
-    "new", "data", "compare?ids=done", "try?id=done", "latency", "compress?id=done", "machine", "audit",
+    "", "experiment?id=done", "experiment?id=live", "experiment?id=done&tab=Trade-off",
+    "experiment?id=done&tab=Confusion", "new", "data", "compare?ids=done", "try?id=done", "latency", "compress?id=done", "machine", "audit",
 )
 CHARTS = {"experiment?id=live": ".js-plotly-plot", "experiment?id=done&tab=Trade-off": ".js-plotly-plot"}
 REPORT = """
 window.violations = [];
-document.addEventListener('securitypolicyviolation', e => window.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+document.addEventListener(
+    'securitypolicyviolation', e => window.violations.push(`${e.violatedDirective} ${e.blockedURI}`)
+);
 """
 
 

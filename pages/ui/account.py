@@ -1,0 +1,94 @@
+"""Who is signed in: shown in the frame, with what they may do and the way out; nothing where there is no sign-in."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from distill_core.access import Actor, Role
+from distill_core.charts.names import markdown_name
+from pages.doors.entrance import SIGN_OUT
+from pages.doors.signing_in import sign_in
+from pages.ui import places, words
+from pages.ui.live.routes import base_path
+from pages.ui.session import lab, who
+
+MAY: dict[Role, str] = {
+    "viewer": "You may look at everything and try models; launching and changing needs the role operator.",
+    "operator": "You may launch experiments, bring data and change what is your own.",
+    "admin": "You may do everything, also with what others own.",
+}
+
+
+def is_signing_in() -> bool:
+    """Whether people sign in here, so that owners and roles mean something."""
+    return sign_in().mode != "none"
+
+
+def may_launch() -> bool:
+    return who().has("operator")
+
+
+def may_change(owner: str) -> bool:
+    """For the look of a page alone: the service refuses whatever a button does."""
+    actor = who()
+    return actor.role == "admin" or (actor.has("operator") and actor.name == owner)
+
+
+def may_audit() -> bool:
+    return who().has("admin")
+
+
+def owner_note(owner: str) -> str:
+    """What stands behind a thing's other facts, as Markdown; empty where nobody signs in."""
+    return f" · by {markdown_name(owner, 60)}" if owner and is_signing_in() else ""
+
+
+def why_not(owner: str = "") -> str:
+    """The help of a button that is off."""
+    if not may_launch():
+        return "Your role is viewer, which may only look. Ask an admin for the role operator."
+    return f"Only {markdown_name(owner, 60) or 'an admin'} or an admin may do this."
+
+
+def show() -> None:
+    """The corner of the frame."""
+    if not is_signing_in():
+        return
+    actor = who()
+    with (
+        st.container(key="account", horizontal=True, horizontal_alignment="right"),
+        st.popover(
+            markdown_name(actor.name, 24), icon=":material/account_circle:", type="tertiary",
+            help="Who is signed in, and the way out",
+        ),
+    ):
+        _facts(actor)
+        if actor.role == "admin":
+            places.link(places.AUDIT, "Audit log", icon=":material/policy:")
+        if st.button("Sign out", key="sign-out", icon=":material/logout:", help="Experiments go on without you."):
+            _leave()
+
+
+def _facts(actor: Actor) -> None:
+    st.markdown(f"**{markdown_name(actor.name, 254)}** · {actor.role}")
+    st.caption(MAY[actor.role])
+    used = lab().people.use()
+    for count, limit, word in (
+        (used.queued, used.limits.queued, "waiting or running"), (used.running, used.limits.running, "running"),
+    ):
+        if limit is not None:
+            st.caption(f"{count} of at most {words.plural(limit, 'experiment')} {word}.")
+    if used.limits.disk_bytes is not None:
+        st.caption(f"{words.size(used.disk_bytes)} of at most {words.size(used.limits.disk_bytes)} on the disk.")
+
+
+def _leave() -> None:
+    """Sends the browser to the address that ends the sign-in, as Streamlit's own logout does."""
+    context = get_script_run_ctx()
+    if context is not None:
+        message = ForwardMsg()
+        message.auth_redirect.url = base_path() + SIGN_OUT
+        context.enqueue(message)
+    st.stop()
