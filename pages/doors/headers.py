@@ -17,8 +17,9 @@ _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 def content_security_policy() -> str:
     """Everything from this server alone; no remote host, no eval, no frame, no form to elsewhere.
 
-    Streamlit's page has one script of its own in the text, which is allowed by its digest. Its styles are made in the
-    page, so `style-src` needs 'unsafe-inline'. Components and downloads are blob: addresses of the page itself.
+    Streamlit's page has one script in its text, which is allowed by its digest. It loads custom components as blob:
+    scripts, which only a script of ours can make, and compiles WebAssembly, which is no eval of text. Its styles are
+    made in the page, so `style-src` needs 'unsafe-inline'.
     """
     page = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     scripts = " ".join(
@@ -26,8 +27,8 @@ def content_security_policy() -> str:
         for text in _INLINE_SCRIPT.findall(page)
     )
     return "; ".join([
-        "default-src 'none'", f"script-src 'self' {scripts}", "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:", "font-src 'self' data:", "media-src 'self' blob:", "connect-src 'self'",
+        "default-src 'none'", f"script-src 'self' blob: 'wasm-unsafe-eval' {scripts}",
+        "style-src 'self' 'unsafe-inline'", "img-src 'self' data: blob:", "font-src 'self' data:", "media-src 'self' blob:", "connect-src 'self'",
         "worker-src 'self' blob:", "manifest-src 'self'", "base-uri 'none'", "form-action 'self'", "frame-src 'none'",
         "frame-ancestors 'none'", "object-src 'none'",
     ])

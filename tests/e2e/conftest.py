@@ -42,7 +42,7 @@ class Server:
 
 @contextmanager
 def running_server(folder: Path, **settings: str) -> Iterator[Server]:
-    """Starts `streamlit run app.py` with `settings` in its environment; at the end ends all that belongs to its home."""
+    """Starts `streamlit run app.py` with `settings` in its environment; at the end ends all of its home."""
     home = Home(folder / "home")
     home.path.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
