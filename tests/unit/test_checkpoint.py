@@ -28,7 +28,8 @@ def state(step: int) -> dict[str, Tensor]:
 
 def write(folder: RunFolder, step: int, *, best_epoch: int = 0) -> None:
     best = {"weight": torch.full((3, 4), float(best_epoch))} if best_epoch else {}
-    write_checkpoint(folder, state(step), best=best, best_epoch=best_epoch, facts={"step": step, "best_was": best_epoch})
+    facts = {"step": step, "best_was": best_epoch}
+    write_checkpoint(folder, state(step), best=best, best_epoch=best_epoch, facts=facts)
 
 
 def assert_usable(folder: RunFolder, *, steps: set[int]) -> int:
