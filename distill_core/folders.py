@@ -47,6 +47,18 @@ class RunFolder:
         return self.path / "checkpoint.safetensors"
 
     @property
+    def checkpoint_before(self) -> Path:
+        """The one before, for when the newest is damaged."""
+        return self.path / "checkpoint-before.safetensors"
+
+    def best(self, epoch: int) -> Path:
+        """The best network so far, of this epoch, while the training goes on."""
+        return self.path / f"best-{epoch:06d}.safetensors"
+
+    def bests(self) -> list[Path]:
+        return sorted(self.path.glob("best-*.safetensors"))
+
+    @property
     def model(self) -> Path:
         return self.path / "model.safetensors"
 

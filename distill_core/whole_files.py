@@ -13,16 +13,31 @@ def write_json(path: Path, data: Any) -> None:
     write_bytes(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file by temporary file, fsync, rename, fsync of the folder."""
+def write_bytes(path: Path, data: bytes, *, before: Path | None = None) -> None:
+    """Replace a file by temporary file, fsync, rename, fsync of the folder.
+
+    `before`, in the same folder, is where the file that was there goes: a crash between leaves one of the two.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if before is not None and path.exists():
+            path.replace(before)
+        temporary.replace(path)
+    except OSError:
+        # A full disk must not be kept full by the half that it took.
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Names given, changed or taken away in a folder are on the disk when this returns."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -8,9 +8,12 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from distill_core.spec import ExperimentSpec, parse_spec
+from tests.postgres_server import PostgresServer, served
 
 
 def tiny_spec_data() -> dict:
@@ -53,3 +56,23 @@ def spec_data() -> dict:
 @pytest.fixture
 def tiny_spec(spec_data: dict) -> ExperimentSpec:
     return parse_spec(spec_data)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests of this process that ask for it."""
+    with served() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_index(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Runs a test with both databases; calling it gives homes opened from then on an index of their own."""
+
+    def make() -> None:
+        if request.param == "postgresql":
+            monkeypatch.setenv("DISTILL_DATABASE_URL", request.getfixturevalue("postgres").database())
+
+    monkeypatch.delenv("DISTILL_DATABASE_URL", raising=False)
+    make()
+    return make

@@ -25,6 +25,7 @@ from distill_core.folders import read_json, write_bytes, write_json
 from distill_core.pipeline.context import Context
 from distill_core.pipeline.keeping import Keeper
 from distill_core.planned import PlannedRun, digest
+from distill_core.training.checkpoint import remove_checkpoints
 from distill_core.training.cohort import predict
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.preparation import Checked
@@ -42,9 +43,10 @@ class Compressed:
         place = self._context.folder.run(run.run_id)
         for stale in (
             place.model, place.onnx, place.onnx_result, place.compression, place.test_logits, place.test_samples,
-            place.latency, place.checkpoint,
+            place.latency,
         ):
             stale.unlink(missing_ok=True)
+        remove_checkpoints(place)
         self._write_result(run, state="refused", rule=sentence)
         self._context.emit(Noted(at=self._context.clock(), text=f"{run.name}: {sentence}", level="warning"))
         self._keeper.tell(run)
@@ -93,7 +95,7 @@ class Compressed:
             run, state=state, rule=rule, seconds=seconds, best_epoch=best_epoch, stopped_epoch=stopped_epoch
         )
         if state == "finished":
-            place.checkpoint.unlink(missing_ok=True)
+            remove_checkpoints(place)
         self._keeper.tell(run)
 
     def keep_file(

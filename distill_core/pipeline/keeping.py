@@ -28,6 +28,7 @@ from distill_core.pipeline.context import Context
 from distill_core.planned import PlannedRun
 from distill_core.training.assembly import load_network
 from distill_core.training.candidate import Candidate
+from distill_core.training.checkpoint import remove_checkpoints
 from distill_core.training.cohort import Surroundings, predict
 from distill_core.training.preparation import Checked
 from distill_core.training.stopping import UNTRAINED
@@ -147,7 +148,7 @@ class Keeper:
         )
         if stop.state == "finished":
             # Only resuming needs it, and a finished run is not resumed; a diverged one may be inspected.
-            place.checkpoint.unlink(missing_ok=True)
+            remove_checkpoints(place)
         self.tell(run)
 
     def tell(self, run: PlannedRun) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from distill_core.events import (
     AnyEvent,
@@ -126,7 +126,7 @@ class EventBatch:
         if self._steps:
             changed = [row for row in self._steps.values() if row.pop("changed", False)]
             if changed:
-                statement = upsert(steps)
+                statement = self._upsert(steps)
                 fields = ("title", "state", "done", "total", "started_at", "finished_at", "expected_seconds")
                 new = {name: statement.excluded[name] for name in fields}
                 self._connection.execute(
@@ -145,6 +145,10 @@ class EventBatch:
         rows = [point.model_dump(exclude={"at", "kind"}) | {"experiment_id": self._id} for point in points]
         self._connection.execute(insert(epochs), rows)
 
+    def _upsert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Both databases have the clause, each in its own class."""
+        return (postgresql if self._connection.dialect.name == "postgresql" else sqlite).insert(table)
+
     def _known_steps(self) -> dict[str, dict[str, Any]]:
         if self._steps is None:
             found = self._connection.execute(
@@ -156,7 +160,7 @@ class EventBatch:
     def _declare(self, event: RunDeclared) -> None:
         """A resumed worker declares its runs again; what they have reached so far stays."""
         declared = event.model_dump(exclude={"at", "kind"})
-        statement = upsert(runs).values(
+        statement = self._upsert(runs).values(
             experiment_id=self._id, **declared, state="waiting", reused_from="", stop_rule="", per_class=(),
             confusion=(), latency=(), latency_shared_from="", layers=(), compression_notes=(),
         )

@@ -142,7 +142,7 @@ def _conditions(
         conditions.append(experiments.c.deleted.is_(False))
     if states:
         conditions.append(experiments.c.state.in_(states))
-    for word in search.split():
+    for word in search.replace("\0", " ").split():
         columns = experiments.c
         fields = (columns.name, columns.dataset, columns.teacher, cast(columns.students, String))
         conditions.append(

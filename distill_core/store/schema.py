@@ -7,25 +7,26 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Dialect,
     Float,
     Index,
-    Integer,
     MetaData,
-    String,
     Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import UserDefinedType
 
 
 class Number(UserDefinedType[float]):
-    """A float that keeps NaN: SQLite would store it as NULL, which means `not measured` here.
+    """A float that keeps NaN: SQLite would store it as NULL, which means `not measured` here; PostgreSQL knows NaN.
 
     SQLAlchemy's own Float turns every parameter into a float, so it cannot be decorated to do this.
     """
@@ -36,10 +37,35 @@ class Number(UserDefinedType[float]):
         return "REAL"
 
     def bind_processor(self, dialect: Dialect) -> Callable[[float | None], Any]:
+        if dialect.name == "postgresql":
+            return lambda value: None if value is None else float(value)
         return lambda value: value if value is None or math.isfinite(value) else repr(float(value))
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], float | None]:
         return lambda value: None if value is None else float(value)
+
+
+@compiles(Number, "postgresql")
+def _double(kind: Number, compiler: Any, **kw: Any) -> str:
+    """REAL has only 24 bits there."""
+    return "DOUBLE PRECISION"
+
+
+class Words(TypeDecorator[str]):
+    """Text as people and programs write it; PostgreSQL refuses NUL in text, so none is kept anywhere."""
+
+    impl = sqlalchemy.String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return value if value is None else value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+class LongWords(Words):
+    """The same without a usual length."""
+
+    impl = Text
+    cache_ok = True
 
 
 class Json(TypeDecorator[Any]):
@@ -55,44 +81,47 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+# SQLite's integers have 64 bits; PostgreSQL's of that name 32, too few for bytes of memory.
+Whole = sqlalchemy.Integer().with_variant(BigInteger(), "postgresql")
+
 metadata = MetaData()
 
 experiments = Table(
     "experiments",
     metadata,
-    Column("experiment_id", String, primary_key=True),
-    Column("idempotency_key", String, unique=True),
+    Column("experiment_id", Words, primary_key=True),
+    Column("idempotency_key", Words, unique=True),
     Column("created_at", Float, nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("deleted_at", Float),
-    Column("owner", String, nullable=False),
+    Column("owner", Words, nullable=False),
     # Of the spec, what the list shows and searches.
     Column("spec", Json, nullable=False),
-    Column("name", String, nullable=False),
-    Column("dataset", String, nullable=False),
-    Column("teacher", String, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("dataset", Words, nullable=False),
+    Column("teacher", Words, nullable=False),
     Column("students", Json, nullable=False),
-    Column("seeds", Integer, nullable=False),
-    Column("wanted_device", String, nullable=False),
+    Column("seeds", Whole, nullable=False),
+    Column("wanted_device", Words, nullable=False),
     # Of the journal: see transitions.moved.
-    Column("state", String, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("attempt", Integer, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("attempt", Whole, nullable=False),
     Column("queued_at", Float),
     Column("started_at", Float),
     Column("finished_at", Float),
     Column("busy_seconds", Float, nullable=False),
-    Column("failure", String, nullable=False),
-    Column("token", String, nullable=False),
+    Column("failure", Words, nullable=False),
+    Column("token", Words, nullable=False),
     # Place in the queue, lowest first; NULL: since queued_at.
     Column("rank", Float),
     # Of the events.
     Column("class_names", Json, nullable=False),
-    Column("task", String, nullable=False),
-    Column("input_kind", String, nullable=False),
+    Column("task", Words, nullable=False),
+    Column("input_kind", Words, nullable=False),
     # Bytes of the folder's files that these rows already tell.
-    Column("journal_offset", Integer, nullable=False),
-    Column("events_offset", Integer, nullable=False),
+    Column("journal_offset", Whole, nullable=False),
+    Column("events_offset", Whole, nullable=False),
     Index("experiments_by_time", "deleted", "created_at"),
     Index("experiments_by_state", "state"),
 )
@@ -100,13 +129,13 @@ experiments = Table(
 steps = Table(
     "steps",
     metadata,
-    Column("number", Integer, primary_key=True),
-    Column("experiment_id", String, nullable=False),
-    Column("step", String, nullable=False),
-    Column("title", String, nullable=False),
-    Column("state", String, nullable=False),
-    Column("done", Integer, nullable=False),
-    Column("total", Integer, nullable=False),
+    Column("number", Whole, primary_key=True),
+    Column("experiment_id", Words, nullable=False),
+    Column("step", Words, nullable=False),
+    Column("title", Words, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("done", Whole, nullable=False),
+    Column("total", Whole, nullable=False),
     Column("started_at", Float),
     Column("finished_at", Float),
     Column("expected_seconds", Float),
@@ -117,24 +146,24 @@ steps = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("number", Integer, primary_key=True),
-    Column("experiment_id", String, nullable=False),
-    Column("run_id", String, nullable=False),
-    Column("role", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("seed", Integer, nullable=False),
-    Column("state", String, nullable=False),
-    Column("architecture", String, nullable=False),
-    Column("parameters", Integer, nullable=False),
-    Column("macs", Integer, nullable=False),
-    Column("size_bytes", Integer, nullable=False),
-    Column("epochs", Integer, nullable=False),
-    Column("samples_seen", String, nullable=False),
+    Column("number", Whole, primary_key=True),
+    Column("experiment_id", Words, nullable=False),
+    Column("run_id", Words, nullable=False),
+    Column("role", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("seed", Whole, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("architecture", Words, nullable=False),
+    Column("parameters", Whole, nullable=False),
+    Column("macs", Whole, nullable=False),
+    Column("size_bytes", Whole, nullable=False),
+    Column("epochs", Whole, nullable=False),
+    Column("samples_seen", Words, nullable=False),
     Column("teacher_terms", Json, nullable=False),
-    Column("reused_from", String, nullable=False),
-    Column("best_epoch", Integer),
-    Column("stopped_epoch", Integer),
-    Column("stop_rule", String, nullable=False),
+    Column("reused_from", Words, nullable=False),
+    Column("best_epoch", Whole),
+    Column("stopped_epoch", Whole),
+    Column("stop_rule", Words, nullable=False),
     Column("seconds", Number),
     Column("accuracy", Number),
     Column("nll", Number),
@@ -146,17 +175,17 @@ runs = Table(
     Column("teacher_mse", Number),
     Column("per_class", Json, nullable=False),
     Column("confusion", Json, nullable=False),
-    Column("onnx_path", String),
-    Column("onnx_size_bytes", Integer),
+    Column("onnx_path", Words),
+    Column("onnx_size_bytes", Whole),
     Column("max_abs_diff", Number),
-    Column("same_class", Integer),
-    Column("test_total", Integer),
+    Column("same_class", Whole),
+    Column("test_total", Whole),
     Column("latency", Json, nullable=False),
-    Column("latency_shared_from", String, nullable=False),
-    Column("parent", String, nullable=False),
-    Column("compression_step", String, nullable=False),
+    Column("latency_shared_from", Words, nullable=False),
+    Column("parent", Words, nullable=False),
+    Column("compression_step", Words, nullable=False),
     Column("strength", Number),
-    Column("zipped_bytes", Integer),
+    Column("zipped_bytes", Whole),
     Column("layers", Json, nullable=False),
     Column("compression_notes", Json, nullable=False),
     UniqueConstraint("experiment_id", "run_id", name="one_row_a_run"),
@@ -169,11 +198,11 @@ epochs = Table(
     "epochs",
     metadata,
     # Never reused, so that who has seen cursor N needs only what is above N.
-    Column("cursor", Integer, primary_key=True),
-    Column("experiment_id", String, nullable=False),
-    Column("run_id", String, nullable=False),
-    Column("epoch", Integer, nullable=False),
-    Column("step", Integer, nullable=False),
+    Column("cursor", Whole, primary_key=True),
+    Column("experiment_id", Words, nullable=False),
+    Column("run_id", Words, nullable=False),
+    Column("epoch", Whole, nullable=False),
+    Column("step", Whole, nullable=False),
     Column("learning_rate", Number, nullable=False),
     Column("train_loss", Number, nullable=False),
     Column("validation_accuracy", Number, nullable=False),
@@ -192,11 +221,11 @@ epochs = Table(
 notes = Table(
     "notes",
     metadata,
-    Column("number", Integer, primary_key=True),
-    Column("experiment_id", String, nullable=False),
+    Column("number", Whole, primary_key=True),
+    Column("experiment_id", Words, nullable=False),
     Column("at", Float, nullable=False),
-    Column("level", String, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("level", Words, nullable=False),
+    Column("text", LongWords, nullable=False),
     Index("notes_by_experiment", "experiment_id", "at"),
     sqlite_autoincrement=True,
 )
@@ -204,23 +233,23 @@ notes = Table(
 workers = Table(
     "workers",
     metadata,
-    Column("experiment_id", String, primary_key=True),
-    Column("pid", Integer, nullable=False),
-    Column("device", String, nullable=False),
-    Column("device_name", String, nullable=False),
-    Column("threads", Integer, nullable=False),
-    Column("machine", String, nullable=False),
+    Column("experiment_id", Words, primary_key=True),
+    Column("pid", Whole, nullable=False),
+    Column("device", Words, nullable=False),
+    Column("device_name", Words, nullable=False),
+    Column("threads", Whole, nullable=False),
+    Column("machine", Words, nullable=False),
     Column("versions", Json, nullable=False),
-    Column("memory_bytes", Integer, nullable=False),
-    Column("gpu_memory_bytes", Integer, nullable=False),
+    Column("memory_bytes", Whole, nullable=False),
+    Column("gpu_memory_bytes", Whole, nullable=False),
     Column("cpu_percent", Number, nullable=False),
     # Where in events.jsonl the latest worker's first and last words end: tells one attempt from the next.
-    Column("started_offset", Integer, nullable=False),
-    Column("ended_offset", Integer, nullable=False),
-    Column("outcome", String),
-    Column("outcome_reason", String, nullable=False),
-    Column("outcome_failure", String, nullable=False),
-    Column("token", String, nullable=False),
+    Column("started_offset", Whole, nullable=False),
+    Column("ended_offset", Whole, nullable=False),
+    Column("outcome", Words),
+    Column("outcome_reason", Words, nullable=False),
+    Column("outcome_failure", Words, nullable=False),
+    Column("token", Words, nullable=False),
 )
 
 # Every table but `experiments` holds what the folder's files tell, by this column.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,13 @@ class Store:
 
     def close(self) -> None:
         self._database.close()
+
+    def only_dispatcher(self) -> AbstractContextManager[bool]:
+        """Whether no other dispatcher works on this index, also from another machine, until the context ends.
+
+        In SQLite the lock file of the home says so, and this is always true.
+        """
+        return self._database.only_dispatcher()
 
     # Writing ---------------------------------------------------------------------------------
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
-from distill_core.folders import RunFolder, write_bytes
+from distill_core.folders import RunFolder
 from distill_core.losses.term import StepTensors
 from distill_core.planned import PlannedRun
 from distill_core.signature import Task
 from distill_core.spec import Training
+from distill_core.training.checkpoint import read_checkpoint, write_checkpoint
 from distill_core.training.objective import Objective
 from distill_core.training.schedule import build_optimizer, learning_rate
 from distill_core.training.stopping import BestEpoch, Stop
@@ -120,9 +118,8 @@ class Candidate:
             self.model.load_state_dict(self.best_state)
 
     def save_checkpoint(self, folder: RunFolder) -> None:
-        """Write all that resuming needs, atomically, as safetensors."""
+        """Write all that resuming needs, as safetensors: see training.checkpoint."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best_state.items()}
         tensors |= {f"terms.{name}": value for name, value in self.objective.modules.state_dict().items()}
         for index, parameter in enumerate(self._parameters()):
             for key, value in self.optimizer.state[parameter].items():
@@ -138,19 +135,22 @@ class Candidate:
             "best": {"epoch": self.best.epoch, "waited": self.best.waited}
             | ({"accuracy": self.best.accuracy, "nll": self.best.nll} if self.best.epoch else {}),
         }
-        # Copies: safetensors refuses tensors that share memory or are not contiguous.
-        plain = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-        write_bytes(folder.checkpoint, save(plain, metadata={"run": json.dumps(facts)}))
+        write_checkpoint(folder, tensors, best=self.best_state, best_epoch=self.best.epoch, facts=facts)
 
-    def load_checkpoint(self, folder: RunFolder) -> bool:
-        """Continue from a checkpoint if there is one; bit-identical on CPU."""
-        if not folder.checkpoint.exists():
+    def load_checkpoint(self, folder: RunFolder, *, tell: Callable[[str], None] = lambda text: None) -> bool:
+        """Continue from the newest whole checkpoint if there is one; bit-identical on CPU.
+
+        `tell` gets a sentence if a damaged one was passed over.
+        """
+        found, troubles = read_checkpoint(folder, device=str(self._device))
+        if troubles:
+            back = "the one before is used" if found else "none other is left, so that it begins anew"
+            tell(f"{self.run.name}, seed {self.run.seed}: {'. '.join(troubles)}; {back}. What is trained again comes out the same.")
+        if found is None:
             return False
-        with safe_open(folder.checkpoint, framework="pt", device=str(self._device)) as file:
-            facts = json.loads(file.metadata()["run"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        facts, tensors = found.facts, found.tensors
         self.model.load_state_dict(_below("model.", tensors))
-        self.best_state = _below("best.", tensors)
+        self.best_state = found.best
         self.objective.modules.load_state_dict(_below("terms.", tensors))
         for index, parameter in enumerate(self._parameters()):
             state = _below(f"optimizer.{index}.", tensors)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from distill_core.events import Emit, EpochEnded
+from distill_core.events import Emit, EpochEnded, Noted
 from distill_core.folders import RunFolder
 from distill_core.signature import Task
 from distill_core.training.candidate import Candidate
@@ -96,7 +96,10 @@ class Cohort:
     def fit(self) -> None:
         """Train until every run has ended, by its budget, its patience, divergence or request."""
         for candidate in self.candidates:
-            candidate.load_checkpoint(self.around.folder_of(candidate.run.run_id))
+            candidate.load_checkpoint(
+                self.around.folder_of(candidate.run.run_id),
+                tell=lambda text: self.around.emit(Noted(at=self.around.clock(), text=text, level="warning")),
+            )
         start = min(candidate.progress.step for candidate in self.candidates)
         # Counted in validated epochs: a checkpoint of an epoch's last step still lacks its validation.
         for epoch in range(min(candidate.progress.epoch for candidate in self.candidates), self.epochs):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
@@ -20,12 +21,18 @@ from distill_core.store.store import Store
 from tests.store_samples import small_spec
 
 
-def test_migrations_make_the_tables_of_the_schema(tmp_path: Path) -> None:
+def test_migrations_make_the_tables_of_the_schema(new_index: Callable[[], None], tmp_path: Path) -> None:
+    index = database.Database(Home(tmp_path))
+    with index.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    index.close()
+
+
+def test_a_cursor_is_never_given_out_twice(tmp_path: Path) -> None:
     Store(Home(tmp_path)).close()
     with create_engine(f"sqlite:///{tmp_path / 'lab.sqlite'}").connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
         made = {row[0] for row in connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'epochs'")}
-    assert "AUTOINCREMENT" in made.pop(), "a cursor must never be given out twice"
+    assert "AUTOINCREMENT" in made.pop()
 
 
 def test_head_is_the_newest_revision() -> None:
@@ -46,7 +53,7 @@ def test_opening_a_current_index_loads_neither_alembic_nor_torch(tmp_path: Path)
     assert (done.returncode, done.stderr.strip()) == (0, "")
 
 
-def test_many_may_open_a_fresh_home_at_once(tmp_path: Path) -> None:
+def test_many_may_open_a_fresh_home_at_once(new_index: Callable[[], None], tmp_path: Path) -> None:
     home, failures = Home(tmp_path), []
 
     def open_and_write(number: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ NAME = "one"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(new_index: Callable[[], None], tmp_path: Path) -> Store:
     store = Store(Home(tmp_path))
     store.create(small_spec(), experiment_id=NAME, created_at=1.0)
     return store

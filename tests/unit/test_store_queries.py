@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.store_samples import declared, epoch, finished, small_spec, whole_sto
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(new_index: Callable[[], None], tmp_path: Path) -> Store:
     return Store(Home(tmp_path))
 
 
@@ -36,7 +36,8 @@ def statements() -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", note)
 
 
-def test_a_thousand_experiments_take_two_queries(store: Store) -> None:
+def test_a_thousand_experiments_take_two_queries(tmp_path: Path) -> None:
+    store = Store(Home(tmp_path))
     specs = [small_spec(name) for name in ("first <b>kind</b>", "100% second", "third")]
     for number in range(1000):
         store.create(specs[number % 3], experiment_id=f"e{number:04d}", created_at=float(number))

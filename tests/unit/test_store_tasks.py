@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ NAN = math.nan
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(new_index: Callable[[], None], tmp_path: Path) -> Store:
     store = Store(Home(tmp_path))
     store.create(small_spec(), experiment_id="one", created_at=1.0)
     return store

@@ -29,9 +29,12 @@ WAYS: dict[State, tuple[State, ...]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    return Store(Home(tmp_path_factory.mktemp("home")))
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    with pytest.MonkeyPatch.context() as patched:
+        if request.param == "postgresql":
+            patched.setenv("DISTILL_DATABASE_URL", request.getfixturevalue("postgres").database())
+        return Store(Home(tmp_path_factory.mktemp("home")))
 
 
 def journal(store: Store, experiment_id: str) -> list[State]:

@@ -11,7 +11,7 @@ from distill_core.cli import main
 from distill_core.folders import Home, HomeUnusable
 from distill_core.jobs.preview_client import PreviewClient
 from distill_core.services import Lab
-from distill_core.store import database
+from distill_core.store.sqlite_index import SqliteIndex
 from distill_core.store.store import Store
 from tests.store_samples import small_spec
 
@@ -66,15 +66,15 @@ def test_a_folder_that_may_not_be_written_is_no_damage(tmp_path: Path, monkeypat
     """As SQLite tells it; the tests may run as root, whom no permission stops."""
     Store(Home(tmp_path)).close()
 
-    def refuse(path: Path) -> str:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    def refuse(self: SqliteIndex) -> str:
+        connection = sqlite3.connect(f"file:{self.home.database}?mode=ro", uri=True)
         try:
             connection.execute("DELETE FROM experiments")
         finally:
             connection.close()
         raise AssertionError("a read-only database was written")
 
-    monkeypatch.setattr(database, "_revision", refuse)
+    monkeypatch.setattr(SqliteIndex, "revision", refuse)
     with pytest.raises(HomeUnusable, match="readonly database"):
         Store(Home(tmp_path))
 

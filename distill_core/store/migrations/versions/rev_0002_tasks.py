@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from distill_core.store.migrations.kinds import REAL
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -20,7 +22,7 @@ def upgrade() -> None:
         op.add_column("experiments", sa.Column(name, sa.String(), nullable=False, server_default=value))
     for table, names in _FIGURES.items():
         for name in names:
-            op.add_column(table, sa.Column(name, sa.REAL(), nullable=True))
+            op.add_column(table, sa.Column(name, REAL, nullable=True))
 
 
 def downgrade() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from distill_core.store.migrations.kinds import REAL, WHOLE
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -20,8 +22,8 @@ def upgrade() -> None:
         op.add_column("runs", sa.Column(name, sa.String(), nullable=False, server_default=value))
     for name in _LISTS:
         op.add_column("runs", sa.Column(name, sa.Text(), nullable=False, server_default="[]"))
-    op.add_column("runs", sa.Column("strength", sa.REAL(), nullable=True))
-    op.add_column("runs", sa.Column("zipped_bytes", sa.Integer(), nullable=True))
+    op.add_column("runs", sa.Column("strength", REAL, nullable=True))
+    op.add_column("runs", sa.Column("zipped_bytes", WHOLE, nullable=True))
 
 
 def downgrade() -> None:
