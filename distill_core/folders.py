@@ -295,7 +295,7 @@ class Home:
 
     @property
     def queue_board(self) -> Path:
-        """Devices, and what each waiting experiment waits for, as the dispatcher last saw it: see distill_core.queue."""
+        """Devices, and what each waiting experiment waits for, as the dispatcher last saw it: see queue.Queue."""
         return self.path / "queue-board.json"
 
     @property
