@@ -296,10 +296,24 @@ class Home:
         """Held by whoever trains on the processor, or measures latency there: see processes.lock_held."""
         return self.path / "processor.lock"
 
+    def device_lock(self, slot: str) -> Path:
+        """The same of another device, by its slot's name, such as cuda:1; shared by those that share a GPU."""
+        return self.path / f"device-{''.join(one if one.isalnum() else '-' for one in slot)}.lock"
+
     @property
     def measuring_lock(self) -> Path:
         """Held while latency is measured, and by the preview while its own steps keep the processor busy."""
         return self.path / "measuring.lock"
+
+    @property
+    def queue_paused(self) -> Path:
+        """{"by", "at"}; its presence keeps the dispatcher from beginning anything."""
+        return self.path / "queue-paused.json"
+
+    @property
+    def queue_board(self) -> Path:
+        """Devices, and what each waiting experiment waits for, as the dispatcher last saw it: see queue.Queue."""
+        return self.path / "queue-board.json"
 
     @property
     def dispatcher_log(self) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +37,8 @@ class Stamp:
     identity: str
     attempt: int
     events_offset: int
+    kernel_kills: int | None = None
+    """How many processes the kernel had killed for want of memory by then; None where it does not tell."""
 
 
 def identity_of(pid: int) -> str | None:
@@ -68,12 +72,17 @@ def _identity_by_start_time(pid: int) -> str | None:
         return None
 
 
-def write_stamp(path: Path, *, attempt: int, events_offset: int) -> Stamp:
+def boot_of(identity: str | None) -> str:
+    """The boot that an identity is of; of None the present one of this machine."""
+    return _boot_id() if identity is None else identity.partition(":")[0]
+
+
+def write_stamp(path: Path, *, attempt: int, events_offset: int, kernel_kills: int | None = None) -> Stamp:
     """Stamp this process."""
     pid = os.getpid()
     identity = identity_of(pid)
     assert identity is not None, "a process that runs is alive"
-    stamp = Stamp(pid, psutil.Process().create_time(), identity, attempt, events_offset)
+    stamp = Stamp(pid, psutil.Process().create_time(), identity, attempt, events_offset, kernel_kills)
     write_json(path, asdict(stamp))
     return stamp
 
@@ -90,12 +99,15 @@ def is_alive(stamp: Stamp) -> bool:
     return identity_of(stamp.pid) == stamp.identity
 
 
-def hold(path: Path) -> IO[str] | None:
-    """Lock a file until the returned handle is closed or the process ends; None if another process has it."""
+def hold(path: Path, *, shared: bool = False) -> IO[str] | None:
+    """Lock a file until the returned handle is closed or the process ends; None if another process has it.
+
+    `shared`: together with others that hold it so.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a")
+    file = path.open("a+")
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         file.close()
         return None
@@ -115,9 +127,21 @@ def is_held(path: Path) -> bool:
     return False
 
 
+def holder_of(path: Path) -> int | None:
+    """The process that holds the lock alone; None if nobody does, or the system does not tell."""
+    if not sys.platform.startswith("linux") or not path.exists():
+        return None
+    # struct flock of fcntl(2) on 64-bit Linux: type, whence, start, length, pid.
+    layout = "hhqqi4x"
+    question = struct.pack(layout, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+    with _probing, path.open("r") as file:
+        kind, _, _, _, pid = struct.unpack(layout, fcntl.fcntl(file, fcntl.F_GETLK, question))
+    return pid if kind == fcntl.F_WRLCK and pid > 0 else None
+
+
 @contextmanager
 def lock_held(
-    path: Path, *, wait: bool = True, should_stop: Callable[[], bool] = lambda: False,
+    path: Path, *, shared: bool = False, wait: bool = True, should_stop: Callable[[], bool] = lambda: False,
     on_wait: Callable[[], object] = lambda: None, sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[bool]:
     """Hold a lock file for the block, such as Home.processor_lock, so that nobody trains beside a measurement.
@@ -128,12 +152,12 @@ def lock_held(
     if path in _held_here:
         yield True
         return
-    lock = hold(path)
+    lock = hold(path, shared=shared)
     if lock is None and wait:
         on_wait()
         while lock is None and not should_stop():
             sleep(_SECONDS_BETWEEN_TRIES)
-            lock = hold(path)
+            lock = hold(path, shared=shared)
     if lock is None:
         yield False
         return

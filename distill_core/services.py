@@ -30,6 +30,7 @@ from distill_core.jobs.starting import DispatcherStarter
 from distill_core.measurements import Measurements
 from distill_core.people import People
 from distill_core.presets import Preset, load_presets
+from distill_core.queue import Queue
 from distill_core.results import finite, result_json, run_of, verdicts_of
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 from distill_core.shelf import Shelf
@@ -79,6 +80,9 @@ class Lab(Acting):
         self.corrections = Corrections(self.home, lambda: self.store, clock=clock)
         self.audit = Audit(self.home, clock=clock)
         self.people = People(self.home, lambda: self.store, self.audit)
+        self.queue = Queue(
+            self.home, lambda: self.store, self.audit, ensure_dispatcher=lambda: self._starter.ensure(), clock=clock
+        )
 
     def acting_as(self, actor: Actor) -> Self:
         """The same lab on behalf of somebody, with all its parts."""

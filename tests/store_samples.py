@@ -45,9 +45,10 @@ def write_events(home: Home, experiment_id: str, *events: Event) -> None:
             log(event)
 
 
-def worker_started(at: float = 10.0, pid: int = 7) -> WorkerStarted:
+def worker_started(at: float = 10.0, pid: int = 7, *, token: str = "", device: str = "cpu") -> WorkerStarted:
     return WorkerStarted(
-        at=at, pid=pid, device="cpu", device_name="a processor", threads=2, machine="a machine", versions={"torch": "2"}
+        at=at, pid=pid, device=device, device_name="a processor", threads=2, machine="a machine",
+        versions={"torch": "2"}, token=token,
     )
 
 

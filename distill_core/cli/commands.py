@@ -14,6 +14,7 @@ import typer
 from distill_core.cli import server
 from distill_core.cli.finding import find_experiment, find_run
 from distill_core.cli.latency import latency
+from distill_core.cli.queue import queue
 from distill_core.cli.settings import with_absolute_path, with_settings
 from distill_core.cli.terminal import (
     print_experiment,
@@ -137,6 +138,7 @@ def export(
 app.command()(weights)
 app.command()(latency)
 app.command()(tools)
+app.add_typer(queue, name="queue")
 
 
 @app.command()

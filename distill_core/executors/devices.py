@@ -50,6 +50,17 @@ def gpu_memory_bytes(device: str, *, pid: int) -> int:
         return 0
 
 
+def gpu_free_bytes(device: str) -> int | None:
+    """Memory of a GPU that no process holds; None on the processor or where the driver does not tell."""
+    if not device.startswith("cuda"):
+        return None
+    try:
+        pynvml.nvmlInit()
+        return int(pynvml.nvmlDeviceGetMemoryInfo(_visible_handles()[int(device.partition(":")[2] or 0)]).free)
+    except (pynvml.NVMLError, IndexError):
+        return None
+
+
 def default_threads() -> int:
     """The most threads a worker may use: DISTILL_THREADS, else the cores up to MOST_THREADS."""
     chosen = os.environ.get("DISTILL_THREADS", "")

@@ -25,6 +25,8 @@ class Slot:
     device: str
     title: str
     memory_bytes: int
+    free_bytes: int | None = None
+    """Of a GPU, what nobody holds now; None where the driver does not tell."""
 
     @property
     def is_gpu(self) -> bool:

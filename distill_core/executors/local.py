@@ -11,17 +11,17 @@ from typing import Literal
 
 from distill_core.entries import ExecutorEntry, Params
 from distill_core.errors import Conflict
-from distill_core.executors.devices import list_devices
+from distill_core.executors.devices import gpu_free_bytes, list_devices
 from distill_core.executors.executor import WORKER, Slot
 from distill_core.folders import ExperimentFolder
-from distill_core.processes import is_alive, read_stamp
+from distill_core.processes import holder_of, is_alive, is_held, read_stamp
 
 # `-m` finds the package from here, wherever the user's shell stands.
 _ROOT = Path(__file__).resolve().parents[2]
 
 
 class LocalParams(Params):
-    """Nothing to choose: the worker takes its device from the spec."""
+    """Nothing to choose: the worker takes its device from its placement."""
 
 
 class LocalExecutor:
@@ -32,7 +32,10 @@ class LocalExecutor:
         self._children: dict[Path, subprocess.Popen[bytes]] = {}
 
     def slots(self) -> list[Slot]:
-        return [Slot(found.name, found.name, found.title, found.memory_bytes) for found in list_devices()]
+        return [
+            Slot(found.name, found.name, found.title, found.memory_bytes, gpu_free_bytes(found.name))
+            for found in list_devices()
+        ]
 
     def start(self, folder: ExperimentFolder) -> None:
         """Raises Conflict if the folder's worker is alive; OSError if the process cannot be started."""
@@ -49,7 +52,10 @@ class LocalExecutor:
                 cwd=_ROOT,
                 start_new_session=True,
                 # Threads that spin while they wait would take the cores from everybody else.
-                env=os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"},
+                # And the driver, which names the slots, numbers GPUs by their place; CUDA alone would by their speed.
+                env=os.environ | {
+                    "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+                },
             )
 
     def status(self, folder: ExperimentFolder) -> Literal["none", "alive", "gone"]:
@@ -58,7 +64,8 @@ class LocalExecutor:
         if child is not None and child.poll() is None:
             return "alive"
         stamp = read_stamp(folder.worker_stamp)
-        if stamp is not None and is_alive(stamp):
+        # The lock last: it is the worker's as long as it lives, whatever became of its stamp.
+        if (stamp is not None and is_alive(stamp)) or is_held(folder.worker_lock):
             return "alive"
         return "none" if child is None and stamp is None else "gone"
 
@@ -81,7 +88,9 @@ class LocalExecutor:
         if stamp is not None and is_alive(stamp):
             return stamp.pid
         child = self._children.get(folder.path)
-        return child.pid if child is not None and child.poll() is None else None
+        if child is not None and child.poll() is None:
+            return child.pid
+        return holder_of(folder.worker_lock)
 
 
 ENTRY = ExecutorEntry(

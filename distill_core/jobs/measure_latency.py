@@ -7,6 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from distill_core.deployment.latency_report import LatencyReport
@@ -16,7 +17,7 @@ from distill_core.deployment.session import open_session
 from distill_core.errors import LabError, NotFound
 from distill_core.folders import Home, RunFolder, write_json
 from distill_core.jobs.latency_record import LatencyFiles, LatencyRecord, read_record, write_record
-from distill_core.jobs.occupied import gpu_busy, processor_busy
+from distill_core.jobs.occupied import gpu_busy, gpu_lock, on_gpu, processor_busy
 from distill_core.jobs.worker import StopWish
 from distill_core.processes import lock_held
 
@@ -72,9 +73,14 @@ def _measured(
     def tell(done: int, total: int, what: str) -> None:
         write_json(files.progress, {"done": done, "total": total, "what": what})
 
-    with lock_held(home.processor_lock, wait=False) as ours:
-        if sentence := processor_busy(home, lock_is_held=not ours) or gpu_busy(home, conditions.provider):
+    with ExitStack() as held:
+        ours = held.enter_context(lock_held(home.processor_lock, wait=False))
+        if sentence := processor_busy(home, lock_is_held=not ours):
             return sentence
+        if on_gpu(conditions.provider):
+            ours = held.enter_context(lock_held(gpu_lock(home), wait=False))
+            if sentence := gpu_busy(home, conditions.provider, lock_is_held=not ours):
+                return sentence
         # Held for the few steps that the preview times; a training would have been refused above.
         with lock_held(home.measuring_lock, should_stop=should_stop):
             cells = measure_models(
@@ -84,9 +90,6 @@ def _measured(
             )
         if cells is None:
             return None
-        # No lock keeps a training off a GPU; one that came meanwhile was measured along.
-        if sentence := gpu_busy(home, conditions.provider):
-            return sentence
         told = report(cells, graphs, machine=machine_name(), warmup=conditions.warmup)
         return LatencyReport.model_validate(told)
 

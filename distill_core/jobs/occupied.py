@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from distill_core.charts.names import plain_name
 from distill_core.errors import LabError
 from distill_core.executors.devices import resolve_device
+from distill_core.executors.executor import read_placement
 from distill_core.folders import ExperimentFolder, Home
 from distill_core.processes import is_held
 from distill_core.spec import read_spec
@@ -27,28 +30,49 @@ def processor_busy(home: Home, *, lock_is_held: bool | None = None) -> str:
     return _sentence(holder, "this processor")
 
 
-def gpu_busy(home: Home, provider: str) -> str:
-    """The same of a GPU, which no lock guards; empty for providers that use none."""
-    if provider not in _ON_GPU:
+def gpu_lock(home: Home) -> Path:
+    """Of the GPU on which ONNX Runtime measures: the first that it sees."""
+    return home.device_lock("cuda:0")
+
+
+def gpu_busy(home: Home, provider: str, *, lock_is_held: bool | None = None) -> str:
+    """The same of the GPU that a provider measures on; empty for providers that use none."""
+    if not on_gpu(provider):
         return ""
-    return next((_sentence(folder, "this GPU") for folder, device in _working(home) if device == "cuda"), "")
+    if not (is_held(gpu_lock(home)) if lock_is_held is None else lock_is_held):
+        return ""
+    holder = next((folder for folder, device in _working(home) if device == "cuda:0"), None)
+    if holder is None:
+        return "Another measurement keeps this GPU busy; wait for its end or stop it, then measure."
+    return _sentence(holder, "this GPU")
+
+
+def on_gpu(provider: str) -> bool:
+    """Whether an execution provider of ONNX Runtime computes on a GPU."""
+    return provider in _ON_GPU
 
 
 def _working(home: Home) -> list[tuple[ExperimentFolder, str]]:
-    """Experiments whose worker is alive, and its kind of device."""
+    """Experiments whose worker is alive, and its device; one for each of its devices."""
     if not home.experiments.is_dir():
         return []
     found = []
     for path in sorted(home.experiments.iterdir()):
         folder = ExperimentFolder(path)
         if is_held(folder.worker_lock):
-            try:
-                device = resolve_device(read_spec(folder.spec).device).partition(":")[0]
-            # A spec that cannot be read ends its worker soon; until then it may well use the processor.
-            except LabError:
-                device = "cpu"
-            found.append((folder, device))
+            found += [(folder, device) for device in _devices(folder)]
     return found
+
+
+def _devices(folder: ExperimentFolder) -> tuple[str, ...]:
+    if placement := read_placement(folder):
+        return placement.slots
+    try:
+        # Begun by hand.
+        return (resolve_device(read_spec(folder.spec).device),)
+    # A spec that cannot be read ends its worker soon; until then it may well use the processor.
+    except LabError:
+        return ("cpu",)
 
 
 def _sentence(folder: ExperimentFolder, where: str) -> str:

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -31,7 +31,10 @@ from distill_core.executors.devices import (
     package_versions,
     resolve_device,
 )
-from distill_core.folders import ExperimentFolder, read_json
+from distill_core.executors.executor import Placement, read_placement
+from distill_core.folders import ExperimentFolder, Home, read_json
+from distill_core.jobs.judging import failure_of, kernel_kills
+from distill_core.jobs.lease import Heart, Lease
 from distill_core.processes import hold, lock_held, write_stamp
 from distill_core.spec import ExperimentSpec, read_spec
 
@@ -40,6 +43,8 @@ CHECKPOINT_SECONDS = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_RESOURCES = 5.0
 _LONGEST_REASON = 300
+_TRIES_FOR_THE_LOCK, _SECONDS_BETWEEN_TRIES = 5, 0.05
+_WAITS = "Waits while another experiment measures latency on this {}."
 
 
 class StopWish:
@@ -61,13 +66,14 @@ class StopWish:
 
 
 class Teller:
-    """The worker's event log, shared by the pipeline and the thread that watches memory."""
+    """The worker's event log, shared by the pipeline and the thread that watches memory; only while the lease holds."""
 
-    def __init__(self, log: EventLog) -> None:
-        self._log, self._lock = log, threading.Lock()
+    def __init__(self, log: EventLog, lease: Lease) -> None:
+        self._log, self._lease, self._lock = log, lease, threading.Lock()
 
     def __call__(self, event: Event) -> None:
         with self._lock:
+            self._lease.check()
             self._log(event)
 
 
@@ -100,70 +106,107 @@ class ResourceWatch:
 
 
 def main(arguments: list[str]) -> int:
-    """0: succeeded or stopped as asked; 1: failed; 3: another worker has the folder."""
+    """0: succeeded or stopped as asked; 1: failed; 3: another worker has the folder; 4: it was given to another."""
     folder = ExperimentFolder(Path(arguments[0]).resolve())
     should_stop = StopWish(folder.stop_request)
     signal.signal(signal.SIGTERM, should_stop.on_signal)
-    lock = hold(folder.worker_lock)
+    placement = read_placement(folder)
+    lock = _take(folder)
     if lock is None:
         print("Another worker has this folder.", file=sys.stderr)
         return 3
+    attempt, token = (placement.attempt, placement.token) if placement else (_attempt(folder), "")
+    lease = Lease(folder, token)
+    lease.check()
     log = EventLog(folder.events)
-    write_stamp(folder.worker_stamp, attempt=_attempt(folder), events_offset=folder.events.stat().st_size)
+    write_stamp(
+        folder.worker_stamp, attempt=attempt, events_offset=folder.events.stat().st_size, kernel_kills=kernel_kills()
+    )
     faulthandler.enable()
     # Everything up to here must stay quick and free of torch: the page shows `starting` from the stamp on.
-    ended = _work(folder, Teller(log), should_stop)
-    log(ended)
-    log.close()
+    with Heart(folder, lease, token):
+        emit = Teller(log, lease)
+        ended = _work(folder, emit, should_stop, placement, lease).model_copy(update={"token": token})
+        emit(ended)
+        log.close()
     lock.close()
     return 1 if ended.outcome == "failed" else 0
 
 
-def _work(folder: ExperimentFolder, emit: Teller, should_stop: Callable[[], bool]) -> WorkerEnded:
+def _take(folder: ExperimentFolder) -> IO[str] | None:
+    """The worker's lock. Tried a few times, because somebody probing it holds it for an instant."""
+    for _ in range(_TRIES_FOR_THE_LOCK):
+        lock = hold(folder.worker_lock)
+        if lock is not None:
+            return lock
+        time.sleep(_SECONDS_BETWEEN_TRIES)
+    return None
+
+
+def _work(
+    folder: ExperimentFolder, emit: Teller, should_stop: Callable[[], bool], placement: Placement | None, lease: Lease
+) -> WorkerEnded:
     """Run the experiment; whatever happens becomes its last word."""
+    token = placement.token if placement else ""
     try:
         spec = read_spec(folder.spec)
-        device = resolve_device(spec.device)
+        # Begun by hand, it chooses by itself.
+        device = placement.device if placement else resolve_device(spec.device)
     except LabError as error:
-        _started(emit, device="cpu", threads=1)
-        return WorkerEnded(at=time.time(), outcome="failed", reason=error.sentence)
+        _started(emit, device="cpu", threads=1, token=token)
+        return _failed(error, error.sentence)
     threads = default_threads()
-    _started(emit, device=device, threads=threads)
+    _started(emit, device=device, threads=threads, token=token)
     if device == "cpu":
         os.nice(_NICENESS_ON_CPU)
     # torch reads these once, when it is loaded.
     os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), OMP_WAIT_POLICY="PASSIVE")
     try:
         with ExitStack() as held:
-            if device == "cpu":
-                waits = Noted(at=time.time(), text="Waits while another experiment measures latency on this processor.")
-                processor = lock_held(
-                    folder.home.processor_lock, should_stop=should_stop, on_wait=partial(emit, waits)
-                )
-                if not held.enter_context(processor):
+            for lock, shared in _device_locks(folder.home, device, placement):
+                waits = Noted(at=time.time(), text=_WAITS.format("processor" if device == "cpu" else "GPU"))
+                taken = lock_held(lock, shared=shared, should_stop=should_stop, on_wait=partial(emit, waits))
+                if not held.enter_context(taken):
                     return WorkerEnded(at=time.time(), outcome="cancelled", reason="Stopped while it waited to begin.")
             held.enter_context(ResourceWatch(emit, device=device))
-            return _run(spec, folder, emit, should_stop, threads=threads)
+            placed = spec.model_copy(update={"device": device})
+            return _run(placed, folder, emit, should_stop, threads=threads, fence=lease.check)
     except LabError as error:
-        return WorkerEnded(at=time.time(), outcome="failed", reason=error.sentence)
+        return _failed(error, error.sentence)
+    except MemoryError as error:
+        return _failed(error, "The machine's memory did not suffice.")
     except Exception as error:
         error_id = secrets.token_hex(4)
         print(f"error id {error_id}", file=sys.stderr)
         traceback.print_exc()
         short = " ".join(str(error).split())[:_LONGEST_REASON]
-        reason = f"{type(error).__name__}: {short or 'no message'}. See the log, error id {error_id}."
-        return WorkerEnded(at=time.time(), outcome="failed", reason=reason)
+        return _failed(error, f"{type(error).__name__}: {short or 'no message'}. See the log, error id {error_id}.")
+
+
+def _failed(error: Exception, reason: str) -> WorkerEnded:
+    return WorkerEnded(at=time.time(), outcome="failed", reason=reason, failure=failure_of(error))
+
+
+def _device_locks(home: Home, device: str, placement: Placement | None) -> list[tuple[Path, bool]]:
+    """What keeps measurements away from where this worker trains, and whether others may train there too."""
+    if device == "cpu" and (placement is None or placement.slots == ("cpu",)):
+        return [(home.processor_lock, False)]
+    slots = placement.slots if placement else (device,)
+    shared = placement is not None and placement.gpu_memory_bytes > 0
+    # In one order for all, so that nobody waits for somebody who waits for them.
+    return [(home.device_lock(slot), shared) for slot in sorted(set(slots))]
 
 
 def _run(
-    spec: ExperimentSpec, folder: ExperimentFolder, emit: Teller, should_stop: Callable[[], bool], *, threads: int
+    spec: ExperimentSpec, folder: ExperimentFolder, emit: Teller, should_stop: Callable[[], bool], *, threads: int,
+    fence: Callable[[], None],
 ) -> WorkerEnded:
     # Loads torch, which takes seconds.
     from distill_core.pipeline import run_experiment
 
     return run_experiment(
-        spec, folder, reuse=_optional(folder.reuse),
-        request=_optional(folder.request), emit=emit, should_stop=should_stop, clock=time.time, threads=threads,
+        spec, folder, reuse=_optional(folder.reuse), request=_optional(folder.request), emit=emit,
+        should_stop=should_stop, clock=time.time, threads=threads, fence=fence,
         checkpoint_seconds=checkpoint_seconds(os.environ.get("DISTILL_CHECKPOINT_SECONDS", "")),
     )
 
@@ -182,12 +225,12 @@ def checkpoint_seconds(setting: str) -> float:
     return seconds
 
 
-def _started(emit: Teller, *, device: str, threads: int) -> None:
+def _started(emit: Teller, *, device: str, threads: int, token: str) -> None:
     names = {found.name: found.title for found in list_devices()}
     emit(
         WorkerStarted(
             at=time.time(), pid=os.getpid(), device=device, device_name=names.get(device, cpu_model()), threads=threads,
-            machine=machine_name(), versions=package_versions(),
+            machine=machine_name(), versions=package_versions(), token=token,
         )
     )
     if device != "cpu" and device not in names:

@@ -82,6 +82,7 @@ class Compressed:
                 f"Its ONNX file does not answer as the network does (logits differ by up to {parity.max_abs_diff:.2g}, "
                 f"allowed {parity.tolerance:.2g}); please report the architecture."
             )
+        self._context.fence()
         write_bytes(place.model, save(tensors))
         figures = profile(network, signature=self._checked.signature)
         zeros = [LayerZeros(layer=name, weights=weights, zeros=none) for name, (weights, none) in
@@ -134,6 +135,7 @@ class Compressed:
         place, data = self._context.folder.run(run.run_id), self._checked.data
         buffer = io.BytesIO()
         np.save(buffer, answers)
+        self._context.fence()
         write_bytes(place.test_logits, buffer.getvalue())
         write_test_samples(
             place.test_samples, data.test_inputs.numpy(), data.test_labels.numpy(), answers, signature=data.signature,
@@ -171,6 +173,7 @@ class Compressed:
         self, run: PlannedRun, *, state: RunState, rule: str, seconds: float = 0.0, best_epoch: int = 0,
         stopped_epoch: int = 0,
     ) -> None:
+        self._context.fence()
         write_json(self._context.folder.run(run.run_id).result, {
             "state": state, "stop_rule": rule, "best_epoch": best_epoch, "stopped_epoch": stopped_epoch,
             "seconds": seconds, "curve": self._keeper.curve(run.run_id),

@@ -145,6 +145,7 @@ class _Maker:
         with tempfile.TemporaryDirectory(dir=place.path, prefix=_MAKING) as folder:
             target = Path(folder) / "made.onnx"
             notes = step.apply(source, target, calibration(self._checked, run, step.calibrates))
+            self._context.fence()
             target.replace(place.onnx)
         self.kept.keep_file(run, parent, source, rule=_DONE, seconds=self._context.clock() - began, notes=notes)
 

@@ -21,6 +21,8 @@ class Context:
     reuse: Mapping[str, str]
     request: Mapping[str, Any]
     checkpoint_seconds: float
+    fence: Callable[[], None] = lambda: None
+    """Called right before anything is kept; it does not return if another process was given the folder."""
 
     @property
     def may_train(self) -> bool:

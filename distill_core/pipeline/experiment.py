@@ -44,19 +44,21 @@ def run_experiment(
     clock: Callable[[], float],
     threads: int = 1,
     checkpoint_seconds: float = 10.0,
+    fence: Callable[[], None] = lambda: None,
 ) -> WorkerEnded:
     """Run what is not yet finished in the folder, so that resuming is running once more.
 
     `reuse` maps run digests to folders of finished runs; `threads` is the most to use; a worker killed by force loses
-    at most about `checkpoint_seconds` of training.
+    at most about `checkpoint_seconds` of training. `fence` is called right before anything is kept; it does not return
+    if the folder is no longer this process's to write.
     Raises LabError for what a user can mend.
     """
     context = Context(
         folder=folder, emit=emit, should_stop=should_stop, clock=clock, reuse=reuse, request=request,
-        checkpoint_seconds=checkpoint_seconds,
+        checkpoint_seconds=checkpoint_seconds, fence=fence,
     )
     checked = _check(spec, context)
-    keeper = Keeper(checked, folder, emit=emit, clock=clock)
+    keeper = Keeper(checked, folder, emit=emit, clock=clock, fence=fence)
     announce(checked, context)
     _choose_threads(checked, context, most=threads)
     if context.may_train:

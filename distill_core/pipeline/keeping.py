@@ -62,14 +62,18 @@ def surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Sur
         on_end=keeper.keep,
         on_progress=lambda done, total: context.step(step, title, "running", done=done, total=total),
         checkpoint_seconds=context.checkpoint_seconds,
+        fence=context.fence,
     )
 
 
 class Keeper:
     """Writes and reads the run folders of one experiment."""
 
-    def __init__(self, checked: Checked, folder: ExperimentFolder, *, emit: Emit, clock: Callable[[], float]) -> None:
-        self.checked, self.folder, self.emit, self.clock = checked, folder, emit, clock
+    def __init__(
+        self, checked: Checked, folder: ExperimentFolder, *, emit: Emit, clock: Callable[[], float],
+        fence: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.checked, self.folder, self.emit, self.clock, self.fence = checked, folder, emit, clock, fence
         self.labels = checked.data.test_labels.numpy()
         self._curves: dict[str, dict[int, EpochEnded]] = {}
         # A resumed run's curve began in an earlier process.
@@ -122,6 +126,7 @@ class Keeper:
         run, stop = candidate.run, candidate.progress.stop
         assert stop is not None
         place = self.folder.run(run.run_id)
+        self.fence()
         for stale in (place.onnx, place.onnx_result, place.latency, place.test_samples):
             # Exports of the weights of an earlier stop.
             stale.unlink(missing_ok=True)
@@ -133,6 +138,8 @@ class Keeper:
             state = {
                 name: value.detach().cpu().contiguous().clone() for name, value in candidate.model.state_dict().items()
             }
+            # Evaluating took its time.
+            self.fence()
             write_bytes(place.model, save(state))
             write_bytes(place.test_logits, buffer.getvalue())
         write_json(

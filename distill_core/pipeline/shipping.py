@@ -44,6 +44,7 @@ def ship(
     state = "finished" if runs else "skipped"
     emit(StepChanged(at=clock(), step="export", title=EXPORT_TITLE, state=state, done=len(runs), total=len(runs)))
     exported = [run for run in runs if folder.run(run.run_id).onnx_result.exists()]
+    keeper.fence()
     _measure(checked, folder, exported, emit=emit, should_stop=should_stop, clock=clock)
 
 
@@ -75,6 +76,7 @@ def _export(
     if not place.onnx_result.exists():
         logits = keeper.logits(run.run_id)
         assert logits is not None
+        keeper.fence()
         size = export_onnx(
             keeper.network(run),
             place.onnx,

@@ -41,12 +41,12 @@ def experiment_rows(
 
 
 def active_rows(connection: Connection, states: Collection[State]) -> list[ExperimentRow]:
-    """Experiments in the given states, the longest in the queue first; deleted ones too."""
+    """Experiments in the given states in the order of the queue; deleted ones too."""
     statement = (
         select(*_LISTED, workers.c.device)
         .outerjoin(workers, workers.c.experiment_id == experiments.c.experiment_id)
         .where(experiments.c.state.in_(states))
-        .order_by(experiments.c.queued_at, experiments.c.experiment_id)
+        .order_by(func.coalesce(experiments.c.rank, experiments.c.queued_at), experiments.c.experiment_id)
     )
     return _with_counts(connection, connection.execute(statement).mappings().all())
 

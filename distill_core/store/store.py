@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from distill_core.errors import Conflict, LabError
-from distill_core.events import Failure, Noted, State, StateChanged
+from distill_core.events import Failure, Noted, QueueRanked, State, StateChanged
 from distill_core.folders import ExperimentFolder, Home, write_json
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 from distill_core.spec import ExperimentSpec, read_spec
@@ -105,6 +105,18 @@ class Store:
             changes |= records.catch_up(connection, row | changes, folder)
             records.change(connection, experiment_id, changes)
         return end.state
+
+    def rank(self, experiment_id: str, rank: float, *, at: float) -> None:
+        """Move a waiting experiment in the queue; ranks are on the scale of queued_at. Raises NotFound, Conflict."""
+        folder = self.home.experiment(experiment_id)
+        with self._database.write() as connection:
+            row = records.get(connection, experiment_id)
+            changes = records.catch_up(connection, row, folder)
+            if (state := (row | changes)["state"]) != "queued":
+                raise Conflict(f"Experiment {experiment_id} is {state}; only one that waits has a place in the queue.")
+            records.journalled(folder, QueueRanked(at=at, rank=rank))
+            changes |= records.catch_up(connection, row | changes, folder)
+            records.change(connection, experiment_id, changes)
 
     def note(self, experiment_id: str, note: Noted) -> None:
         """Tell the reader of an experiment's page something, in whatever state it is. Raises NotFound."""
@@ -263,11 +275,15 @@ class Store:
         folders = {run_id: self.home.experiment(experiment_id).run(run_id) for run_id, experiment_id in found}
         return {run_id: folder.path for run_id, folder in folders.items() if folder.result.exists()}
 
-    def outcome(self, experiment_id: str, *, after: int) -> tuple[bool, Outcome | None, str, Failure]:
-        """Of the worker that began at byte `after` of the events: started?, its outcome if it ended, why, its class."""
+    def outcome(
+        self, experiment_id: str, *, after: int, token: str = ""
+    ) -> tuple[bool, Outcome | None, str, Failure]:
+        """Of the worker that began at byte `after` of the events with this token: started?, its outcome if it ended,
+        why, and of a failure its class.
+        """
         with self._database.read() as connection:
             row = connection.execute(select(workers).where(workers.c.experiment_id == experiment_id)).one_or_none()
-        if row is None or row.started_offset <= after:
+        if row is None or row.started_offset <= after or row.token != token:
             return False, None, "", ""
         outcome = row.outcome if row.ended_offset > after else None
         return True, outcome, row.outcome_reason, row.outcome_failure

@@ -8,7 +8,8 @@ from typing import Any
 from distill_core.events import State, StateChanged
 
 ALLOWED: Mapping[State, frozenset[State]] = {
-    "queued": frozenset({"starting", "cancelled"}),
+    # Failed: no device that there is could ever take it.
+    "queued": frozenset({"starting", "cancelled", "failed"}),
     "starting": frozenset({"running", "failed", "lost", "stopping", "cancelled"}),
     "running": frozenset({"stopping", "succeeded", "failed", "lost", "cancelled"}),
     "stopping": frozenset({"cancelled", "succeeded", "failed", "lost"}),
@@ -39,7 +40,12 @@ def moved(row: Mapping[str, Any], event: StateChanged) -> dict[str, Any]:
         "token": event.token or row["token"],
     }
     if event.state == "queued":
-        changes |= {"queued_at": event.at, "started_at": None, "finished_at": None}
+        # Who was interrupted keeps its place before those that came later; who begins anew comes last.
+        place = row["queued_at"] if row["rank"] is None else row["rank"]
+        changes |= {
+            "queued_at": event.at, "started_at": None, "finished_at": None,
+            "rank": place if row["state"] == "lost" else None,
+        }
     elif event.state == "starting":
         changes |= {"started_at": event.at, "finished_at": None}
     elif event.state in ENDED or event.state == "lost":

@@ -58,6 +58,8 @@ class Surroundings:
     on_end: Callable[[Candidate], None]
     on_progress: Callable[[int, int], None]
     checkpoint_seconds: float = float("inf")
+    fence: Callable[[], None] = lambda: None
+    """Called right before a checkpoint is written; it does not return if another process was given the folder."""
 
     @classmethod
     def silent(cls, *, should_stop: Callable[[], bool] = lambda: False) -> Surroundings:
@@ -196,6 +198,7 @@ class Cohort:
 
     def _save(self, candidates: Sequence[Candidate]) -> None:
         for candidate in candidates:
+            self.around.fence()
             candidate.save_checkpoint(self.around.folder_of(candidate.run.run_id))
 
     def _end(self, candidate: Candidate) -> None:

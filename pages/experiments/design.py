@@ -14,7 +14,16 @@ from distill_core.errors import LabError, Problem, SpecError
 from distill_core.plan_compression import TEACHER
 from distill_core.signature import Task, noun_of
 from distill_core.spec import LONGEST_NAME, MOST_TEACHERS, Choice, ExperimentSpec
-from pages.ui import address, compression_form, own_data, spec_form, starting, students_form, with_corrections
+from pages.ui import (
+    address,
+    compression_form,
+    own_data,
+    queue_line,
+    spec_form,
+    starting,
+    students_form,
+    with_corrections,
+)
 from pages.ui.fields import Fields
 from pages.ui.guard import tell
 from pages.ui.layer_picker import Layers, find_layers
@@ -31,6 +40,8 @@ def load(origin: tuple[str, str]) -> None:
     kind, name = origin
     if kind == "experiment":
         spec = with_corrections.settings(name)
+    elif kind == "half":
+        spec = queue_line.halved(with_corrections.settings(name))
     elif kind == "data":
         spec = own_data.own(name)
     elif kind == "dataset":
@@ -83,6 +94,9 @@ def free_name(name: str, taken: set[str]) -> str:
 def choose_start() -> tuple[str, str]:
     """Which experiment the form repeats, or which preset fills it; the address tells."""
     if source := st.query_params.get("from"):
+        if st.query_params.get("batch") == "half":
+            queue_line.tell_half(source)
+            return "half", source
         return "experiment", with_corrections.told(source, st.query_params.get("corrections", ""))
     if source := st.query_params.get("data"):
         own_data.tell(lab().shelf.get(source).name)

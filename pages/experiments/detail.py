@@ -21,6 +21,7 @@ from pages.ui import (
     feedback_panel,
     places,
     progress,
+    queue_line,
     results,
     tables,
     undo,
@@ -97,6 +98,8 @@ def header(view: ExperimentView) -> None:
     if row.reason and row.state in ("failed", "lost", "cancelled"):
         say = st.error if row.state == "failed" else st.warning
         say(markdown_text(row.reason), icon=icon)
+    queue_line.show_place(row)
+    queue_line.offer_half_the_batch(row)
 
 
 def about(view: ExperimentView) -> None:

@@ -8,7 +8,7 @@ from distill_core.charts.names import markdown_name, plain_name
 from distill_core.errors import LabError
 from distill_core.events import State
 from distill_core.rows import ExperimentRow
-from pages.ui import account, places, starting, undo, words
+from pages.ui import account, places, queue_line, starting, undo, words
 from pages.ui.session import lab, who
 
 ON_ONE_PAGE = 15
@@ -38,7 +38,7 @@ def welcome() -> None:
     starting.preset_cards()
 
 
-def line(row: ExperimentRow) -> None:
+def line(row: ExperimentRow, waits: str = "") -> None:
     """One experiment: its name, its state, what was tried."""
     word, icon, colour = words.STATES[row.state]
     with st.container(
@@ -58,6 +58,8 @@ def line(row: ExperimentRow) -> None:
             )
             if row.reason and row.state in ("failed", "lost"):
                 st.caption(f":material/info: {markdown_name(row.reason, 200)}")
+            if waits:
+                st.caption(f":material/schedule: {markdown_name(waits, 200)}")
         st.badge(word, icon=icon, color=colour)
         chosen = st.menu_button(
             "", list(ACTIONS), key=f"menu-{row.experiment_id}", icon=":material/more_horiz:", type="tertiary",
@@ -84,11 +86,13 @@ def listing(search: str, states: tuple[State, ...], owner: str) -> None:
     pages = -(-found // ON_ONE_PAGE)
     slot = st.empty()
     number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
+    rows = lab().experiments(
+        search=search, states=states, limit=ON_ONE_PAGE, offset=(number - 1) * ON_ONE_PAGE, owner=owner,
+    )
+    waiting = lab().queue.places() if any(row.state == "queued" for row in rows) else {}
     with slot.container(gap="xsmall"):
-        for row in lab().experiments(
-            search=search, states=states, limit=ON_ONE_PAGE, offset=(number - 1) * ON_ONE_PAGE, owner=owner,
-        ):
-            line(row)
+        for row in rows:
+            line(row, queue_line.waits(waiting[row.experiment_id]) if row.experiment_id in waiting else "")
 
 
 @st.fragment(run_every="2s", key="listing-live")

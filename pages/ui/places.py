@@ -12,6 +12,7 @@ HOME, EXPERIMENTS, EXPERIMENT, NEW, COMPARE, MACHINE = "home", "experiments", "e
 DATA, DATA_SET, COMPRESS = "data", "data-set", "compress"
 TRY, LATENCY = "try", "latency"
 AUDIT = "audit"
+QUEUE = "queue"
 
 
 def page(place: str) -> st.Page:
@@ -31,6 +32,11 @@ def page(place: str) -> st.Page:
         return st.Page(
             FOLDER / "experiments" / "design.py", title="New experiment", icon=":material/add_circle:", url_path=NEW,
             help="Choose data, teacher, students and budget, see what they cost, start.",
+        )
+    if place == QUEUE:
+        return st.Page(
+            FOLDER / "experiments" / "queue.py", title="Queue", icon=":material/low_priority:", url_path=QUEUE,
+            help="What runs on each device and what waits, in which order.",
         )
     if place == DATA:
         return st.Page(
@@ -80,7 +86,9 @@ def page(place: str) -> st.Page:
 
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
-    places = (HOME, NEW, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, EXPERIMENT, COMPRESS, DATA_SET, EXPERIMENTS)
+    places = (
+        HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, EXPERIMENT, COMPRESS, DATA_SET, EXPERIMENTS,
+    )
     return [page(place) for place in places]
 
 

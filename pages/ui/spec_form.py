@@ -158,9 +158,10 @@ def run_section(fields: Fields, spec: Json, devices: list[Json]) -> Json:
         titles = {device["name"]: plain_name(f"{device['name']}: {device['title']}", 60) for device in devices}
         device = st.selectbox(
             "Device", names, index=names.index(spec["device"]), key=fields.key("device"),
-            help="auto takes the GPU if there is one.",
-            format_func=lambda one: titles.get(one, "auto" if one == "auto" else f"{one} (not on this machine)"))
+            help="The first free one takes a GPU; the processor only where there is no GPU. Any other is waited for.",
+            format_func=lambda one: titles.get(one, "the first free one" if one == "auto" else f"{one} (not here)"))
         fields.slot("device")
+    where = _where_section(fields, spec, device)
     latency = dict(spec["latency"])
     with st.expander("How latency is measured", icon=":material/timer:", key=fields.key("latency-more")):
         cells = st.grid("auto", min_column_width=NARROW_PX)
@@ -172,7 +173,26 @@ def run_section(fields: Fields, spec: Json, devices: list[Json]) -> Json:
                 latency[name] = fields.draw(
                     f"latency.{name}", schema_of(Latency, name, help_text), spec["latency"][name], label=label,
                 )
-    return {"seeds": parse_numbers(text or ""), "device": device, "latency": latency}
+    return {"seeds": parse_numbers(text or ""), "device": device, "latency": latency} | where
+
+
+def _where_section(fields: Fields, spec: Json, device: str) -> Json:
+    """What it needs of GPUs, which says how many experiments a GPU takes at once."""
+    found: Json = {}
+    with st.expander("Where it runs", icon=":material/memory:", key=fields.key("where-more")):
+        st.caption(
+            "One experiment a device. Those that say how much of a GPU's memory they need share it, as long as all of "
+            "them fit." if device != "cpu" else "One experiment at a time; it has the processor to itself."
+        )
+        cells = st.grid("auto", min_column_width=NARROW_PX)
+        for name, label, unset in (
+            ("gpu_memory_gb", "GPU memory needed (GB)", "the whole GPU"), ("processes", "Processes", ""),
+        ):
+            with cells.cell():
+                found[name] = fields.draw(
+                    name, schema_of(ExperimentSpec, name), spec.get(name), label=label, unset=unset
+                )
+    return found
 
 
 def title_section(fields: Fields, spec: Json) -> Json:

@@ -60,6 +60,10 @@ class UndoBar:
 EXPERIMENTS = UndoBar(
     "delete", "deleted", lambda identity: lab().delete(identity), lambda identity: lab().undelete(identity)
 )
+QUEUE = UndoBar(
+    "queue", "removed from the queue", lambda identity: lab().queue.remove(identity),
+    lambda identity: lab().queue.put_back(identity),
+)
 CORRECTIONS = UndoBar(
     "correction", "removed", lambda identity: lab().corrections.remove(*identity.split("/")),
     lambda identity: lab().corrections.restore(*identity.split("/")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from distill_core.event_log import EventLog
-from distill_core.events import WorkerEnded
+from distill_core.events import Failure, WorkerEnded
+from distill_core.executors.executor import read_placement
 from distill_core.folders import ExperimentFolder, read_json
 from distill_core.processes import hold, write_stamp
 from tests.store_samples import declared, epoch, finished, worker_started
@@ -29,9 +29,11 @@ def main(folder: ExperimentFolder) -> None:
     lock = hold(folder.worker_lock)
     assert lock is not None, "two workers in one folder"
     log = EventLog(folder.events)
-    attempt = json.loads(folder.journal.read_text().splitlines()[-1])["attempt"]
+    placement = read_placement(folder)
+    # Some tests of executors have no dispatcher, and so no placement.
+    attempt, token, device = (placement.attempt, placement.token, placement.device) if placement else (1, "", "cpu")
     write_stamp(folder.worker_stamp, attempt=attempt, events_offset=folder.events.stat().st_size)
-    log(worker_started(at=time.time(), pid=os.getpid()))
+    log(worker_started(at=time.time(), pid=os.getpid(), token=token, device=device))
     log(declared("r"))
     log(epoch("r", attempt))
 
@@ -39,13 +41,21 @@ def main(folder: ExperimentFolder) -> None:
         while not stops and not folder.stop_request.exists():
             time.sleep(0.02)
 
-    def end(outcome: str, reason: str = "") -> None:
-        log(WorkerEnded(at=time.time(), outcome=outcome, reason=reason))
+    def end(outcome: str, reason: str = "", failure: Failure = "") -> None:
+        log(WorkerEnded(at=time.time(), outcome=outcome, reason=reason, failure=failure, token=token))
         log.close()
         sys.exit(0)
 
     if behaviour == "fails":
-        end("failed", "The data are not there.")
+        end("failed", "The data are not there.", "missing-data")
+    if behaviour.startswith("fails-once-by-") and attempt == 1:
+        end("failed", "It did not suffice.", behaviour.removeprefix("fails-once-by-"))  # type: ignore[arg-type]
+    if behaviour.startswith("fails-by-"):
+        end("failed", "It did not suffice.", behaviour.removeprefix("fails-by-"))  # type: ignore[arg-type]
+    if behaviour == "claims":
+        end("succeeded")
+    if behaviour == "freezes-once" and attempt == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
     if behaviour == "dies" or (behaviour == "dies-once" and attempt == 1):
         with folder.events.open("ab") as file:
             file.write(b'{"kind": "half a li')

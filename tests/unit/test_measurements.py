@@ -14,6 +14,7 @@ import pytest
 from distill_core import measurements
 from distill_core.deployment.latency_report import ReportProblem, parse_report
 from distill_core.errors import Conflict, NotFound, SpecError
+from distill_core.executors.executor import Placement
 from distill_core.folders import Home
 from distill_core.jobs.latency_record import LatencyFiles, read_record, write_record
 from distill_core.measurements import Measurements
@@ -166,9 +167,17 @@ def test_a_training_on_the_gpu_is_in_the_way_of_the_gpu_alone(
     spec = home.experiment("one").spec
     spec.write_text(spec.read_text().replace('"device": "auto"', '"device": "cuda:0"'))
     assert '"cuda:0"' in spec.read_text()
-    busy(home.experiment("one").worker_lock)
+    busy(home.experiment("one").worker_lock, home.device_lock("cuda:0"))
     assert "is at work on this GPU" in shelf.obstacle("CUDAExecutionProvider")
     assert shelf.obstacle("CPUExecutionProvider") == ""
+
+
+def test_a_training_on_another_gpu_is_in_nobody_s_way(shelf: Measurements, home: Home, busy: Any) -> None:
+    Placement("t", 1, ("cuda:1",), "cuda:1").write(home.experiment("one"))
+    busy(home.experiment("one").worker_lock, home.device_lock("cuda:1"))
+    assert shelf.obstacle("CUDAExecutionProvider") == ""
+    busy(home.device_lock("cuda:0"))
+    assert "Another measurement keeps this GPU busy" in shelf.obstacle("CUDAExecutionProvider")
 
 
 def test_two_at_once_are_refused(shelf: Measurements, runs: list[RunRow]) -> None:

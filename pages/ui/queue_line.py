@@ -1,0 +1,72 @@
+"""What an experiment's page and the list say of its place in the queue and of its further attempts."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import streamlit as st
+
+from distill_core.charts.names import markdown_name, markdown_text
+from distill_core.queue import Waiting
+from distill_core.rows import ExperimentRow
+from pages.ui import places
+from pages.ui.session import lab
+
+Json = dict[str, Any]
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 11th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def waits(waiting: Waiting) -> str:
+    """Its place, what it waits for, and why it is tried again, as plain text."""
+    parts = [f"Waits, {ordinal(waiting.number)} in the queue.", waiting.why]
+    if waiting.row.attempt:
+        parts.append(waiting.row.reason)
+    if lab().queue.paused():
+        parts.append("The queue is paused.")
+    return " ".join(part for part in parts if part)
+
+
+def show_place(row: ExperimentRow) -> None:
+    """On an experiment's page: its place while it waits, and which attempt this is."""
+    if row.state == "queued":
+        waiting = lab().queue.place_of(row.experiment_id)
+        if waiting is not None:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(f":material/schedule: {markdown_text(waits(waiting))}", width="content")
+                places.link(places.QUEUE, "Open the queue", icon=":material/low_priority:")
+    elif row.state in ("starting", "running", "stopping") and row.attempt > 1 and row.reason:
+        st.caption(f":material/sync_problem: {markdown_text(row.reason)}")
+
+
+def offer_half_the_batch(row: ExperimentRow) -> None:
+    """After the memory did not suffice: the way that mostly helps."""
+    if row.state == "failed" and row.failure in ("out-of-memory", "gpu-out-of-memory") and st.button(
+        "New experiment with half the batch", key="half", icon=":material/content_cut:", type="primary",
+        help="Opens this experiment's settings with every batch size halved, which needs about half the memory.",
+    ):
+        places.go(places.NEW, **{"from": row.experiment_id, "batch": "half"})
+
+
+def tell_half(source: str) -> None:
+    """What the form begins with. Raises NotFound."""
+    st.info(
+        f"Same as **{markdown_name(lab().experiment(source).row.name, 60)}**, with every batch size halved.",
+        icon=":material/content_cut:",
+    )
+
+
+def halved(spec: Json) -> Json:
+    """A spec with every batch size of its trainings halved, down to 1."""
+    result = copy.deepcopy(spec)
+    for training in (
+        result["student_training"], result["teacher"]["training"],
+        *(teacher["training"] for teacher in result["more_teachers"]),
+    ):
+        training["batch_size"] = max(1, training["batch_size"] // 2)
+    return result
