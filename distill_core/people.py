@@ -13,16 +13,15 @@ from pydantic import ValidationError
 from distill_core.access import Acting, NotAllowed, Role, needs
 from distill_core.access_settings import AccessSettings, Quotas, read_access, write_access
 from distill_core.audit import Audit, Entry
-from distill_core.errors import SpecError
+from distill_core.errors import Problem, SpecError
 from distill_core.folders import Home, read_json
-from distill_core.spec_problems import problems_of
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY
 
 
 @dataclass(frozen=True)
 class Use:
-    """What a person uses now, and may use at most; None: no limit."""
+    """What a person uses now, and may use at most; None: no limit, and then no bytes are counted."""
 
     queued: int
     running: int
@@ -80,11 +79,12 @@ class People(Acting):
     def use(self) -> Use:
         """What the actor uses and may use. Raises AccessUnusable."""
         settings, owner = read_access(self._home), self.actor.name
+        limits = settings.quotas if self._limited(settings) else Quotas()
         counts = self._store().counts(owner=owner, include_deleted=True)
         return Use(
             queued=sum(counts.get(state, 0) for state in ACTIVE),
             running=sum(counts.get(state, 0) for state in BUSY),
-            disk_bytes=self._disk_bytes(owner), limits=settings.quotas if self._limited(settings) else Quotas(),
+            disk_bytes=self._disk_bytes(owner) if limits.disk_bytes is not None else 0, limits=limits,
         )
 
     @needs("operator")
@@ -125,7 +125,8 @@ class People(Acting):
         try:
             settings = AccessSettings.model_validate(held)
         except ValidationError as error:
-            raise SpecError(problems_of(error)) from None
+            allowed = "an e-mail address, a domain such as example.org, or default; for quotas numbers from 0 on"
+            raise SpecError([Problem("access", subject, allowed, f"{error.errors()[0]['msg']}.")]) from None
         write_access(self._home, settings)
         self._audit.record(self.actor.name, "settings", subject, detail=detail)
         return settings

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from distill_core.cli import server
+from distill_core.cli.access import access
+from distill_core.cli.dashboard import ui
 from distill_core.cli.finding import find_experiment, find_run
 from distill_core.cli.latency import latency
 from distill_core.cli.queue import queue
@@ -32,7 +31,6 @@ from distill_core.presets import find_preset
 from distill_core.rows import ExperimentView
 from distill_core.services import Lab
 from distill_core.spec import ExperimentSpec
-from distill_core.store.transitions import ACTIVE
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -40,7 +38,6 @@ app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 ExperimentId = Annotated[str, typer.Argument(metavar="ID", help="Experiment id, or the beginning of one.")]
-DEMO = "digits"
 DATASET_PATH = "data.dataset.params.path"
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -135,6 +132,8 @@ def export(
     print_json({"run_id": run, "experiment_id": experiment_id, "path": str(path)}) if as_json else print(path)
 
 
+app.command()(ui)
+app.add_typer(access, name="access")
 app.command()(weights)
 app.command()(latency)
 app.command()(tools)
@@ -153,39 +152,6 @@ def catalog(as_json: Json = False) -> None:
     for kind, entries in found.items():
         columns = ("name", "title", "summary")
         print_table(kind.capitalize(), columns, ([entry[name] for name in columns] for entry in entries))
-
-
-@app.command()
-def ui(
-    demo: Annotated[bool, typer.Option("--demo", help="Launch the digits experiment and open its live page.")] = False,
-    port: Annotated[int | None, typer.Option(min=1, max=65_535, help="Default: the first free one from 8501.")] = None,
-    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
-    as_json: Json = False,
-) -> None:
-    """Start the dashboard. As JSON: its address, once it answers, and the demo's experiment."""
-    lab = Lab()
-    # Better said here than on every page.
-    with lab.home.usable():
-        pass
-    chosen, path, experiment_id = server.choose_port(port), "/", None
-    if demo:
-        preset = find_preset(DEMO)
-        active = lab.experiments(states=tuple(ACTIVE), search=preset.spec.name, limit=1)
-        experiment_id = active[0].experiment_id if active else lab.launch(preset.spec)
-        path = f"/experiment?id={experiment_id}"
-    else:
-        # The first page should not have to wait for it.
-        threading.Thread(target=_read_ahead, args=(lab,), name="catalogue", daemon=True).start()
-    say("Starting the dashboard …")
-
-    def announce(url: str) -> None:
-        if as_json:
-            print_json({"url": url, "experiment_id": experiment_id})
-        else:
-            say(f"Distill Lab is ready: {url}\nCtrl-C ends the dashboard; experiments go on.")
-
-    code = server.serve(chosen, path, open_browser=browser and server.has_screen(), on_ready=announce)
-    raise typer.Exit(code)
 
 
 @app.command()
@@ -233,12 +199,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(error.sentence)
         return BAD_INPUT if isinstance(error, (NotFound, UnknownName)) else 1
     return 0
-
-
-def _read_ahead(lab: Lab) -> None:
-    # What is wrong, the page that needs the catalogue tells.
-    with suppress(LabError):
-        lab.catalogue()
 
 
 def _spec_data(path: Path | None, preset: str) -> Any:

@@ -12,13 +12,13 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
 from distill_core.errors import Conflict
 
-FIRST_PORT, PORTS_TO_TRY = 8501, 50
+FIRST_PORT, PORTS_TO_TRY, LOOPBACK = 8501, 50, "127.0.0.1"
 _LONGEST_START_SECONDS = 60.0
 _APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -40,20 +40,40 @@ def has_screen() -> bool:
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def serve(port: int, path: str, *, open_browser: bool, on_ready: Callable[[str], None]) -> int:
-    """Run the server until it ends or Ctrl-C; `on_ready` gets the address once it answers. Returns its exit code."""
+def door_settings(sign_in: str | None, allowed_hosts: Sequence[str]) -> dict[str, str]:
+    """This process's environment with what was chosen here instead: the server reads its doors from there."""
+    environment = dict(os.environ)
+    if sign_in is not None:
+        environment["DISTILL_SIGN_IN"] = sign_in
+    if allowed_hosts:
+        environment["DISTILL_ALLOWED_HOSTS"] = ",".join(allowed_hosts)
+    return environment
+
+
+def serve(
+    port: int, path: str, *, open_browser: bool, on_ready: Callable[[str], None], address: str = LOOPBACK,
+    environment: Mapping[str, str] | None = None, open_with: str = "",
+) -> int:
+    """Run the server until it ends or Ctrl-C; `on_ready` gets the address once it answers. Returns its exit code.
+
+    The server refuses by itself to listen where strangers reach it without sign-in. `open_with`: a query that the
+    browser is opened with.
+    """
     # From its own folder, where Streamlit finds .streamlit/config.toml.
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", _APP.name, "--server.port", str(port), "--server.headless", "true"],
-        cwd=_APP.parent, stdout=subprocess.DEVNULL,
+        [sys.executable, "-m", "streamlit", "run", _APP.name, "--server.port", str(port), "--server.address", address,
+         "--server.headless", "true"],
+        cwd=_APP.parent, stdout=subprocess.DEVNULL, env=environment,
     )
-    address = f"http://127.0.0.1:{port}"
+    # Everywhere is here, too.
+    host = LOOPBACK if address in ("0.0.0.0", "::", "") else f"[{address}]" if ":" in address else address
+    url = f"http://{host}:{port}"
 
     def announce() -> None:
-        if _answers(f"{address}/_stcore/health", server):
-            on_ready(address + path)
+        if _answers(f"{url}/_stcore/health", server):
+            on_ready(url + path)
             if open_browser:
-                webbrowser.open(address + path)
+                webbrowser.open(url + path + open_with)
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

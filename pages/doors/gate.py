@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from http.cookies import CookieError, SimpleCookie
 
@@ -25,7 +26,7 @@ log = logging.getLogger("distill_lab.doors")
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 # What needs no sign-in: whether the server lives, and pages that were shared by a link.
-_OPEN = ("/lab/health", "/_stcore/health", "/lab/share/")
+_OPEN = re.compile(r"/lab/health|/_stcore/health|/lab/share/[^/]+")
 _LOGIN = ("/auth/login", CALLBACK)
 _GOING_AWAY = 1008
 
@@ -76,7 +77,7 @@ class Gate:
         if _is_foreign(scope, headers):
             sentence = "Another site's page asked for this; only pages of this dashboard may."
             return answers.refusal(sentence, status=403, wants_page=wants_page), None
-        if path.startswith(_OPEN):
+        if _OPEN.fullmatch(path):
             return None, None
         if signing_in and scope["type"] == "http":
             entered = await self._entrance.answer(scope, receive, headers, cookies, path)

@@ -28,7 +28,8 @@ def content_security_policy() -> str:
     )
     return "; ".join([
         "default-src 'none'", f"script-src 'self' blob: 'wasm-unsafe-eval' {scripts}",
-        "style-src 'self' 'unsafe-inline'", "img-src 'self' data: blob:", "font-src 'self' data:", "media-src 'self' blob:", "connect-src 'self'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:", "font-src 'self' data:", "media-src 'self' blob:", "connect-src 'self'",
         "worker-src 'self' blob:", "manifest-src 'self'", "base-uri 'none'", "form-action 'self'", "frame-src 'none'",
         "frame-ancestors 'none'", "object-src 'none'",
     ])

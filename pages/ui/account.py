@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from distill_core.access import Actor, Role
 from distill_core.charts.names import markdown_name
+from distill_core.people import Use
 from pages.doors.entrance import SIGN_OUT
 from pages.doors.signing_in import sign_in
 from pages.ui import places, words
 from pages.ui.live.routes import base_path
+from pages.ui.recent import Recent
 from pages.ui.session import lab, who
 
 MAY: dict[Role, str] = {
@@ -19,6 +23,10 @@ MAY: dict[Role, str] = {
     "operator": "You may launch experiments, bring data and change what is your own.",
     "admin": "You may do everything, also with what others own.",
 }
+
+
+# A walk over all of a person's files, where the disk is limited.
+_used: Recent[Use] = Recent(fresh_seconds=30.0)
 
 
 def is_signing_in() -> bool:
@@ -61,7 +69,6 @@ def show() -> None:
         st.container(key="account", horizontal=True, horizontal_alignment="right"),
         st.popover(
             markdown_name(actor.name, 24), icon=":material/account_circle:", type="tertiary",
-            help="Who is signed in, and the way out",
         ),
     ):
         _facts(actor)
@@ -72,9 +79,12 @@ def show() -> None:
 
 
 def _facts(actor: Actor) -> None:
-    st.markdown(f"**{markdown_name(actor.name, 254)}** · {actor.role}")
+    # By a start link nobody has a name: it stands for a role.
+    by_link = "" if "@" in actor.name else ", by a start link"
+    st.markdown(f"**{markdown_name(actor.name, 254)}**{by_link or f' · {actor.role}'}")
     st.caption(MAY[actor.role])
-    used = lab().people.use()
+    asked = lab()
+    used = _used.get(asked, asked.people.use, now=time.monotonic())
     for count, limit, word in (
         (used.queued, used.limits.queued, "waiting or running"), (used.running, used.limits.running, "running"),
     ):
