@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from oidc_provider_mock import User, run_server_in_thread
 from playwright.sync_api import Browser, Page, expect
 
+from distill_core.access_settings import AccessSettings, write_access
+from distill_core.audit import Audit
+from distill_core.folders import Home
 from tests.e2e.conftest import WIDE, Server, running_server, settled
 from tests.fixtures import build_finished_experiment, build_running_experiment, preset_spec
 
@@ -81,3 +86,62 @@ def test_a_start_link_signs_in_as_its_role_and_out_again(lab: Server, tab: Page)
     tab.get_by_role("button", name="Sign out").click()
     expect(tab.get_by_role("heading", name="Sign in to Distill Lab")).to_be_visible()
     assert tab.request.get(f"{lab.url}/lab/live/done").status == 401
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A lab whose people sign in with a real OpenID provider; Ada may launch, Eve has no role."""
+    folder = tmp_path_factory.mktemp("team")
+    home = Home(folder / "home")
+    write_access(home, AccessSettings(roles={"ada@example.org": "operator"}))
+    people = [
+        User(sub=name, claims={"email": f"{name}@example.org", "email_verified": name != "mallory"})
+        for name in ("ada", "eve", "mallory")
+    ]
+    with run_server_in_thread(user_claims=people) as provider, running_server(
+        folder, DISTILL_SIGN_IN="oidc", DISTILL_OIDC_URL="http://localhost:{port}", DISTILL_OIDC_CLIENT_ID="lab",
+        DISTILL_OIDC_CLIENT_SECRET="secret-of-the-test", DISTILL_OIDC_METADATA_URL=
+        f"http://localhost:{provider.server_port}/.well-known/openid-configuration",
+    ) as server:
+        build_finished_experiment(home, experiment_id="done", spec=preset_spec(seeds=1))
+        server.url = server.url.replace("127.0.0.1", "localhost")
+        yield server
+
+
+def come_in(tab: Page, url: str, name: str) -> None:
+    tab.goto(url)
+    tab.get_by_role("link", name="Sign in", exact=True).click()
+    tab.get_by_role("button", name=name, exact=True).click()
+
+
+def test_a_team_signs_in_by_its_provider_and_out_again(team: Server, tab: Page) -> None:
+    come_in(tab, team.url, "ada")
+    tab.wait_for_selector("h1")
+    settled(tab)
+    assert tab.evaluate("window.violations") == []
+    live = f"{team.url}/lab/live/done"
+    assert tab.request.get(live).status == 200
+    tab.locator(".st-key-account button").first.click()
+    expect(tab.get_by_text("You may launch experiments")).to_be_visible()
+    kept = tab.context.cookies()
+    tab.get_by_role("button", name="Sign out").click()
+    tab.get_by_role("button", name="End session").click()
+    expect(tab.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
+    assert tab.request.get(live).status == 401
+    # A copy of the cookies that somebody kept opens nothing either.
+    tab.context.add_cookies(kept)  # type: ignore[arg-type]
+    assert tab.request.get(live).status == 401
+    told = [(entry.actor, entry.action) for entry in Audit(team.home, clock=time.time).newest()]
+    assert ("ada@example.org", "sign-in") in told
+
+
+@pytest.mark.parametrize(("name", "reason"), [("eve", "has no role here"), ("mallory", "has not verified")])
+def test_a_person_who_is_not_allowed_is_told_why_and_gets_nothing(
+    team: Server, tab: Page, name: str, reason: str
+) -> None:
+    come_in(tab, team.url, name)
+    expect(tab.get_by_role("alert")).to_contain_text(reason)
+    assert tab.request.get(f"{team.url}/lab/live/done").status == 403
+    assert tab.request.get(f"{team.url}/media/x.png").status == 403
+    told = Audit(team.home, clock=time.time).newest()[0]
+    assert (told.actor, told.action) == (f"{name}@example.org", "sign-in refused")
