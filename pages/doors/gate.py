@@ -27,7 +27,7 @@ log = logging.getLogger("distill_lab.doors")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 # What needs no sign-in: whether the server lives, and pages that were shared by a link.
 _OPEN = re.compile(r"/lab/health|/_stcore/health|/lab/share/[^/]+")
-_LOGIN = ("/auth/login", CALLBACK)
+_LOGIN = ("/auth/login", "/auth/logout", CALLBACK)
 _GOING_AWAY = 1008
 
 
