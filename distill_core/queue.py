@@ -71,6 +71,7 @@ class Queue(Acting):
 
     # Look ------------------------------------------------------------------------------------
 
+    @needs("viewer")
     def view(self) -> QueueView:
         """Running and waiting experiments. Whoever looks while something waits starts a dispatcher that died."""
         rows = self._store().in_states(ACTIVE)
@@ -90,16 +91,19 @@ class Queue(Acting):
         devices += [Device(name, name, 0, tuple(found)) for name, found in on.items()]
         return QueueView(self.paused(), tuple(devices), self._waiting(rows, board["waits"]), board["trouble"])
 
+    @needs("viewer")
     def place_of(self, experiment_id: str) -> Waiting | None:
         """Of one experiment; None unless it waits."""
         waiting = self._waiting(self._store().in_states({"queued"}), self._board(slots=False)["waits"])
         return next((one for one in waiting if one.row.experiment_id == experiment_id), None)
 
+    @needs("viewer")
     def places(self) -> dict[str, Waiting]:
         """All that wait, by id."""
         waiting = self._waiting(self._store().in_states({"queued"}), self._board(slots=False)["waits"])
         return {one.row.experiment_id: one for one in waiting}
 
+    @needs("viewer")
     def paused(self) -> Pause | None:
         try:
             found = read_json(self._home.queue_paused)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from distill_core.access_settings import AccessSettings, read_access
 from distill_core.errors import LabError
 from distill_core.executors.executor import Executor, Placement, Slot
 from distill_core.folders import Home, write_json
@@ -38,6 +40,7 @@ class Admission:
         self._resting: dict[tuple[str, int], float] = {}
         self._waits: dict[str, str] = {}
         self._trouble = ""
+        self._access, self._running = AccessSettings(), Counter[str]()
         self._told: Any = None
 
     def open(self, busy: Iterable[tuple[ExperimentRow, Placement | None]]) -> Board | None:
@@ -45,8 +48,10 @@ class Admission:
         self._waits, self._trouble = {}, ""
         if self._home.queue_paused.exists():
             return None
+        busy = list(busy)
+        self._running = Counter(row.owner for row, _ in busy)
         try:
-            slots = self._ask_for_slots()
+            self._access, slots = read_access(self._home), self._ask_for_slots()
         except LabError as error:
             self._trouble = error.sentence
             return None
@@ -67,11 +72,16 @@ class Admission:
         if why := self._rest(row):
             self._waits[row.experiment_id] = why
             return None
+        if not self._access.may_run(row.owner, self._running[row.owner]):
+            number = self._running[row.owner]
+            self._waits[row.experiment_id] = f"{number} of its owner's experiments run, as many as a person may have."
+            return None
         need = self._need(row)
         found = board.place(need)
         if isinstance(found, str):
             self._waits[row.experiment_id] = found
             return None
+        self._running[row.owner] += 1
         return need, found
 
     def tell(self, rows: Sequence[ExperimentRow]) -> None:

@@ -12,7 +12,9 @@ from distill_core.access import Actor, NotAllowed
 from distill_core.access_settings import AccessSettings, AccessUnusable, Quotas, read_access, write_access
 from distill_core.audit import Audit
 from distill_core.errors import SpecError
+from distill_core.executors.executor import Slot
 from distill_core.folders import Home
+from distill_core.jobs.admission import Admission
 from distill_core.jobs.starting import DispatcherStarter
 from distill_core.people import People
 from distill_core.services import Lab
@@ -177,3 +179,41 @@ def test_settings_come_back_as_written(tmp_path: Path) -> None:
     settings = AccessSettings(roles={"a@x.org": "viewer"}, quotas=Quotas(queued=0))
     write_access(Home(tmp_path), settings)
     assert read_access(Home(tmp_path)) == settings
+
+
+# The queue --------------------------------------------------------------------------------------
+
+
+class _Executor:
+    def slots(self) -> list[Slot]:
+        return [Slot(name, name, name, 10**12) for name in ("cuda:0", "cuda:1", "cpu")]
+
+
+def admission_of(lab: Lab) -> Admission:
+    return Admission(lab.home, _Executor())  # type: ignore[arg-type]
+
+
+def test_who_runs_as_many_as_allowed_waits_and_holds_up_nobody(lab: Lab) -> None:
+    lab.people.set_quotas(running=1)
+    for number, owner in enumerate((ADA.name, ADA.name, BOB.name)):
+        create(lab, owner, f"e{number}")
+    rows = lab.store.in_states({"queued"})
+    admission = admission_of(lab)
+    board = admission.open([(rows[0], None)])
+    assert board is not None
+    placed = [admission.place(board, row) is not None for row in rows[1:]]
+    admission.tell(rows)
+    told = json.loads(lab.home.queue_board.read_text())["waits"]
+    assert placed == [False, True] and "1 of its owner's experiments run" in told["e1"]
+    board = admission.open([])
+    assert board is not None
+    assert [admission.place(board, row) is not None for row in rows] == [True, False, True], "begun in the same round"
+
+
+def test_with_damaged_settings_nothing_begins_and_the_queue_says_why(lab: Lab) -> None:
+    create(lab, ADA.name, "one")
+    lab.home.access.write_text("{")
+    admission = admission_of(lab)
+    assert admission.open([]) is None
+    admission.tell(lab.store.in_states({"queued"}))
+    assert "access settings" in json.loads(lab.home.queue_board.read_text())["trouble"]
