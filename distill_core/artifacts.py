@@ -96,7 +96,7 @@ class Artifacts(Acting):
         target = self._temporary()
         try:
             with self._home.usable(), target.open("wb") as out:
-                self._bundles.write_zip(view.row.experiment_id, run_id, out)
+                self._bundles.pack(view.row.experiment_id, run_id, out)
         except BaseException:
             target.unlink(missing_ok=True)
             raise

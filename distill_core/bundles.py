@@ -29,7 +29,7 @@ class Bundles(Acting):
         return bundle_zip(folder, run, view, verdict=verdict)
 
     @needs("viewer")
-    def write_zip(self, experiment_id: str, run_id: str, out: BinaryIO) -> None:
+    def pack(self, experiment_id: str, run_id: str, out: BinaryIO) -> None:
         """The same zip file, written without being held in memory. Raises NotFound."""
         folder, run, view, verdict = self._shipped(experiment_id, run_id)
         write_bundle_zip(folder, run, view, out, verdict=verdict)

@@ -87,7 +87,7 @@ class Lab(Acting):
         self.queue = Queue(
             self.home, lambda: self.store, self.audit, ensure_dispatcher=lambda: self._starter.ensure(), clock=clock
         )
-        self.uploads = Uploads(self.home, audit=self.audit, clock=clock, check_room=self._check_room)
+        self.uploads = Uploads(self.home, clock=clock, check_room=self._check_room)
         self.shares = Shares(self.home, lambda: self.store, self.catalogue, audit=self.audit, clock=clock)
 
     def acting_as(self, actor: Actor) -> Self:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from distill_core.access import Acting, Actor, NotAllowed, needs
-from distill_core.audit import Audit
 from distill_core.charts.names import plain_name
 from distill_core.charts.units import size
 from distill_core.errors import Conflict, LabError, NotFound
@@ -69,12 +68,12 @@ class Uploads(Acting):
     """Thread-safe. A *pass* is what a page gives its own browser to bring one file: it names kind and person."""
 
     def __init__(
-        self, home: Home, *, audit: Audit, clock: Callable[[], float] = time.time,
+        self, home: Home, *, clock: Callable[[], float] = time.time,
         free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
         check_room: Callable[[Actor], object] = lambda actor: None,
     ) -> None:
         """`check_room` refuses somebody whose disk quota is used up."""
-        self._home, self._audit, self._clock = home, audit, clock
+        self._home, self._clock = home, clock
         self._free_bytes, self._check_room = free_bytes, check_room
         # In memory alone: a restart makes passes worthless, and pages get new ones as they are drawn anew.
         self._secret = secrets.token_bytes(32)
@@ -258,5 +257,4 @@ class Receiver:
             os.fsync(self._file.fileno())
             write_json(home.uploads / f"{self._id}.json", asdict(upload) | {"path": ""})
             (home.uploads / f"{self._id}.part").replace(path)
-        uploads._audit.record(by, "upload", self._id, detail=f"{self._kind}: {self._shown}, {size(self.size_bytes)}")
         return upload

@@ -77,7 +77,7 @@ def test_a_bundle_is_packed_on_the_disk(
         with zipfile.ZipFile(out, "w") as archive:
             archive.writestr("model.onnx", GRAPH)
 
-    monkeypatch.setattr(Bundles, "write_zip", packed)
+    monkeypatch.setattr(Bundles, "pack", packed)
     answer = get(identity, run_id, "bundle.zip")
     assert answer.status == 200 and answer.headers["content-type"] == "application/zip"
     assert zipfile.ZipFile(io.BytesIO(answer.body)).read("model.onnx") == GRAPH
