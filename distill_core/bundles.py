@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from distill_core.access import Acting, needs
 from distill_core.catalog import Catalogue
-from distill_core.deployment.bundle import bundle_zip, write_bundle
+from distill_core.deployment.bundle import bundle_zip, write_bundle, write_bundle_zip
+from distill_core.evaluation.verdict import Verdict
 from distill_core.folders import ExperimentFolder, Home
 from distill_core.results import run_of, verdicts_of
 from distill_core.rows import ExperimentView, RunRow
@@ -25,6 +27,17 @@ class Bundles(Acting):
         """An exported run as a zip file for a download. Raises NotFound, also when it is not exported yet."""
         folder, run, view, verdict = self._shipped(experiment_id, run_id)
         return bundle_zip(folder, run, view, verdict=verdict)
+
+    @needs("viewer")
+    def pack(self, experiment_id: str, run_id: str, out: BinaryIO) -> None:
+        """The same zip file, written without being held in memory. Raises NotFound."""
+        folder, run, view, verdict = self._shipped(experiment_id, run_id)
+        write_bundle_zip(folder, run, view, out, verdict=verdict)
+
+    @needs("viewer")
+    def verdicts(self, view: ExperimentView) -> list[Verdict]:
+        """What is told of the variants in the experiment's bundles."""
+        return verdicts_of(view, self._catalogue())
 
     @needs("admin")
     def write(self, experiment_id: str, run_id: str, out: Path) -> Path:

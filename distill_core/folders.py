@@ -278,6 +278,19 @@ class Home:
         return self.path / "latency"
 
     @property
+    def shares(self) -> Path:
+        """Frozen pages behind share links, a folder each, named by the hash of the link's token."""
+        return self.path / "shares"
+
+    def share(self, share_id: str) -> Path:
+        return self.shares / share_id
+
+    @property
+    def uploads(self) -> Path:
+        """Files on their way from a browser: see uploads.py."""
+        return self.path / "uploads"
+
+    @property
     def audit(self) -> Path:
         """Who did what, a JSON line each, appended only."""
         return self.path / "audit.jsonl"

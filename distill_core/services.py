@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from distill_core.access import Acting, Actor, needs
+from distill_core.artifacts import Artifacts
 from distill_core.audit import Action, Audit
 from distill_core.bundles import Bundles
 from distill_core.catalog import Catalogue
@@ -33,6 +34,7 @@ from distill_core.presets import Preset, load_presets
 from distill_core.queue import Queue
 from distill_core.results import finite, result_json, run_of, verdicts_of
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
+from distill_core.sharing import Shares
 from distill_core.shelf import Shelf
 from distill_core.spec import ExperimentSpec, parse_spec
 from distill_core.store.database import DamagedIndex, set_aside
@@ -41,6 +43,7 @@ from distill_core.store.requests import write_export_request
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY, ENDED
 from distill_core.trying import Trying
+from distill_core.uploads import Uploads
 from distill_core.weights import WeightsShelf
 
 _LONGEST_LOG_BYTES = 256 * 1024
@@ -75,6 +78,7 @@ class Lab(Acting):
         self.previews = Previews(self.home, lambda: self.store)
         self.compressions = Compressions(self.home, lambda: self.store)
         self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
+        self.artifacts = Artifacts(self.home, lambda: self.store, self.bundles, clock=clock)
         self.trying = Trying(self.home)
         self.latency = Measurements(self.home, lambda: self.store, clock=clock)
         self.corrections = Corrections(self.home, lambda: self.store, clock=clock)
@@ -83,6 +87,8 @@ class Lab(Acting):
         self.queue = Queue(
             self.home, lambda: self.store, self.audit, ensure_dispatcher=lambda: self._starter.ensure(), clock=clock
         )
+        self.uploads = Uploads(self.home, clock=clock, check_room=self._check_room)
+        self.shares = Shares(self.home, lambda: self.store, self.catalogue, audit=self.audit, clock=clock)
 
     def acting_as(self, actor: Actor) -> Self:
         """The same lab on behalf of somebody, with all its parts."""

@@ -63,6 +63,8 @@ def markdown_name(name: str, limit: int = LONGEST_SHOWN) -> str:
 def markdown_text(text: str) -> str:
     """Any text, such as a sentence that holds names, shown by Streamlit's Markdown as it is written.
 
-    Streamlit alone sets a few typographic signs: -> becomes an arrow, -- a dash.
+    Streamlit alone sets a few typographic signs: -> becomes an arrow, -- a dash. What is invisible goes, or it could
+    turn the direction of all that follows.
     """
+    text = "".join(one for one in text if one in "\n\t" or not unicodedata.category(one).startswith("C"))
     return _ASCII_PUNCTUATION.sub(r"\\\1", _FOUND_LATER.sub(_JOINER, text))

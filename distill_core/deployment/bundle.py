@@ -8,6 +8,7 @@ import os
 import shutil
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 from distill_core.deployment.card_lineage import steps_behind
 from distill_core.deployment.measure_script import measure_script
@@ -21,12 +22,13 @@ from distill_core.signature import MASK, PADDING, UNKNOWN
 
 # Earlier than 1980 a zip cannot say; a fixed time makes equal bundles equal files.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+_CHUNK_BYTES = 1 << 20
 
 _ENCODING = (
     "Each word becomes its place in words, counted from 0, or the number unknown if it is not among them; a text is "
     "cut to length words, or filled up at its end with the number padding."
 )
-__all__ = ["bundle_files", "bundle_name", "bundle_zip", "write_bundle", "write_test_samples"]
+__all__ = ["bundle_files", "bundle_name", "bundle_zip", "write_bundle", "write_bundle_zip", "write_test_samples"]
 
 
 def write_bundle(
@@ -45,7 +47,10 @@ def write_bundle(
     try:
         draft.mkdir(parents=True)
         for name, content in files.items():
-            (draft / name).write_bytes(content)
+            if isinstance(content, Path):
+                shutil.copyfile(content, draft / name)
+            else:
+                (draft / name).write_bytes(content)
         draft.replace(out)
     except OSError as error:
         raise Conflict(f"The bundle cannot be written to {out}: {error.strerror}. Choose another folder.") from error
@@ -55,15 +60,27 @@ def write_bundle(
 
 
 def bundle_zip(folder: ExperimentFolder, run: RunRow, view: ExperimentView, *, verdict: str = "") -> bytes:
-    """The same bundle as one zip file, for a download. Raises NotFound without an ONNX graph."""
+    """The same bundle as one zip file in memory. Raises NotFound without an ONNX graph."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    write_bundle_zip(folder, run, view, buffer, verdict=verdict)
+    return buffer.getvalue()
+
+
+def write_bundle_zip(
+    folder: ExperimentFolder, run: RunRow, view: ExperimentView, out: BinaryIO, *, verdict: str = ""
+) -> None:
+    """The same bundle as a zip file; graph and weights pass from file to file, whatever their size. Raises NotFound."""
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in bundle_files(folder, run, view, verdict=verdict).items():
             entry = zipfile.ZipInfo(f"{bundle_name(run)}/{name}", _ZIP_TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content)
-    return buffer.getvalue()
+            if isinstance(content, bytes):
+                archive.writestr(entry, content)
+                continue
+            entry.file_size = content.stat().st_size
+            with content.open("rb") as source, archive.open(entry, "w") as packed:
+                shutil.copyfileobj(source, packed, _CHUNK_BYTES)
 
 
 def bundle_name(run: RunRow) -> str:
@@ -73,8 +90,11 @@ def bundle_name(run: RunRow) -> str:
 
 def bundle_files(
     folder: ExperimentFolder, run: RunRow, view: ExperimentView, *, verdict: str = ""
-) -> dict[str, bytes]:
-    """Every file of the bundle by name. Raises NotFound, saying what to do, when the run is not exported."""
+) -> dict[str, bytes | Path]:
+    """Every file of the bundle by name, as its content or as where it lies.
+
+    Raises NotFound, saying what to do, when the run is not exported.
+    """
     if run.onnx_path is None:
         raise NotFound(
             f"Run {run.run_id} has no ONNX graph yet; ask for its export on the experiment's page, then try again."
@@ -87,12 +107,12 @@ def bundle_files(
     vocabulary = {"vocabulary.json": _json(_vocabulary(facts))} if facts.words else {}
     weights = RunFolder(graph.parent).model
     return {
-        "model.onnx": graph.read_bytes(),
+        "model.onnx": graph,
         "labels.json": _json(list(view.class_names)),
         **vocabulary,
         "test_samples.npz": shipped_samples(arrays),
         # A quantized file has none: its weights are integers, and are in it alone.
-        **({"model.safetensors": weights.read_bytes()} if weights.is_file() else {}),
+        **({"model.safetensors": weights} if weights.is_file() else {}),
         "model_card.md": model_card(
             run, view, signature=facts.signature, verdict=verdict, steps=steps_behind(run, view, folder),
             quantized=facts.quantized, float_weights=weights.is_file(),

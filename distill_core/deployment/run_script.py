@@ -21,7 +21,7 @@ import onnxruntime
 sys.stdout.reconfigure(errors="replace")
 here = Path(__file__).resolve().parent
 labels = json.loads((here / "labels.json").read_text(encoding="utf-8"))
-samples = np.load(here / "test_samples.npz")
+samples = np.load(here / "test_samples.npz", allow_pickle=False)
 session = onnxruntime.InferenceSession(str(here / "model.onnx"), providers=["CPUExecutionProvider"])
 '''
 _WORDS = '''\

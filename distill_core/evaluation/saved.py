@@ -43,6 +43,6 @@ def saved_answers(folder: ExperimentFolder, run_id: str) -> SavedAnswers | None:
 
 def _read(path: Path) -> NDArray[np.float64]:
     try:
-        return np.load(path).astype(np.float64)
+        return np.load(path, allow_pickle=False).astype(np.float64)
     except (OSError, ValueError, EOFError) as error:
         raise DamagedAnswers(f"The file {path} cannot be read ({error}). Run the experiment again.") from error

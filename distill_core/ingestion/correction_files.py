@@ -20,10 +20,10 @@ from distill_core.correction_sets import CorrectionsUnusable, Source, read_input
 from distill_core.folders import read_json, write_bytes, write_json
 from distill_core.ingestion.examples import png_of, thumbnail
 from distill_core.spec import Frozen
+from distill_core.spreadsheet import harmless_cell
 
 # Earlier than 1980 a zip cannot say; a fixed time makes equal exports equal files.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _COLUMNS = ("id", "at", "right_class", "source", "test_index", "text", "answers")
 
 
@@ -129,10 +129,5 @@ def _table(kept: Sequence[tuple[CorrectionFiles, CorrectionRecord]]) -> bytes:
             files.correction_id, datetime.fromtimestamp(record.at, UTC).isoformat(timespec="seconds"), record.label,
             record.source, "" if record.test_index is None else str(record.test_index), record.text, answers,
         )
-        writer.writerow([_harmless(cell) for cell in cells])
+        writer.writerow([harmless_cell(cell) for cell in cells])
     return text.getvalue().encode("utf-8-sig")
-
-
-def _harmless(cell: str) -> str:
-    """A spreadsheet would run a cell that begins so as a formula; an apostrophe makes it text."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -103,7 +103,7 @@ def _names_without(checked: Checked, spec: ExperimentSpec, origin: Origin) -> fr
 
 def _same_labels(folder: ExperimentFolder, checked: Checked) -> bool:
     try:
-        return np.array_equal(np.load(folder.test_labels), checked.data.test_labels.numpy())
+        return np.array_equal(np.load(folder.test_labels, allow_pickle=False), checked.data.test_labels.numpy())
     except (OSError, ValueError):
         return False
 
@@ -161,7 +161,7 @@ def _names(answers: Answers, names: Sequence[str]) -> tuple[str, ...]:
 def _saved(place: RunFolder) -> Answers | None:
     """Classes chosen for the test set; None where the answers are gone."""
     try:
-        return np.asarray(np.load(place.test_logits).argmax(axis=-1))
+        return np.asarray(np.load(place.test_logits, allow_pickle=False).argmax(axis=-1))
     except (OSError, ValueError):
         return None
 

@@ -111,7 +111,7 @@ class Keeper:
     def logits(self, run_id: str) -> np.ndarray | None:
         """Test logits float32 [N,K] of a kept run."""
         path = self.folder.run(run_id).test_logits
-        return np.load(path) if path.exists() else None
+        return np.load(path, allow_pickle=False) if path.exists() else None
 
     def _teacher_logits(self) -> np.ndarray | None:
         """What the students imitate, on the test data: the mean of all teachers."""

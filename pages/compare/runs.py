@@ -9,6 +9,7 @@ import streamlit as st
 
 from distill_core.charts.names import plain_name
 from distill_core.rows import ExperimentView, RunRow
+from distill_core.spreadsheet import harmless_cell
 from pages.compare.choice import Choice, choose_runs
 from pages.ui import address, answers, family, places, results, tables, verdicts, words
 from pages.ui.offered import offered_experiments
@@ -46,7 +47,7 @@ def csv_of(runs: Sequence[RunRow]) -> bytes:
     """The table as CSV; text that a spreadsheet would take for a formula is quoted."""
     frame = tables.run_frame(runs, with_experiment=True)
     for column in ("experiment", "name", "stop_rule"):
-        frame[column] = [f"'{text}" if str(text)[:1] in tuple("=+-@") else text for text in frame[column]]
+        frame[column] = [harmless_cell(str(text)) for text in frame[column]]
     return frame.to_csv(index=False).encode()
 
 

@@ -8,6 +8,7 @@ from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.entries import Entry
 from distill_core.errors import LabError
 from distill_core.shelf import DataSet
+from distill_core.uploads import KINDS
 from pages.ui import data_facts, places, reading_in, undo, uploading, words
 from pages.ui.session import lab
 
@@ -33,7 +34,7 @@ def bring() -> None:
         st.markdown(WHAT_CAN_BE_BROUGHT)
         uploading.take_file()
         st.caption(
-            f"More than {st.get_option('server.maxUploadSize')} MB? Put it on the machine that trains and give its "
+            f"More than {words.size(KINDS['data'].most_bytes)}? Put it on the machine that trains and give its "
             "path in a new experiment."
         )
 

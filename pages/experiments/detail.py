@@ -30,11 +30,11 @@ from pages.ui import (
 )
 from pages.ui.live.component import live_curves, views_of
 from pages.ui.session import lab, watched
+from pages.ui.sharing.dialog import share_button
 
 OF_TASK: dict[Task, tuple[str, ...]] = {
     "classification": ("Per class", "Confusion"), "tagging": ("Per class", "Confusion"), "regression": ("Predictions",),
 }
-
 
 def tab_names(view: ExperimentView) -> tuple[str, ...]:
     compressed = view.spec.compression.chains or any(run.role == "compressed" for run in view.runs)
@@ -89,6 +89,7 @@ def header(view: ExperimentView) -> None:
             "Try it", icon=":material/draw:", key="try", help="Give a sample; all exported models answer side by side.",
         ):
             places.go(places.TRY, id=row.experiment_id)
+        share_button(view)
         if row.state not in words.ACTIVE and st.button(
             "Delete", icon=":material/delete:", key="delete", type="tertiary", disabled=not mine,
             help="Takes it off the list; it can be undone." if mine else account.why_not(row.owner),
@@ -247,6 +248,7 @@ def figures(view: ExperimentView) -> None:
     if tabs["Log and settings"].open:
         with tabs["Log and settings"]:
             log_live(view.row.experiment_id) if active else show_log(view.row.experiment_id)
+            exporting.show_files(view.row.experiment_id)
             with st.expander("Settings as JSON", icon=":material/data_object:"):
                 st.json(view.spec.to_json(), expanded=1)
 

@@ -14,6 +14,7 @@ from distill_core.charts.variants import series_styles
 from distill_core.evaluation.latency import across, comparison
 from distill_core.jobs.latency_rows import Measurement
 from distill_core.rows import MeasuredRow, RunRow
+from distill_core.spreadsheet import harmless_cell
 from pages.ui import results, words
 
 Column = st.column_config
@@ -160,7 +161,7 @@ def _csv(rows: Sequence[MeasuredRow], names: dict[str, str]) -> bytes:
     """Text that a spreadsheet would take for a formula is quoted: machines are named by whoever uploads."""
     frame = frame_of(rows, names)
     for column in ("machine", "model", "provider", "versions"):
-        frame[column] = [f"'{text}" if str(text)[:1] in tuple("=+-@") else text for text in frame[column]]
+        frame[column] = [harmless_cell(str(text)) for text in frame[column]]
     return frame.to_csv(index=False).encode()
 
 

@@ -10,12 +10,28 @@ from distill_core.charts.names import lineage_name, markdown_text, plain_name
 from distill_core.errors import LabError
 from distill_core.rows import ExperimentView, RunRow
 from pages.ui import words
+from pages.ui.artifact_routes import artifact_address
 from pages.ui.session import lab
 
 CONTENTS = (
     "model.onnx (the data as they are in), labels, test samples with expected answers, a model card, the spec and ten "
     "lines of Python."
 )
+
+FILES = (
+    ("Whole log", "worker.log", "What the worker wrote, from its beginning."),
+    ("Result as JSON", "result.json", "Verdicts and all runs, unrounded."),
+    ("Runs as CSV", "runs.csv", "A line for each run and measured latency, unrounded."),
+)
+
+
+def show_files(experiment_id: str) -> None:
+    """Links to what is of the whole experiment."""
+    with st.container(horizontal=True):
+        for label, kind, what in FILES:
+            st.link_button(
+                label, artifact_address(experiment_id, kind), type="tertiary", icon=":material/download:", help=what,
+            )
 
 
 def show_export(view: ExperimentView) -> None:
@@ -32,13 +48,15 @@ def show_export(view: ExperimentView) -> None:
         )
         run = runs[number]
         if run.onnx_path:
-            # The download is made by another thread, which knows nobody: who asks is settled here.
-            bundles = lab().bundles
-            st.download_button(
-                "Download bundle", data=lambda: bundles.zip(view.row.experiment_id, run.run_id),
-                key=f"bundle-{run.run_id}",
-                file_name=f"{run.run_id}.zip", mime="application/zip", type="primary", icon=":material/download:",
-                on_click="ignore", help=CONTENTS,
+            # Links, not buttons: what they lead to is sent from the disk, whatever its size.
+            identity = view.row.experiment_id
+            st.link_button(
+                "Download bundle", artifact_address(identity, "bundle.zip", run_id=run.run_id), type="primary",
+                icon=":material/download:", help=CONTENTS,
+            )
+            st.link_button(
+                "ONNX file", artifact_address(identity, "model.onnx", run_id=run.run_id), type="tertiary",
+                icon=":material/download:", help="The graph alone, with the normalisation inside.",
             )
         else:
             st.button(

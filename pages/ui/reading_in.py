@@ -240,7 +240,7 @@ def _buttons(*, disabled: bool = False) -> bool:
 def _discard_button(label: str) -> None:
     st.button(
         label, key="discard-upload", icon=":material/close:", type="tertiary", on_click=uploading.forget,
-        kwargs={"delete": True}, help="Takes the uploaded file from the lab's disk.",
+        help="Takes the uploaded file from the lab's disk.",
     )
 
 
@@ -250,7 +250,7 @@ def _begin(begin: Callable[[], str]) -> None:
     except LabError as error:
         tell(error)
         return
-    uploading.forget(delete=False)
+    uploading.forget()
     places.go(places.DATA_SET, id=data_id)
 
 

@@ -1,4 +1,4 @@
-"""Takes a file from the browser to the disk at once, so that the server's memory holds it no longer than needed."""
+"""Which file waits on the Data page to be read: brought by the drop zone, kept on the disk by its id."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from distill_core.errors import LabError
 from distill_core.shelf import Form
-from pages.ui.guard import tell
-from pages.ui.letting_go import let_go
-from pages.ui.session import lab
+from distill_core.uploads import Upload as Brought
+from pages.ui.bringing.drop_zone import drop_zone, let_it_go
 
-UPLOAD, TURN = "data-upload", "data-upload-turn"
+UPLOAD = "data-upload"
 FORMS: dict[str, Form] = {".zip": "images", ".csv": "text", ".tsv": "text", ".txt": "text", ".npz": "arrays"}
 
 
@@ -21,10 +19,20 @@ FORMS: dict[str, Form] = {".zip": "images", ".csv": "text", ".tsv": "text", ".tx
 class Upload:
     """A file that lies on the disk and waits for how it is to be read."""
 
-    path: Path
-    file_name: str
+    brought: Brought
     form: Form
-    size_bytes: int
+
+    @property
+    def path(self) -> Path:
+        return self.brought.path
+
+    @property
+    def file_name(self) -> str:
+        return self.brought.file_name
+
+    @property
+    def size_bytes(self) -> int:
+        return self.brought.size_bytes
 
 
 def waiting() -> Upload | None:
@@ -33,33 +41,20 @@ def waiting() -> Upload | None:
     return found if found is None or found.path.exists() else None
 
 
-def forget(*, delete: bool) -> None:
-    """Make room for the next file; `delete` takes this one from the disk, unless it was moved to where it belongs."""
+def forget() -> None:
+    """Make room for the next file; what was not moved to where it belongs is deleted."""
     upload: Upload | None = st.session_state.pop(UPLOAD, None)
-    if delete and upload is not None:
-        upload.path.unlink(missing_ok=True)
+    if upload is not None:
+        let_it_go(upload.brought)
 
 
 def take_file() -> None:
-    """The drop zone; a file that has come is copied to the disk and let go of, and the page runs anew without it."""
-    turn = st.session_state.get(TURN, 0)
-    uploaded = st.file_uploader(
-        "A zip of images, a table of texts, or arrays", type=[suffix[1:] for suffix in FORMS], key=f"upload-{turn}",
-        help="The file stays on this machine. Nothing is read before you have said how.",
+    """The drop zone; a file that has come is kept in mind, and the page runs anew without the zone."""
+    brought = drop_zone(
+        "data-drop-zone", kind="data", label="A zip of images, a table of texts, or arrays",
+        hint=f"{', '.join(FORMS)}. It stays on this machine; nothing is read before you have said how.",
     )
-    if uploaded is None:
+    if brought is None:
         return
-    try:
-        with st.spinner("Copying it to the lab's disk …"):
-            size_bytes = uploaded.size
-            path = lab().shelf.keep_upload(uploaded, uploaded.name)
-    except LabError as error:
-        tell(error)
-        return
-    finally:
-        let_go(uploaded)
-    form = FORMS[Path(uploaded.name).suffix.lower()]
-    st.session_state[UPLOAD] = Upload(path, uploaded.name, form, size_bytes)
-    # Another key: the next run shows an empty drop zone, and Streamlit forgets the old one's state.
-    st.session_state[TURN] = turn + 1
+    st.session_state[UPLOAD] = Upload(brought, FORMS[Path(brought.file_name).suffix.lower()])
     st.rerun()

@@ -12,7 +12,7 @@ from distill_core.errors import LabError, NotFound
 from distill_core.spec import LONGEST_NAME
 from distill_core.weights import LARGEST_BYTES, WeightsFile
 from pages.ui import words
-from pages.ui.letting_go import let_go
+from pages.ui.bringing.drop_zone import drop_zone, let_it_go
 from pages.ui.session import lab
 
 NONE = "none"
@@ -20,7 +20,6 @@ HELP = (
     "Starts from weights that you uploaded instead of random ones. They must come from the same architecture with the "
     "same settings."
 )
-_BYTES_A_MEGABYTE = 1 << 20
 
 
 def weights_picker(fields_key: str, value: str, *, label: str = "Own weights") -> str:
@@ -49,31 +48,30 @@ def _show_upload(fields_key: str, selected: str) -> None:
         "Name", key=f"{fields_key}-name-{number}", max_chars=LONGEST_NAME, placeholder="the file's name",
         help="How these weights are listed. Type it before you choose the file.",
     )
-    box = st.container(key=f"{fields_key}-weights-upload")
-    file = box.file_uploader(
-        # Told here exactly; Streamlit's own line, which rounds it up to a gigabyte, is hidden by the style sheet.
-        f"A .safetensors file or a .pt or .pth state dict, up to {words.size(LARGEST_BYTES)}",
-        key=f"{fields_key}-file-{number}",
-        max_upload_size=LARGEST_BYTES // _BYTES_A_MEGABYTE,
-        help="The content decides, not the ending. Whole models, TorchScript, .pt2 and ONNX files are refused, for "
+    brought = drop_zone(
+        f"{fields_key}-file-{number}", kind="weights", offered=(".safetensors", ".pt", ".pth"),
+        label=f"A .safetensors file or a .pt or .pth state dict, up to {words.size(LARGEST_BYTES)}",
+        hint="The content decides, not the ending. Whole models, TorchScript, .pt2 and ONNX files are refused, for "
         "reading them could run code or gives no weights by name.",
     )
-    if file is None:
+    if brought is None:
         if told in st.session_state:
             _show_outcome(*st.session_state[told])
         return
     bar = st.progress(0.0, text="Copying")
     try:
-        weights = lab().weights.add(
-            name or "", file, file_name=file.name, on_progress=lambda what, share: bar.progress(share, text=what)
-        )
+        with brought.path.open("rb") as file:
+            weights = lab().weights.add(
+                name or "", file, file_name=brought.file_name,
+                on_progress=lambda what, share: bar.progress(share, text=what),
+            )
     except LabError as error:
         st.session_state[told] = False, error.sentence
     else:
         st.session_state[told] = True, f"{plain_name(weights.name)} is on the shelf and chosen."
         st.session_state[selected] = weights.id
-    let_go(file)
-    # A new, empty widget: the old one would hand over its file at every run.
+    let_it_go(brought)
+    # Another name field: the old one belongs to the file that has come.
     st.session_state[turn] = number + 1
     st.rerun()
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import io
 import time
 import zipfile
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from PIL import Image
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
 from distill_core.folders import Home
 from distill_core.shelf import DataSet, Shelf
 from tests.pages.data_samples import CSV, DATA_SET, LIBRARY, plain, texts
+from tests.upload_samples import FakeZone
 
 
-def upload(app: AppTest, name: str, content: bytes) -> AppTest:
-    app.file_uploader[0].set_value((name, content, "application/octet-stream"))
-    return app.run()
+@pytest.fixture
+def upload(monkeypatch: pytest.MonkeyPatch) -> Callable[[AppTest, str, bytes], AppTest]:
+    return FakeZone(monkeypatch).bring
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_an_empty_shelf_says_what_can_be_brought_and_what_there_is_already(open_
     assert any("preset=digits" in query for query in presets)
 
 
-def test_a_table_shows_its_first_rows_and_the_probable_columns(open_page, home: Home, at_rest: None) -> None:
+def test_a_table_shows_its_first_rows_and_the_probable_columns(open_page, upload, home: Home, at_rest: None) -> None:
     app = upload(open_page(LIBRARY), "reviews.csv", CSV)
     assert not app.exception
     assert app.dataframe[0].value.iloc[1].tolist() == ["2", "a long and sad text", "bad"]
@@ -82,31 +83,31 @@ def test_a_table_shows_its_first_rows_and_the_probable_columns(open_page, home: 
         found.choice.params.items()
     )
     assert app.query_params["id"] == found.data_id
-    assert not list((home.data / "incoming").iterdir())
+    assert not list(home.uploads.iterdir())
 
 
-def test_the_header_can_be_corrected(open_page) -> None:
+def test_the_header_can_be_corrected(open_page, upload) -> None:
     app = upload(open_page(LIBRARY), "reviews.csv", CSV)
     next(one for one in app.get("button_group") if one.label == "First row").set_value("no").run()
     assert app.dataframe[0].value.iloc[0].tolist() == ["id", "review", "label"]
     assert {box.label: box.value for box in app.selectbox}["Text"] == "2"
 
 
-def test_the_separator_can_be_corrected_and_too_few_columns_are_told(open_page) -> None:
+def test_the_separator_can_be_corrected_and_too_few_columns_are_told(open_page, upload) -> None:
     app = upload(open_page(LIBRARY), "reviews.csv", CSV)
     next(box for box in app.selectbox if box.label == "Separator").set_value("tab").run()
     assert "This table has one column" in texts(app)
     assert not [button for button in app.button if button.key == "begin-reading"]
 
 
-def test_text_and_label_must_differ(open_page) -> None:
+def test_text_and_label_must_differ(open_page, upload) -> None:
     app = upload(open_page(LIBRARY), "reviews.csv", CSV)
     next(box for box in app.selectbox if box.label == "Label").set_value("review").run()
     assert "same column" in texts(app)
     assert app.button(key="begin-reading").disabled
 
 
-def test_arrays_are_listed_and_chosen_with_their_tests(open_page, home: Home, at_rest: None) -> None:
+def test_arrays_are_listed_and_chosen_with_their_tests(open_page, upload, home: Home, at_rest: None) -> None:
     content = io.BytesIO()
     np.savez(
         content, x_train=np.zeros((6, 8, 8), np.uint8), y_train=np.arange(6), x_test=np.zeros((2, 8, 8), np.uint8),
@@ -127,34 +128,17 @@ def test_arrays_are_listed_and_chosen_with_their_tests(open_page, home: Home, at
     assert {"inputs": "x_train", "test_labels": "y_test", "kind": "image"}.items() <= found.choice.params.items()
 
 
-def test_a_file_that_is_none_is_told_by_its_own_name_and_can_be_discarded(open_page, home: Home) -> None:
+def test_a_file_that_is_none_is_told_by_its_own_name_and_can_be_discarded(open_page, upload, home: Home) -> None:
     app = upload(open_page(LIBRARY), "mine.npz", b"no archive")
     assert not app.exception
     assert "The file 'mine.npz' cannot be read" in plain(app)
-    (kept,) = (home.data / "incoming").iterdir()
+    assert len(list(home.uploads.glob("*.npz"))) == 1
     app.button(key="discard-upload").click().run()
-    assert not kept.exists()
-    assert app.file_uploader
+    assert not list(home.uploads.iterdir())
+    assert "begin-reading" not in [button.key for button in app.button]
 
 
-def test_the_servers_memory_lets_go_of_an_upload_once_it_is_on_the_disk(
-    open_page, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gone: list[str] = []
-    remove = MemoryUploadedFileManager.remove_file
-
-    def noted(self: MemoryUploadedFileManager, session_id: str, file_id: str) -> None:
-        gone.append(self.file_storage[session_id][file_id].name)
-        remove(self, session_id, file_id)
-
-    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", noted)
-    upload(open_page(LIBRARY), "reviews.csv", CSV)
-    assert gone == ["reviews.csv"]
-    (kept,) = (home.data / "incoming").iterdir()
-    assert kept.read_bytes() == CSV
-
-
-def test_images_are_read_in_and_shown_by_split_and_class(open_page, home: Home) -> None:
+def test_images_are_read_in_and_shown_by_split_and_class(open_page, upload, home: Home) -> None:
     app = upload(open_page(LIBRARY), "squares.zip", images_zip())
     assert not app.exception
     next(one for one in app.number_input if one.label == "Image size").set_value(8)

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from distill_core.folders import Home, default_home
 from distill_core.weights import WeightsFile, WeightsShelf
+from tests.upload_samples import FakeZone
 
 
 def saved(**tensors: torch.Tensor) -> bytes:
@@ -54,21 +55,26 @@ def known(shelf: WeightsShelf, taken_in: tuple[Home, WeightsFile]) -> WeightsFil
     return weights
 
 
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> FakeZone:
+    return FakeZone(monkeypatch)
+
+
 def opened(value: str = "") -> AppTest:
     return AppTest.from_function(page, default_timeout=60, args=(value,)).run()
 
 
-def test_an_empty_shelf_offers_none_and_an_upload(shelf: WeightsShelf) -> None:
+def test_an_empty_shelf_offers_none_and_an_upload(shelf: WeightsShelf, zone: FakeZone) -> None:
     app = opened()
     assert not app.exception
     assert app.selectbox[0].options == ["none"] and app.session_state["told"] == ""
-    assert len(app.file_uploader) == 1
+    assert len(zone.shown) == 1 and zone.shown[0]["most"] == 600_000_000
 
 
-def test_an_upload_is_chosen_at_once_and_stays(shelf: WeightsShelf, content: bytes) -> None:
+def test_an_upload_is_chosen_at_once_and_stays(shelf: WeightsShelf, content: bytes, zone: FakeZone) -> None:
     app = opened()
     app.text_input[0].set_value("Mine")
-    app.file_uploader[0].set_value(("net.pt", content, "application/octet-stream")).run()
+    zone.bring(app, "net.pt", content, kind="weights")
     assert not app.exception and not app.error
     (weights,) = shelf.all()
     assert weights.name == "Mine" and app.session_state["told"] == weights.id
@@ -78,16 +84,18 @@ def test_an_upload_is_chosen_at_once_and_stays(shelf: WeightsShelf, content: byt
     app.run()
     assert app.session_state["told"] == weights.id
     other = saved(weight=torch.ones(2, 2))
-    app.file_uploader[0].set_value(("other.pt", other, "application/octet-stream")).run()
+    zone.bring(app, "other.pt", other, kind="weights")
     assert [found.name for found in shelf.all()] == ["other.pt", "Mine"], "a second upload came to nothing"
     assert app.session_state["told"] == shelf.all()[0].id
     app.selectbox[0].set_value("").run()
     assert app.session_state["told"] == ""
 
 
-def test_a_refusal_is_told_in_a_sentence_and_leaves_the_choice(shelf: WeightsShelf, known: WeightsFile) -> None:
+def test_a_refusal_is_told_in_a_sentence_and_leaves_the_choice(
+    shelf: WeightsShelf, known: WeightsFile, zone: FakeZone
+) -> None:
     app = opened(known.id)
-    app.file_uploader[0].set_value(("photo.pt", b"no weights at all" * 9, "application/octet-stream")).run()
+    zone.bring(app, "photo.pt", b"no weights at all" * 9, kind="weights")
     assert not app.exception and len(app.error) == 1
     assert "photo\\.pt is not a weights file" in app.error[0].value
     assert app.session_state["told"] == known.id and shelf.all() == [known]

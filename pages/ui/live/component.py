@@ -13,7 +13,7 @@ from streamlit.components.v2.types import ComponentRenderer
 from distill_core.charts.style import THEMES, Theme, live_layout
 from distill_core.evaluation.metrics import METRICS, loss_metric, metric_title, primary_metric
 from distill_core.signature import Task
-from pages.ui.live.routes import base_path
+from pages.ui.addresses import base_path
 
 HERE = Path(__file__).parent
 WORDS = {

@@ -14,7 +14,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import streamlit as st
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,8 +24,12 @@ from distill_core.charts.variants import series_styles
 from distill_core.errors import LabError, NotFound
 from distill_core.rows import RunRow
 from distill_core.services import Lab
+from pages.ui.addresses import base_path
+from pages.ui.artifact_routes import artifact
+from pages.ui.bringing.routes import upload
 from pages.ui.recent import Recent
 from pages.ui.session import lab_of
+from pages.ui.sharing.routes import shared_page
 
 log = logging.getLogger("distill_lab.routes")
 KNOWN_ID = re.compile(r"[a-z0-9-]{1,64}")
@@ -143,10 +146,7 @@ def lab_routes() -> list[Route]:
         Route(f"{base}/lab/plotly.min.js", plotly_script, methods=["GET"]),
         Route(f"{base}/lab/live/{{experiment_id}}", live, methods=["GET"]),
         Route(f"{base}/lab/health", health, methods=["GET"]),
+        Route(f"{base}/lab/artifact/{{experiment_id}}/{{run_id}}/{{kind}}", artifact, methods=["GET"]),
+        Route(f"{base}/lab/upload", upload, methods=["POST"]),
+        Route(f"{base}/lab/share/{{token}}", shared_page, methods=["GET"]),
     ]
-
-
-def base_path() -> str:
-    """Empty, or the path below which a proxy serves us, with a slash before it."""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}" if base else ""

@@ -1,0 +1,1 @@
+"""One self-contained page of an experiment: readable anywhere, without a script, a server or a network."""

@@ -1,0 +1,1 @@
+"""Frozen pages behind links: the route that shows them, and the dialog that makes and revokes the links."""
