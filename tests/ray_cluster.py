@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -56,19 +57,18 @@ class RayCluster:
         self._run(
             "head", "--head", f"--port={self._port}", "--dashboard-host=127.0.0.1",
             f"--dashboard-port={self._dashboard}", "--num-cpus=0", "--num-gpus=0", f"--temp-dir={self.folder / 't'}",
-            "--include-dashboard=true", "--ray-client-server-port=0",
+            "--include-dashboard=true", f"--ray-client-server-port={free_port()}",
         )
         wait_for(self._answers, seconds=90)
+        # One after the other: nodes of one machine that start together take each other's ports, and hang.
         for number in range(nodes):
-            self.add(f"node{number}", wait=False)
-        wait_for(lambda: len(self.living()) == nodes, seconds=90)
+            self.add(f"node{number}")
 
-    def add(self, name: str, *, wait: bool = True) -> None:
+    def add(self, name: str) -> None:
         """A node with two CPUs and one GPU that is none."""
         before = len(self.living())
         self._run(name, f"--address={self._ip}:{self._port}", f"--node-name={name}", "--num-cpus=2", "--num-gpus=1")
-        if wait:
-            wait_for(lambda: len(self.living()) > before, seconds=90)
+        wait_for(lambda: len(self.living()) > before, seconds=90)
 
     def living(self) -> list[Node]:
         """The nodes that take work."""
@@ -76,13 +76,13 @@ class RayCluster:
 
     def kill(self, name: str) -> None:
         """As if the machine lost its power: every process of the node at once, its jobs among them."""
-        process = psutil.Process(self._started.pop(name).pid)
-        for one in [process, *process.children(recursive=True)]:
-            try:
-                one.send_signal(signal.SIGKILL)
-            except psutil.NoSuchProcess:
-                continue
-        process.wait(10)
+        started = self._started.pop(name)
+        if started.poll() is None:
+            process = psutil.Process(started.pid)
+            for one in [process, *process.children(recursive=True)]:
+                with suppress(psutil.NoSuchProcess):
+                    one.send_signal(signal.SIGKILL)
+        started.wait(10)
 
     def close(self) -> None:
         for name in list(self._started)[::-1]:
