@@ -19,7 +19,7 @@ import psutil
 from distill_core.executors.ray_head import HeadRefuses, HeadUnavailable, Node, RayHead
 
 ROOT = Path(__file__).resolve().parents[1]
-NEEDED = "needs Ray: set DISTILL_RAY_BIN to the command, or: python -m venv .venv-ray && pip install -r requirements-ray.txt"
+NEEDED = "needs Ray: make .venv-ray and install requirements-ray.txt there, or set DISTILL_RAY_BIN to its command"
 
 
 def ray_command() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +15,14 @@ from distill_core.executors.executor import WORKER, Placement, Slot, read_placem
 from distill_core.executors.ray_head import HeadRefuses, HeadUnavailable, Job, Node, RayHead
 from distill_core.executors.ray_job import digits_of, gpu_slots, job_request, processor_slot, submission_id
 from distill_core.executors.ray_settings import RayParams, RaySettings, settings_of
-from distill_core.folders import ExperimentFolder, read_json
+from distill_core.folders import ExperimentFolder, read_json, write_json
 from distill_core.processes import is_held
 
 _SECONDS_OF_SLOTS = 5.0
 _SECONDS_OF_STATUS = 1.0
 # Some beats of a worker; and the process that ends a lost worker's group looks every second.
 _QUIET_SECONDS = 12.0
+_SECONDS_BETWEEN_BEATS = 20.0
 _LONGEST_MESSAGE = 4000
 
 
@@ -46,6 +48,7 @@ class RayExecutor:
         # Jobs that were to be killed while they waited: Ray stops those only once they begin.
         self._given_up: set[str] = set()
         self._beats: dict[str, tuple[object, float]] = {}
+        self._beaten: dict[str, float] = {}
         self._told: set[str] = set()
 
     def slots(self) -> list[Slot]:
@@ -95,7 +98,10 @@ class RayExecutor:
         if job.status == "RUNNING":
             return "alive"
         if job.status == "PENDING":
-            return "gone" if name in self._given_up or self._waits_for_a_lost_node(folder) else "alive"
+            if name in self._given_up or self._waits_for_a_lost_node(folder):
+                return "gone"
+            self._beat_for(folder, name)
+            return "alive"
         if not job.saw_exit and self._shows_life(folder, name):
             # Its node was lost to the head, perhaps by the network alone.
             return "alive"
@@ -169,6 +175,13 @@ class RayExecutor:
         except (HeadUnavailable, HeadRefuses):
             return False
         return any(not any(node.node_id.startswith(one) for node in living) for one in digits)
+
+    def _beat_for(self, folder: ExperimentFolder, name: str) -> None:
+        """A job that Ray lets wait for resources has no worker yet whose heart could beat, and keeps its lease."""
+        now = self._monotonic()
+        if now - self._beaten.get(name, -math.inf) >= _SECONDS_BETWEEN_BEATS:
+            self._beaten[name] = now
+            write_json(folder.heartbeat, {"token": _placement(folder).token, "beat": f"waits, {now:.0f}"})
 
     def _shows_life(self, folder: ExperimentFolder, name: str) -> bool:
         """Whether the worker holds its lock, or its beat grew of late; compared with itself, never with a clock."""

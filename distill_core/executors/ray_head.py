@@ -11,6 +11,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from distill_core.errors import LabError
+from distill_core.executors.executor import ExecutorUnavailable
 
 OLDEST_RAY = (2, 60)
 """Jobs that are bound to a node by its label, and a token on every route: the release that this was tried with."""
@@ -24,7 +25,7 @@ _LONGEST_ANSWER = 200
 _TOKEN_REMEDY = "Set DISTILL_RAY_TOKEN to the one that the cluster was started with."
 
 
-class HeadUnavailable(LabError):
+class HeadUnavailable(ExecutorUnavailable):
     """The head does not answer, or not as a Ray head does; it may soon."""
 
 
@@ -123,7 +124,7 @@ class RayHead:
         self._call("DELETE", _job_path(submission_id), missing_is_none=True)
 
     def _graphics(self) -> dict[str, tuple[str, int]]:
-        """By node id: title and memory in bytes of a GPU, as the node's own agent reads them; best effort."""
+        """By node id: title and memory in bytes of a GPU, as the node's own agent reads them."""
         found = {}
         data = _member(self._get("/nodes?view=summary"), "data", dict, self.address)
         for row in _member(data, "summary", list, self.address):
