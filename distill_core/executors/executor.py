@@ -32,6 +32,8 @@ class Slot:
     memory_bytes: int
     free_bytes: int | None = None
     """Of a GPU, what nobody holds now; None where the driver does not tell."""
+    node: str = ""
+    """Of a cluster, which machine it is of: the processes of one experiment share one."""
 
     @property
     def is_gpu(self) -> bool:

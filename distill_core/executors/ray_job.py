@@ -15,7 +15,7 @@ from typing import Any
 from distill_core.executors.executor import Placement, Slot
 from distill_core.executors.ray_head import Node
 from distill_core.executors.ray_settings import RaySettings
-from distill_core.folders import ExperimentFolder
+from distill_core.folders import ExperimentFolder, read_json
 
 # From SIGTERM to SIGKILL once a worker is ended by force, which is the only way that Ray stops one.
 _SECONDS_OF_FORCE = "2"
@@ -35,7 +35,8 @@ def job_request(
     node: Node | None,
 ) -> dict[str, Any]:
     """The body of POST /api/jobs/. `node` is where the placement's slots are; None: wherever Ray likes."""
-    number = max(1, len(placement.slots))
+    # On the processor several processes share one slot.
+    number = max(_processes(folder), len(placement.slots))
     request: dict[str, Any] = {
         "submission_id": submission_id(folder, placement),
         "entrypoint": _entrypoint(folder, placement, settings, command),
@@ -56,13 +57,16 @@ def gpu_slots(node: Node) -> list[Slot]:
     """Each is `cuda:0` to its worker, which sees only what Ray gave it."""
     kind = node.gpu_title or "GPU"
     return [
-        Slot(_slot_name(node, f"gpu{index}"), "cuda:0", f"{kind} {index} of {node.name}", node.gpu_bytes)
+        Slot(
+            _slot_name(node, f"gpu{index}"), "cuda:0", f"{kind} {index} of {node.name}", node.gpu_bytes,
+            node=node.node_id,
+        )
         for index in range(node.gpus)
     ]
 
 
 def processor_slot(node: Node) -> Slot:
-    return Slot(_slot_name(node, "cpu"), "cpu", f"Processor of {node.name}", node.memory_bytes)
+    return Slot(_slot_name(node, "cpu"), "cpu", f"Processor of {node.name}", node.memory_bytes, node=node.node_id)
 
 
 def digits_of(slot: str) -> str:
@@ -100,6 +104,14 @@ def _environment(folder: ExperimentFolder) -> dict[str, str]:
         "DISTILL_HOME": str(folder.home.path), "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1",
         "RAY_JOB_STOP_WAIT_TIME_S": _SECONDS_OF_FORCE,
     }
+
+
+def _processes(folder: ExperimentFolder) -> int:
+    """As the spec asks for; one that cannot be read is for the worker to tell of."""
+    try:
+        return max(1, int(read_json(folder.spec).get("processes", 1)))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return 1
 
 
 def _gpu_share(placement: Placement, node: Node) -> float:
