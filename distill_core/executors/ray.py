@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from distill_core.entries import ExecutorEntry
@@ -15,7 +15,7 @@ from distill_core.executors.executor import WORKER, Placement, Slot, read_placem
 from distill_core.executors.ray_head import HeadRefuses, HeadUnavailable, Job, Node, RayHead
 from distill_core.executors.ray_job import digits_of, gpu_slots, job_request, processor_slot, submission_id
 from distill_core.executors.ray_settings import RayParams, RaySettings, settings_of
-from distill_core.folders import ExperimentFolder, read_json, write_json
+from distill_core.folders import ExperimentFolder, write_json
 from distill_core.processes import is_held
 
 _SECONDS_OF_SLOTS = 5.0
@@ -24,6 +24,15 @@ _SECONDS_OF_STATUS = 1.0
 _QUIET_SECONDS = 12.0
 _SECONDS_BETWEEN_BEATS = 20.0
 _LONGEST_MESSAGE = 4000
+
+
+@dataclass(frozen=True)
+class _Beat:
+    """What a heartbeat file held; when it was first seen so, and last, by the monotonic clock."""
+
+    beat: bytes
+    grew: float
+    looked: float
 
 
 class RayExecutor:
@@ -47,7 +56,7 @@ class RayExecutor:
         self._jobs: dict[str, tuple[float, Job | None]] = {}
         # Jobs that were to be killed while they waited: Ray stops those only once they begin.
         self._given_up: set[str] = set()
-        self._beats: dict[str, tuple[object, float]] = {}
+        self._beats: dict[str, _Beat] = {}
         self._beaten: dict[str, float] = {}
         self._told: set[str] = set()
 
@@ -96,6 +105,8 @@ class RayExecutor:
                 return "none"
             return "alive" if self._shows_life(folder, name) else "gone"
         if job.status == "RUNNING":
+            # Should Ray lose sight of it, this tells how long it has been silent by then.
+            self._silence(folder, name)
             return "alive"
         if job.status == "PENDING":
             if name in self._given_up or self._waits_for_a_lost_node(folder):
@@ -184,18 +195,20 @@ class RayExecutor:
             write_json(folder.heartbeat, {"token": _placement(folder).token, "beat": f"waits, {now:.0f}"})
 
     def _shows_life(self, folder: ExperimentFolder, name: str) -> bool:
-        """Whether the worker holds its lock, or its beat grew of late; compared with itself, never with a clock."""
-        if is_held(folder.worker_lock):
-            return True
-        try:
-            beat = json.dumps(read_json(folder.heartbeat), sort_keys=True)
-        except (OSError, ValueError, TypeError):
-            return False
-        now = self._monotonic()
-        known = self._beats.get(name)
-        if known is None or known[0] != beat:
-            known = self._beats[name] = (beat, now)
-        return now - known[1] < self._quiet_seconds
+        """Whether the worker holds its lock, or its beat grew of late."""
+        return is_held(folder.worker_lock) or self._silence(folder, name) < self._quiet_seconds
+
+    def _silence(self, folder: ExperimentFolder, name: str) -> float:
+        """Seconds since the beat was seen to grow: compared with itself, never with a clock. Without one, for ever."""
+        now, known = self._monotonic(), self._beats.get(name)
+        if known is None or now - known.looked >= _SECONDS_OF_STATUS:
+            try:
+                beat = folder.heartbeat.read_bytes()
+            except OSError:
+                return math.inf
+            grew = now if known is None or known.beat != beat else known.grew
+            known = self._beats[name] = _Beat(beat, grew=grew, looked=now)
+        return now - known.grew
 
     def _tell(self, folder: ExperimentFolder, name: str, job: Job) -> None:
         """What Ray says of a job that failed, once, at the end of the worker's own log."""

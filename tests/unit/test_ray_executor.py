@@ -322,6 +322,19 @@ def test_a_worker_that_ray_lost_sight_of_lives_while_its_beat_grows(bench: Bench
         assert executor.status(bench.folder) == "gone"
 
 
+def test_silence_is_counted_while_ray_still_sees_it(bench: Bench) -> None:
+    """Ray notices a lost node late; by then its worker has long been silent, and is not waited for again."""
+    executor = bench.executor()
+    write_stamp(bench.folder.worker_stamp, attempt=1, events_offset=0)
+    write_json(bench.folder.heartbeat, {"token": "token1", "beat": 5})
+    bench.head.answers[f"GET {bench.job}"] = job("RUNNING")
+    for bench.now in (0.0, 5.0, 11.0):
+        assert executor.status(bench.folder) == "alive"
+    bench.head.answers[f"GET {bench.job}"] = job("FAILED")
+    bench.now = 13.0
+    assert executor.status(bench.folder) == "gone"
+
+
 def test_what_is_over_stays_over_and_is_not_asked_for_again(bench: Bench) -> None:
     executor = bench.executor()
     bench.head.answers[f"GET {bench.job}"] = job("SUCCEEDED", code=0)
