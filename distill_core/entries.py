@@ -173,9 +173,13 @@ class CompressionEntry(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorEntry(Entry):
-    """`build(params, command)` returns something that starts, watches and ends workers, each as `command FOLDER`."""
+    """`build(params, command)` returns something that starts, watches and ends workers, each as `command FOLDER`.
+
+    `problem()` tells in a sentence what is wrong with its settings, None if nothing is; it is quick and asks nobody.
+    """
 
     build: Callable[[Any, Sequence[str]], Executor]
+    problem: Callable[[], str | None] = lambda: None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import pytest
 
 from distill_core.spec import ExperimentSpec, parse_spec
 from tests.postgres_server import PostgresServer, served
+from tests.ray_cluster import NEEDED, RayCluster, ray_command
 
 
 def tiny_spec_data() -> dict:
@@ -76,3 +77,17 @@ def new_index(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("DISTILL_DATABASE_URL", raising=False)
     make()
     return make
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[RayCluster]:
+    """A head and two nodes, for all tests marked `ray`; whoever kills a node adds another."""
+    command = ray_command()
+    if command is None:
+        pytest.skip(NEEDED)
+    cluster = RayCluster(command)
+    try:
+        cluster.start(nodes=2)
+        yield cluster
+    finally:
+        cluster.close()

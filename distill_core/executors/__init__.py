@@ -15,7 +15,7 @@ def wanted_executor() -> str:
 
 
 def chosen_executor() -> ExecutorEntry:
-    """The entry of `wanted_executor`. Raises LabError for a name that no entry has.
+    """The entry of `wanted_executor`. Raises LabError for a name that no entry has, or settings that cannot be right.
 
     A dispatcher asks once, when it begins; who starts one asks too, so that a wrong name is told at once.
     """
@@ -23,4 +23,8 @@ def chosen_executor() -> ExecutorEntry:
     if name not in REGISTRY.names:
         remedy = "Correct or unset this environment variable."
         raise LabError(str(Problem(_SETTING, name, ", ".join(REGISTRY.names), remedy)))
-    return REGISTRY[name]
+    entry = REGISTRY[name]
+    problem = entry.problem()
+    if problem is not None:
+        raise LabError(problem)
+    return entry

@@ -7,10 +7,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+from distill_core.errors import LabError
 from distill_core.folders import ExperimentFolder, read_json, write_json
 
 WORKER = (sys.executable, "-m", "distill_core.jobs.worker")
 """The command of a worker, but for its folder."""
+
+
+class ExecutorUnavailable(LabError):
+    """What runs the workers cannot be asked now, and may be soon: the attempt is to be made again."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Slot:
     memory_bytes: int
     free_bytes: int | None = None
     """Of a GPU, what nobody holds now; None where the driver does not tell."""
+    node: str = ""
+    """Of a cluster, which machine it is of: the processes of one experiment share one."""
 
     @property
     def is_gpu(self) -> bool:
@@ -73,7 +80,8 @@ class Executor(Protocol):
     def start(self, folder: ExperimentFolder) -> None:
         """Start `COMMAND FOLDER` detached, with the command that it was built with, and return at once.
 
-        The folder's placement says where. Raises Conflict if the folder's worker is alive.
+        The folder's placement says where. Raises Conflict if the folder's worker is alive, ExecutorUnavailable for
+        what may pass.
         """
         ...
 

@@ -12,7 +12,7 @@ from functools import partial
 
 from distill_core.errors import Conflict, SpecError
 from distill_core.events import PASSING, Failure, State
-from distill_core.executors.executor import Executor, Placement, read_placement
+from distill_core.executors.executor import Executor, ExecutorUnavailable, Placement, read_placement
 from distill_core.folders import ExperimentFolder, Home, write_json
 from distill_core.jobs import judging
 from distill_core.jobs.admission import Admission
@@ -133,6 +133,14 @@ class Dispatcher:
             self._exporters.anew(folder)
         try:
             self._executor.start(folder)
+        except ExecutorUnavailable as error:
+            # Nobody's fault, and no attempt: it waits on until the devices can be asked for again.
+            log.warning("%s: back to the queue: %s", row.experiment_id, error.sentence)
+            move = partial(
+                self._move, row, reason=error.sentence, attempt=row.attempt, failure=row.failure, held=placement.token
+            )
+            move({"starting"}, "lost")
+            move({"lost"}, "queued")
         except Exception as error:
             log.exception("%s: cannot start", row.experiment_id)
             reason = f"The worker could not be started: {error}."

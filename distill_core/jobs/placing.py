@@ -65,8 +65,9 @@ class Board:
         fitting = self._fitting(need)
         number = need.processes if fitting[0].is_gpu else 1
         free = [slot for slot in fitting if slot.name not in self._kept and self._has_room(slot, need)]
-        if len(free) >= number:
-            return tuple(free[:number])
+        for together in _by_node(free):
+            if len(together) >= number:
+                return tuple(together[:number])
         # Else a small one could always slip in before one that needs all of a GPU, or several.
         self._kept.update(slot.name for slot in fitting)
         return _waits_for(fitting, need, number)
@@ -95,11 +96,13 @@ class Board:
         return found
 
     def _check_gpus(self, gpus: list[Slot], need: Need) -> None:
-        if need.processes > len(gpus):
-            remedy = "Each process needs a GPU of its own."
-            raise CannotBePlaced(str(Problem("processes", need.processes, f"up to {len(gpus)}", remedy)))
+        together = max(len(on_one) for on_one in _by_node(gpus))
+        if need.processes > together:
+            remedy = "Each process needs a GPU of its own, on one machine."
+            raise CannotBePlaced(str(Problem("processes", need.processes, f"up to {together}", remedy)))
         most = max(USABLE_SHARE * slot.memory_bytes for slot in gpus)
-        if need.gpu_memory_bytes > most:
+        # A node that has just joined a cluster does not tell yet.
+        if need.gpu_memory_bytes > most and all(slot.memory_bytes for slot in gpus):
             allowed = f"up to {most / GB:.1f} on these GPUs"
             raise CannotBePlaced(str(Problem("gpu_memory_gb", need.gpu_memory_bytes / GB, allowed, "Declare less.")))
 
@@ -111,6 +114,14 @@ class Board:
             # Somebody else's process, or one of ours that took more than it declared.
             return False
         return 0 not in others and sum(others) + wanted <= USABLE_SHARE * slot.memory_bytes
+
+
+def _by_node(slots: Sequence[Slot]) -> list[list[Slot]]:
+    """Those of each machine, in the order in which the machines first appear."""
+    found: dict[str, list[Slot]] = {}
+    for slot in slots:
+        found.setdefault(slot.node, []).append(slot)
+    return list(found.values())
 
 
 def _waits_for(fitting: list[Slot], need: Need, number: int) -> str:

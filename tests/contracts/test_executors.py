@@ -14,7 +14,7 @@ import pytest
 from distill_core.entries import Params
 from distill_core.errors import Conflict, LabError
 from distill_core.executors import REGISTRY, chosen_executor
-from distill_core.executors.executor import WORKER, Executor
+from distill_core.executors.executor import WORKER, Executor, Placement
 from distill_core.folders import ExperimentFolder, Home
 from distill_core.processes import identity_of, read_stamp
 from distill_core.store.store import Store
@@ -34,15 +34,24 @@ def test_the_environment_chooses_and_a_wrong_name_is_told(monkeypatch: pytest.Mo
     for unset in ("", "local"):
         monkeypatch.setenv("DISTILL_EXECUTOR", unset)
         assert chosen_executor() is REGISTRY["local"]
+    monkeypatch.setenv("DISTILL_EXECUTOR", "ray")
+    monkeypatch.setenv("DISTILL_RAY_ADDRESS", "head:8265")
+    with pytest.raises(LabError, match="DISTILL_RAY_ADDRESS is 'head:8265'; allowed: http://HOST:PORT"):
+        chosen_executor()
+    monkeypatch.setenv("DISTILL_RAY_ADDRESS", "http://head:8265")
+    assert chosen_executor() is REGISTRY["ray"]
     monkeypatch.setenv("DISTILL_EXECUTOR", "lokal")
     with pytest.raises(LabError, match=f"allowed: {', '.join(REGISTRY.names)}"):
         chosen_executor()
 
 
-@pytest.fixture(params=REGISTRY.names)
-def make(request: pytest.FixtureRequest) -> Callable[[], Executor]:
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.ray] * (name == "ray")) for name in REGISTRY.names])
+def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Executor]:
     """Builds executors of one kind, all of which start fake workers."""
     entry = REGISTRY[request.param]
+    if request.param == "ray":
+        for name, value in request.getfixturevalue("ray_cluster").settings.items():
+            monkeypatch.setenv(name, value)
     return lambda: entry.build(entry.resolve({}), FAKE_WORKER)
 
 
@@ -54,6 +63,8 @@ def folder_of(tmp_path: Path, make: Callable[[], Executor]) -> Iterator[Callable
     def build(behaviour: str) -> ExperimentFolder:
         name = store.create(small_spec(behaviour), experiment_id=f"e{len(made)}", created_at=1.0)
         made.append(store.home.experiment(name))
+        slot = make().slots()[-1]
+        Placement(token=f"{len(made):032x}", attempt=1, slots=(slot.name,), device=slot.device).write(made[-1])
         return made[-1]
 
     yield build
