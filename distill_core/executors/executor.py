@@ -13,6 +13,9 @@ from distill_core.folders import ExperimentFolder, read_json, write_json
 WORKER = (sys.executable, "-m", "distill_core.jobs.worker")
 """The command of a worker, but for its folder."""
 
+TOKEN_VARIABLE = "DISTILL_TOKEN"
+"""The environment variable that tells a worker for which attempt it was started: the token of its placement."""
+
 
 class ExecutorUnavailable(LabError):
     """What runs the workers cannot be asked now, and may be soon: the attempt is to be made again."""
@@ -80,8 +83,8 @@ class Executor(Protocol):
     def start(self, folder: ExperimentFolder) -> None:
         """Start `COMMAND FOLDER` detached, with the command that it was built with, and return at once.
 
-        The folder's placement says where. Raises Conflict if the folder's worker is alive, ExecutorUnavailable for
-        what may pass.
+        The folder's placement says where, and its token goes to the worker as TOKEN_VARIABLE where the executor can set
+        one. Raises Conflict if the folder's worker is alive, ExecutorUnavailable for what may pass.
         """
         ...
 

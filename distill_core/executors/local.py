@@ -12,7 +12,7 @@ from typing import Literal
 from distill_core.entries import ExecutorEntry, Params
 from distill_core.errors import Conflict
 from distill_core.executors.devices import gpu_free_bytes, list_devices
-from distill_core.executors.executor import WORKER, Slot
+from distill_core.executors.executor import TOKEN_VARIABLE, WORKER, Slot, read_placement
 from distill_core.folders import ExperimentFolder
 from distill_core.processes import holder_of, is_alive, is_held, read_stamp
 
@@ -29,7 +29,8 @@ class LocalExecutor:
 
     def __init__(self, *, command: Sequence[str] = WORKER) -> None:
         self._command = tuple(command)
-        self._children: dict[Path, subprocess.Popen[bytes]] = {}
+        # With the token of the attempt that each was started for.
+        self._children: dict[Path, tuple[subprocess.Popen[bytes], str]] = {}
 
     def slots(self) -> list[Slot]:
         return [
@@ -41,10 +42,12 @@ class LocalExecutor:
         """Raises Conflict if the folder's worker is alive; OSError if the process cannot be started."""
         if self.status(folder) == "alive":
             raise Conflict(f"A worker is still at work in {folder.path}.")
-        folder.worker_stamp.unlink(missing_ok=True)
+        token = _token(folder)
+        if not token:
+            folder.worker_stamp.unlink(missing_ok=True)
         # A file, not a pipe: nobody has to read it for the worker to go on.
         with folder.worker_log.open("ab") as log:
-            self._children[folder.path] = subprocess.Popen(
+            child = subprocess.Popen(
                 [*self._command, str(folder.path)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -55,11 +58,13 @@ class LocalExecutor:
                 # And the driver, which names the slots, numbers GPUs by their place; CUDA alone would by their speed.
                 env=os.environ | {
                     "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+                    TOKEN_VARIABLE: token,
                 },
             )
+        self._children[folder.path] = child, token
 
     def status(self, folder: ExperimentFolder) -> Literal["none", "alive", "gone"]:
-        child = self._children.get(folder.path)
+        child, token = self._children.get(folder.path, (None, ""))
         # poll also reaps it.
         if child is not None and child.poll() is None:
             return "alive"
@@ -67,7 +72,9 @@ class LocalExecutor:
         # The lock last: it is the worker's as long as it lives, whatever became of its stamp.
         if (stamp is not None and is_alive(stamp)) or is_held(folder.worker_lock):
             return "alive"
-        return "none" if child is None and stamp is None else "gone"
+        # Of an earlier attempt, a child says nothing of the present one, which another dispatcher may have begun.
+        ours = child is not None and token == _token(folder)
+        return "gone" if ours or stamp is not None else "none"
 
     def end(self, folder: ExperimentFolder, *, force: bool) -> None:
         pid = self._pid(folder)
@@ -87,10 +94,16 @@ class LocalExecutor:
         stamp = read_stamp(folder.worker_stamp)
         if stamp is not None and is_alive(stamp):
             return stamp.pid
-        child = self._children.get(folder.path)
+        child, _ = self._children.get(folder.path, (None, ""))
         if child is not None and child.poll() is None:
             return child.pid
         return holder_of(folder.worker_lock)
+
+
+def _token(folder: ExperimentFolder) -> str:
+    """Of the present attempt; empty where no dispatcher placed it."""
+    placement = read_placement(folder)
+    return placement.token if placement else ""
 
 
 ENTRY = ExecutorEntry(

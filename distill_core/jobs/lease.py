@@ -9,15 +9,18 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import IO
 
 from distill_core.errors import LabError
-from distill_core.executors.executor import read_placement
+from distill_core.executors.executor import TOKEN_VARIABLE, Placement, read_placement
 from distill_core.folders import ExperimentFolder, write_json
+from distill_core.processes import hold, read_stamp
 from distill_core.rows import ExperimentRow
 
 LEASE_SECONDS, BEAT_SECONDS = 120.0, 5.0
-LOST_LEASE_CODE = 4
-"""What a worker exits with that finds its folder given to another."""
+BUSY_CODE, LOST_LEASE_CODE = 3, 4
+"""What a worker exits with that meets another in its folder, or finds it given to another."""
+_TRIES_FOR_THE_LOCK, _SECONDS_BETWEEN_TRIES = 5, 0.05
 
 
 def lease_seconds(setting: str) -> float:
@@ -31,6 +34,44 @@ def lease_seconds(setting: str) -> float:
             f"DISTILL_LEASE_SECONDS is {setting!r}; allowed: seconds from 1 to 86400. Unset it for {LEASE_SECONDS:g}."
         )
     return seconds
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a worker holds for life: its lock, and of whose placement it is the worker (None: begun by hand)."""
+
+    lock: IO[str]
+    placement: Placement | None
+
+    @property
+    def token(self) -> str:
+        return self.placement.token if self.placement else ""
+
+
+def claim(folder: ExperimentFolder) -> Claim | int:
+    """Take the folder for this process; or the code to exit with if it is another's.
+
+    The executor tells the token that it started this process for. A process that comes so late that the folder was
+    given to another, or that its own attempt has had a worker, is of no use.
+    """
+    # Tried a few times, because somebody probing the lock holds it for an instant.
+    lock = hold(folder.worker_lock)
+    for _ in range(_TRIES_FOR_THE_LOCK):
+        if lock is None:
+            time.sleep(_SECONDS_BETWEEN_TRIES)
+            lock = hold(folder.worker_lock)
+    if lock is None:
+        print("Another worker has this folder.", file=sys.stderr)
+        return BUSY_CODE
+    placement, told = read_placement(folder), os.environ.get(TOKEN_VARIABLE, "")
+    if told:
+        stamp = read_stamp(folder.worker_stamp)
+        worked = placement is not None and stamp is not None and stamp.attempt == placement.attempt
+        if placement is None or placement.token != told or worked:
+            print("This folder was given to another worker meanwhile.", file=sys.stderr)
+            lock.close()
+            return LOST_LEASE_CODE
+    return Claim(lock, placement)
 
 
 class Lease:

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import Any
 
 import psutil
 
@@ -31,11 +31,11 @@ from distill_core.executors.devices import (
     package_versions,
     resolve_device,
 )
-from distill_core.executors.executor import Placement, read_placement
+from distill_core.executors.executor import Placement
 from distill_core.folders import ExperimentFolder, Home, read_json
 from distill_core.jobs.judging import failure_of, kernel_kills
-from distill_core.jobs.lease import Heart, Lease
-from distill_core.processes import hold, lock_held, write_stamp
+from distill_core.jobs.lease import Heart, Lease, claim
+from distill_core.processes import lock_held, write_stamp
 from distill_core.spec import ExperimentSpec, read_spec
 
 _NICENESS_ON_CPU = 10
@@ -43,7 +43,6 @@ CHECKPOINT_SECONDS = 10.0
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_RESOURCES = 5.0
 _LONGEST_REASON = 300
-_TRIES_FOR_THE_LOCK, _SECONDS_BETWEEN_TRIES = 5, 0.05
 _WAITS = "Waits while another experiment measures latency on this {}."
 
 
@@ -110,14 +109,11 @@ def main(arguments: list[str]) -> int:
     folder = ExperimentFolder(Path(arguments[0]).resolve())
     should_stop = StopWish(folder.stop_request)
     signal.signal(signal.SIGTERM, should_stop.on_signal)
-    placement = read_placement(folder)
-    lock = _take(folder)
-    if lock is None:
-        print("Another worker has this folder.", file=sys.stderr)
-        return 3
-    attempt, token = (placement.attempt, placement.token) if placement else (_attempt(folder), "")
-    lease = Lease(folder, token)
-    lease.check()
+    claimed = claim(folder)
+    if isinstance(claimed, int):
+        return claimed
+    placement, token = claimed.placement, claimed.token
+    attempt, lease = placement.attempt if placement else _attempt(folder), Lease(folder, token)
     log = EventLog(folder.events)
     write_stamp(
         folder.worker_stamp, attempt=attempt, events_offset=folder.events.stat().st_size, kernel_kills=kernel_kills()
@@ -129,18 +125,8 @@ def main(arguments: list[str]) -> int:
         ended = _work(folder, emit, should_stop, placement, lease).model_copy(update={"token": token})
         emit(ended)
         log.close()
-    lock.close()
+    claimed.lock.close()
     return 1 if ended.outcome == "failed" else 0
-
-
-def _take(folder: ExperimentFolder) -> IO[str] | None:
-    """The worker's lock. Tried a few times, because somebody probing it holds it for an instant."""
-    for _ in range(_TRIES_FOR_THE_LOCK):
-        lock = hold(folder.worker_lock)
-        if lock is not None:
-            return lock
-        time.sleep(_SECONDS_BETWEEN_TRIES)
-    return None
 
 
 def _work(

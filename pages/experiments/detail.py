@@ -184,7 +184,7 @@ def curves(view: ExperimentView) -> None:
 def stage(view: ExperimentView) -> tuple[object, ...]:
     """What the parts of the page that are drawn once depend on; when it changes they are drawn again."""
     row = view.row
-    return row.state, is_judged(view), tuple(run.state for run in view.runs)
+    return row.state, is_judged(view), tuple(run.state for run in view.runs), queue_line.place(row)
 
 
 def is_judged(view: ExperimentView) -> bool:

@@ -21,9 +21,8 @@ HELP = (
 def show_steps(view: ExperimentView) -> None:
     """The steps, one line each; only the one under way has a bar."""
     if not view.steps:
-        st.caption(
-            "The worker is starting. Its steps appear here." if view.row.state in words.ACTIVE else "No step was begun."
-        )
+        active = "It waits. Its steps" if view.row.state == "queued" else "The worker is starting. Its steps"
+        st.caption(f"{active} appear here." if view.row.state in words.ACTIVE else "No step was begun.")
         return
     now = time.time()
     for step in view.steps:

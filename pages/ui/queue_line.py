@@ -24,12 +24,22 @@ def ordinal(number: int) -> str:
 
 def waits(waiting: Waiting) -> str:
     """Its place, what it waits for, and why it is tried again, as plain text."""
-    parts = [f"Waits, {ordinal(waiting.number)} in the queue.", waiting.why]
+    place = f"Waits, {ordinal(waiting.number)} in the queue"
+    if waiting.why.startswith("Waits "):
+        parts = [f"{place}, {waiting.why.removeprefix('Waits ')}"]
+    else:
+        parts = [f"{place}.", waiting.why]
     if waiting.row.attempt:
         parts.append(waiting.row.reason)
     if lab().queue.paused():
         parts.append("The queue is paused.")
     return " ".join(part for part in parts if part)
+
+
+def place(row: ExperimentRow) -> tuple[object, ...]:
+    """What `show_place` depends on besides the row: when it changes, the page is drawn again."""
+    waiting = lab().queue.place_of(row.experiment_id) if row.state == "queued" else None
+    return () if waiting is None else (waiting.number, waiting.why, lab().queue.paused())
 
 
 def show_place(row: ExperimentRow) -> None:

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from distill_core.event_log import EventLog
 from distill_core.events import Failure, WorkerEnded
-from distill_core.executors.executor import read_placement
 from distill_core.folders import ExperimentFolder, read_json
-from distill_core.processes import hold, write_stamp
+from distill_core.jobs.lease import claim
+from distill_core.processes import write_stamp
 from tests.store_samples import declared, epoch, finished, worker_started
 
 
@@ -26,10 +26,11 @@ def main(folder: ExperimentFolder) -> None:
         time.sleep(60)
     stops: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stops.append(number))
-    lock = hold(folder.worker_lock)
-    assert lock is not None, "two workers in one folder"
+    claimed = claim(folder)
+    if isinstance(claimed, int):
+        sys.exit(claimed)
     log = EventLog(folder.events)
-    placement = read_placement(folder)
+    placement = claimed.placement
     # Some tests of executors have no dispatcher, and so no placement.
     attempt, token, device = (placement.attempt, placement.token, placement.device) if placement else (1, "", "cpu")
     write_stamp(folder.worker_stamp, attempt=attempt, events_offset=folder.events.stat().st_size)

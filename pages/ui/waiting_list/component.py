@@ -40,7 +40,7 @@ def waiting_list(waiting: Sequence[Waiting], *, mine: frozenset[str], key: str) 
             "items": [
                 {
                     "id": one.row.experiment_id, "name": plain_name(one.row.name, 80), "why": one.why,
-                    "facts": plain_name(f"{one.row.dataset} · {one.row.device}", 80),
+                    "facts": plain_name(f"{one.row.dataset} · {_wanted(one.row.device)}", 80),
                     "mine": one.row.experiment_id in mine,
                 }
                 for one in waiting
@@ -62,6 +62,10 @@ def wish_of(told: Any, *, known: set[str]) -> Wish | None:
     if told.get("action") == "move" and isinstance(to, int) and to >= 1:
         return Wish("move", str(told["id"]), to)
     return None
+
+
+def _wanted(device: str) -> str:
+    return "first free device" if device == "auto" else device
 
 
 def _nothing() -> None:

@@ -50,9 +50,9 @@ class WaitingList {
       const row = this.rows.get(item.id);
       row.name.textContent = item.name;
       row.name.href = `${data.base}/experiment?id=${encodeURIComponent(item.id)}`;
-      row.why.textContent = [item.why, item.facts].filter(Boolean).join(" · ");
+      row.why.textContent = [item.facts, item.why].filter(Boolean).join(" · ");
       row.mine = item.mine;
-      for (const [act, element] of Object.entries(row.buttons)) {
+      for (const element of Object.values(row.buttons)) {
         element.setAttribute("aria-label", `${element.title}: ${item.name}`);
       }
       if (this.list.children[place] !== row.element) this.list.insertBefore(row.element, this.list.children[place]);
