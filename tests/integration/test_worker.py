@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 
 from distill_core.errors import LabError
 from distill_core.event_log import read_events
-from distill_core.events import AnyEvent, Noted, RunDeclared, WorkerEnded, WorkerStarted
+from distill_core.events import AnyEvent, EpochEnded, Noted, RunDeclared, WorkerEnded, WorkerStarted
+from distill_core.executors.executor import TOKEN_VARIABLE, Placement
 from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder, Home
 from distill_core.jobs.worker import StopWish, checkpoint_seconds
@@ -190,3 +192,64 @@ def test_a_stop_is_heard_while_it_waits(folder: ExperimentFolder, measuring: IO[
     assert isinstance(last, WorkerEnded) and (last.outcome, last.reason) == (
         "cancelled", "Stopped while it waited to begin."
     )
+
+
+def placed(folder: ExperimentFolder, token: str = "one") -> dict[str, str]:
+    """The folder is placed; what an executor gives the worker's environment."""
+    Placement(token, 2, ("cpu",), "cpu").write(folder)
+    return os.environ | {TOKEN_VARIABLE: token}
+
+
+def test_a_placed_worker_takes_its_device_from_there_and_shows_that_it_lives(folder: ExperimentFolder) -> None:
+    spec = json.loads(folder.spec.read_text())
+    # What the spec wishes is the dispatcher's business.
+    folder.spec.write_text(json.dumps(spec | {"device": "cuda:5"}))
+    command = [sys.executable, "-m", "distill_core.jobs.worker", str(folder.path)]
+    with folder.worker_log.open("ab") as log:
+        done = subprocess.run(command, stdout=log, stderr=log, env=placed(folder), check=False)
+    assert done.returncode == 0, folder.worker_log.read_text()
+    first, last = events_of(folder)[0], events_of(folder)[-1]
+    assert isinstance(first, WorkerStarted) and (first.token, first.device) == ("one", "cpu")
+    assert isinstance(last, WorkerEnded) and (last.token, last.outcome) == ("one", "succeeded")
+    assert json.loads(folder.heartbeat.read_text())["token"] == "one"
+    # A process that was started for the same attempt, but came late, is of no use.
+    length = folder.events.stat().st_size
+    assert subprocess.run(command, env=placed(folder), capture_output=True, check=False).returncode == 4
+    assert folder.events.stat().st_size == length
+
+
+def test_a_worker_whose_folder_is_given_away_writes_nothing_more(
+    folder: ExperimentFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTILL_CHECKPOINT_SECONDS", "0")
+    spec = json.loads(folder.spec.read_text())
+    spec["student_training"]["epochs"] = spec["teacher"]["training"]["epochs"] = 2000
+    folder.spec.write_text(json.dumps(spec))
+    command = [sys.executable, "-m", "distill_core.jobs.worker", str(folder.path)]
+    with folder.worker_log.open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=placed(folder))
+    wait_for(lambda: any(isinstance(event, EpochEnded) for event in events_of(folder)))
+    process.send_signal(signal.SIGSTOP)
+    Placement("another", 3, ("cpu",), "cpu").write(folder)
+
+    def written() -> dict[str, int]:
+        return {
+            str(path): path.stat().st_mtime_ns for path in folder.path.rglob("*")
+            if path.is_file() and not path.name.endswith(".tmp") and path != folder.worker_log
+        }
+
+    before = written()
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(timeout=60) == 4
+    assert written() == before and "given to another worker" in folder.worker_log.read_text()
+
+
+def test_want_of_memory_is_told_with_its_class(folder: ExperimentFolder) -> None:
+    code = (
+        "import sys; from pathlib import Path; from distill_core.jobs import worker;"
+        "worker._run = lambda *a, **k: bytearray(2**60); sys.exit(worker.main([sys.argv[1]]))"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(folder.path)], check=False).returncode == 1
+    last = events_of(folder)[-1]
+    assert isinstance(last, WorkerEnded) and last.failure == "out-of-memory"
+    assert last.reason == "The machine's memory did not suffice."
