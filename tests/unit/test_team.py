@@ -199,7 +199,7 @@ def spec_of(**changes: Any) -> dict[str, Any]:
             "views": {"augmentation": {"kind": "affine"}, "fixed_views": None},
         },
         "students": students,
-        "student_training": {"epochs": 2, "steps_per_epoch": 5, "batch_size": 64, "optimizer": sgd},
+        "student_training": {"epochs": 2, "steps_per_epoch": 5, "batch_size": 53, "optimizer": sgd},
         "student_views": {"augmentation": {"kind": "affine"}, "fixed_views": None},
         "seeds": [0],
         "device": "cpu",
