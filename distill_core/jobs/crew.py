@@ -161,14 +161,14 @@ def work_together(
     spec: ExperimentSpec, folder: ExperimentFolder, emit: Emit, work: Callable[..., WorkerEnded]
 ) -> WorkerEnded:
     """Run an experiment whose training several processes share; `work` is `run_experiment` but for `assemble`."""
+    placement = read_placement(folder)
 
     def hang(lost: HelperLost) -> None:
         # The main thread waits for somebody who is no more, and cannot be woken: this is the worker's last word.
-        emit(_last_word(lost))
+        emit(_last_word(lost).model_copy(update={"token": placement.token if placement else ""}))
         os._exit(1)
 
-    device = resolve_device(spec.device)
-    devices = devices_of(spec.processes, device, read_placement(folder), os.environ)
+    devices = devices_of(spec.processes, resolve_device(spec.device), placement, os.environ)
     with Crew(folder, devices, on_hang=hang) as crew:
         try:
             return work(assemble=crew.assemble)
