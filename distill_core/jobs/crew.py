@@ -57,10 +57,12 @@ class Crew:
     def __init__(
         self, folder: ExperimentFolder, devices: Sequence[str], *, on_hang: Callable[[HelperLost], None],
         environment: Mapping[str, str] = os.environ, command: Sequence[str] = HELPER,
+        seconds_to_leave: float = _SECONDS_TO_LEAVE,
     ) -> None:
         """`devices`: of each process, the worker's first. `on_hang`: a helper is gone and nothing else showed it."""
         self._folder, self._devices, self._on_hang = folder, tuple(devices), on_hang
         self._environment, self._command = environment, tuple(command)
+        self._seconds_to_leave = seconds_to_leave
         self._helpers: list[subprocess.Popen[bytes]] = []
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._look_after, name="helpers", daemon=True)
@@ -111,11 +113,11 @@ class Crew:
             if time.monotonic() > until:
                 raise LabError(f"The helper processes did not start within {_LONGEST_START_SECONDS:.0f} s.")
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-        return Leader(Team(self._store, rank=0, size=size, device=device))
+        return Leader(Team(self._store, rank=0, size=size, device=device), on_dismiss=self._over.set)
 
     def lost(self) -> HelperLost:
         """What became of whom, once the team is broken."""
-        until = time.monotonic() + _SECONDS_TO_LEAVE
+        until = time.monotonic() + self._seconds_to_leave
         while time.monotonic() < until:
             for number, helper in enumerate(self._helpers, start=2):
                 code = helper.poll()
@@ -128,7 +130,7 @@ class Crew:
         """Of a helper that dies the next exchange tells; where it does not, this does, a little later."""
         while not self._over.wait(_SECONDS_BETWEEN_LOOKS):
             if any(helper.poll() for helper in self._helpers):
-                if not self._over.wait(_SECONDS_TO_LEAVE):
+                if not self._over.wait(self._seconds_to_leave):
                     self._on_hang(self.lost())
                 return
 
@@ -140,7 +142,7 @@ class Crew:
         for helper in self._helpers:
             assert helper.stdin is not None
             helper.stdin.close()
-        until = time.monotonic() + _SECONDS_TO_LEAVE
+        until = time.monotonic() + self._seconds_to_leave
         for helper in self._helpers:
             try:
                 helper.wait(max(until - time.monotonic(), 0.0))

@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -100,10 +100,20 @@ class ResourceWatch:
         while not self._over.wait(_SECONDS_BETWEEN_RESOURCES):
             self._emit(
                 Resources(
-                    at=time.time(), memory_bytes=process.memory_info().rss,
+                    at=time.time(), memory_bytes=process.memory_info().rss + _memory_of_helpers(process),
                     gpu_memory_bytes=gpu_memory_bytes(self._device, pid=os.getpid()), cpu_percent=process.cpu_percent(),
                 )
             )
+
+
+def _memory_of_helpers(process: psutil.Process) -> int:
+    """Bytes that the processes hold which share the training."""
+    found = 0
+    for helper in process.children():
+        # One may leave in between.
+        with suppress(psutil.Error):
+            found += helper.memory_info().rss
+    return found
 
 
 def main(arguments: list[str]) -> int:

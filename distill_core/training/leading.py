@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from distill_core.training.shared_layers import Share, over_whole_batches
 from distill_core.training.stream import Stream
 from distill_core.training.taps import TapReader
 from distill_core.training.teachers import all_of
-from distill_core.training.team import Order, Team
+from distill_core.training.team import Order, Team, TeamBroken
 
 LossOf = Callable[[Tensor, Mapping[str, Tensor]], Tensor]
 """The whole batch's logits and taps -> the scalar to minimise."""
@@ -27,8 +28,8 @@ class Leader:
     optimisers are run here; helpers get the new weights with their next order.
     """
 
-    def __init__(self, team: Team) -> None:
-        self._team = team
+    def __init__(self, team: Team, *, on_dismiss: Callable[[], object] = lambda: None) -> None:
+        self._team, self._on_dismiss = team, on_dismiss
         self._streams: list[Stream] = []
 
     def prepare(self, origin: Origin, *, threads: int) -> None:
@@ -68,8 +69,10 @@ class Leader:
         return whole, {name: self._team.collect(taps[name], bounds) for name in sorted(taps)}
 
     def dismiss(self) -> None:
-        """The helpers leave."""
-        self._team.tell(Order.LEAVE)
+        """The helpers leave; who has left already is not missed any more."""
+        self._on_dismiss()
+        with suppress(TeamBroken):
+            self._team.tell(Order.LEAVE)
         self._team.close()
 
 

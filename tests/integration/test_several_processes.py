@@ -1,4 +1,4 @@
-"""An experiment that several processes train: the figures of one, whoever is killed, and nobody left behind."""
+"""An experiment that several processes train: the figures of one, also when a helper is killed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from distill_core.store.store import Store
 from tests.integration.pipeline_lab import PipelineLab
 
 
-def wait_for(what: Callable[[], bool], *, seconds: float = 90) -> None:
+def wait_for(what: Callable[[], bool], *, seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "waited in vain"
@@ -40,7 +40,7 @@ def data(spec_data: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str
     monkeypatch.setenv("DISTILL_THREADS", "2")
     slow = {"kind": "sgd", "learning_rate": 0.01}
     spec_data["teacher"]["training"] |= {"optimizer": slow}
-    spec_data["student_training"] |= {"epochs": 8, "optimizer": slow}
+    spec_data["student_training"] |= {"epochs": 6, "optimizer": slow}
     spec_data["students"] = spec_data["students"][1:2]
     return spec_data | {"seeds": [0], "processes": 2}
 
@@ -73,45 +73,26 @@ def assert_same_answers(folder: ExperimentFolder, data: dict[str, Any], path: Pa
     assert steps[0] == steps[1]
 
 
-def test_whoever_is_killed_the_work_goes_on_to_the_same_result(data: dict[str, Any], tmp_path: Path) -> None:
+def test_a_killed_helper_costs_one_attempt_and_no_result(data: dict[str, Any], tmp_path: Path) -> None:
     lab = Lab(Home(tmp_path / "home"), idle_seconds=0.5)
     name = lab.launch(parse_spec(data))
     folder = lab.home.experiment(name)
-
-    def helper_of(attempt: int) -> tuple[psutil.Process, psutil.Process]:
-        """The worker of an attempt and its helper, once it has told of an epoch."""
-        def trains() -> bool:
-            stamp = read_stamp(folder.worker_stamp)
-            lab.live(name, 0)
-            return stamp is not None and stamp.attempt == attempt and any(
-                isinstance(event, EpochEnded) for event, _ in read_events(folder.events, offset=stamp.events_offset)
-            )
-
-        wait_for(trains)
-        stamp = read_stamp(folder.worker_stamp)
-        assert stamp is not None
-        worker = psutil.Process(stamp.pid)
-        helpers = worker.children()
-        assert len(helpers) == 1, folder.worker_log.read_text()
-        return worker, helpers[0]
-
-    # A helper: the worker says so, and is tried again.
-    worker, helper = helper_of(1)
+    wait_for(lambda: bool(told(folder, EpochEnded)))
+    stamp = read_stamp(folder.worker_stamp)
+    assert stamp is not None
+    (helper,) = psutil.Process(stamp.pid).children()
+    for process in (psutil.Process(stamp.pid), helper):
+        # Whoever reaches these ports is trusted, so nobody elsewhere may.
+        heard = [one.laddr.ip for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
+        assert heard and set(heard) == {"127.0.0.1"}
     helper.kill()
-    wait_for(lambda: bool(told(folder, WorkerEnded)))
-    last = told(folder, WorkerEnded)[-1]
-    assert (last.outcome, last.failure) == ("failed", "killed") and "signal 9" in last.reason
-
-    # The worker itself: its helper leaves by itself.
-    worker, helper = helper_of(2)
-    worker.kill()
-    helper.wait(30)
-
     wait_for(lambda: lab.live(name, 0)["state"] in ("succeeded", "failed"))
     view = lab.experiment(name)
-    assert view.row.state == "succeeded" and view.row.attempt == 3, view.row.reason
+    assert view.row.state == "succeeded" and view.row.attempt == 2, view.row.reason
     assert all(run.state == "finished" for run in view.runs)
-    assert len(told(folder, WorkerEnded)) == 2
+    first, last = told(folder, WorkerEnded)
+    assert (first.outcome, first.failure, last.outcome) == ("failed", "killed", "succeeded")
+    assert "Process 2 of 2" in first.reason and "signal 9" in first.reason
     assert_same_answers(folder, data, tmp_path / "other")
 
 
@@ -133,7 +114,7 @@ def test_two_nodes_by_the_environment_of_torchrun(data: dict[str, Any], tmp_path
             for rank in ("1", "0")
         ]
     try:
-        assert [worker.wait(120) for worker in workers] == [0, 0], folder.worker_log.read_text()
+        assert [worker.wait(240) for worker in workers] == [0, 0], folder.worker_log.read_text()
     finally:
         for worker in workers:
             worker.kill()

@@ -27,6 +27,7 @@ from distill_core.training.helping import help_out
 from distill_core.training.leading import Leader
 from distill_core.training.preparation import Checked, deep_check
 from distill_core.training.shared_layers import Share, draws_alone, over_whole_batches
+from distill_core.training.teachers import as_one
 from distill_core.training.team import Order, Team, TeamBroken
 
 CPU = torch.device("cpu")
@@ -168,6 +169,13 @@ def test_a_helper_that_dies_is_told(capfd: pytest.CaptureFixture[str]) -> None:
             team.collect(torch.ones(1), [(0, 1), (1, 2)])
 
 
+def test_a_helper_that_left_early_is_not_missed_at_the_end() -> None:
+    with a_team(lambda team: os._exit(0)) as team:
+        dismissed: list[int] = []
+        Leader(team, on_dismiss=lambda: dismissed.append(1)).dismiss()
+    assert dismissed == [1]
+
+
 # Whole cohorts ------------------------------------------------------------------------------
 
 
@@ -198,6 +206,10 @@ def spec_of(**changes: Any) -> dict[str, Any]:
             "training": {"epochs": 1, "steps_per_epoch": 6, "batch_size": 31, "optimizer": sgd},
             "views": {"augmentation": {"kind": "affine"}, "fixed_views": None},
         },
+        "more_teachers": [{
+            "architecture": net, "weight": 0.5, "seed": 51, "views": {"fixed_views": 1},
+            "training": {"epochs": 1, "steps_per_epoch": 3, "batch_size": 32, "optimizer": sgd},
+        }],
         "students": students,
         "student_training": {"epochs": 2, "steps_per_epoch": 5, "batch_size": 53, "optimizer": sgd},
         "student_views": {"augmentation": {"kind": "affine"}, "fixed_views": None},
@@ -210,7 +222,7 @@ def spec_of(**changes: Any) -> dict[str, Any]:
 def trained(
     checked: Checked, folder: Path, *, leader: Leader | None, stop_after: int | None = None
 ) -> dict[str, Tensor]:
-    """Weights of the teacher and of all students of the first seed, and of what their terms learnt."""
+    """Weights of the teachers and of all students of the first seed, and of what their terms learnt."""
     teacher_stop = iter([False] * 10_000)
     asked = iter([False] * (10_000 if stop_after is None else stop_after))
     around = Surroundings(
@@ -218,15 +230,16 @@ def trained(
         folder_of=lambda run_id: RunFolder(folder / run_id), on_end=lambda candidate: None,
         on_progress=lambda done, total: None, leader=leader,
     )
-    taught = teacher_cohort(checked, checked.plan.teacher, around)
-    taught.fit()
+    taught = [teacher_cohort(checked, run, around) for run in checked.plan.teachers]
+    for cohort in taught:
+        cohort.fit()
     students = student_cohort(
-        checked, checked.plan.cohorts[0].runs, taught.candidates[0].model,
+        checked, checked.plan.cohorts[0].runs, as_one([one.candidates[0].model for one in taught], [1.0, 0.5]),
         replace(around, should_stop=lambda: next(asked, True)),
     )
     students.fit()
     found: dict[str, Tensor] = {}
-    for one in (*taught.candidates, *students.candidates):
+    for one in (*(cohort.candidates[0] for cohort in taught), *students.candidates):
         state = one.model.state_dict() | {f"terms.{k}": v for k, v in one.objective.modules.state_dict().items()}
         found |= {f"{one.run.name}: {name}": value.clone() for name, value in state.items()}
     return found
@@ -251,7 +264,7 @@ def alone(checked: Checked, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 @pytest.fixture(scope="module")
 def initial(checked: Checked) -> dict[str, Tensor]:
-    runs = (checked.plan.teacher, *checked.plan.cohorts[0].runs)
+    runs = (*checked.plan.teachers, *checked.plan.cohorts[0].runs)
     return {
         f"{run.name}: {name}": value for run in runs for name, value in checked.network_of(run).state_dict().items()
     }
@@ -260,7 +273,7 @@ def initial(checked: Checked) -> dict[str, Tensor]:
 def test_two_processes_train_what_one_does(
     checked: Checked, alone: dict[str, Tensor], initial: dict[str, Tensor], tmp_path: Path
 ) -> None:
-    """Teacher and students, every kind of term, uneven batches, fresh views and mixed samples: to 1e-5."""
+    """Teachers and students, every kind of term, uneven batches, fresh views and mixed samples: to 1e-5."""
     before = copy.deepcopy(initial)
     with a_team(lambda team: help_out(team, lambda origin: checked)) as team:
         leader = Leader(team)
