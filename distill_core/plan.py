@@ -116,7 +116,9 @@ def make_plan(spec: ExperimentSpec, catalogue: Catalogue, *, origin: Origin) -> 
 def _common(spec: ExperimentSpec, origin: Origin) -> dict[str, Any]:
     """What every run's weights depend on."""
     reader = origin.code[code_key("dataset", spec.data.dataset)]
-    return origin.model_dump(mode="json", exclude={"code"}) | {"reader": reader}
+    # Several processes round otherwise; those of one keep the names they had before there could be several.
+    several = {"processes": spec.processes} if spec.processes > 1 else {}
+    return origin.model_dump(mode="json", exclude={"code"}) | {"reader": reader} | several
 
 
 def _data_of(spec: ExperimentSpec, *, without: Collection[str] = ()) -> dict[str, Any]:

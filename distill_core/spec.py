@@ -182,7 +182,8 @@ class ExperimentSpec(Frozen):
         None, gt=0, le=1024, description="What it needs of a GPU, which it then shares; None: the whole GPU."
     )
     processes: int = Field(
-        1, ge=1, le=64, description="How many processes share each batch, a GPU each, by torch.distributed."
+        1, ge=1, le=64,
+        description="How many processes share each batch, a GPU each. The result is that of one, but for rounding.",
     )
 
     @field_validator("seeds")

@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -34,8 +34,14 @@ from distill_core.executors.devices import (
 from distill_core.executors.executor import Placement
 from distill_core.folders import ExperimentFolder, Home, read_json
 from distill_core.jobs.judging import failure_of, kernel_kills
+<<<<<<< HEAD
 from distill_core.jobs.lease import Heart, Lease, claim
 from distill_core.processes import lock_held, write_stamp
+=======
+from distill_core.jobs.lease import Heart, Lease
+from distill_core.jobs.ranks import devices_of, is_helper, threads_each
+from distill_core.processes import hold, lock_held, write_stamp
+>>>>>>> w-ddp
 from distill_core.spec import ExperimentSpec, read_spec
 
 _NICENESS_ON_CPU = 10
@@ -98,15 +104,27 @@ class ResourceWatch:
         while not self._over.wait(_SECONDS_BETWEEN_RESOURCES):
             self._emit(
                 Resources(
-                    at=time.time(), memory_bytes=process.memory_info().rss,
+                    at=time.time(), memory_bytes=process.memory_info().rss + _memory_of_helpers(process),
                     gpu_memory_bytes=gpu_memory_bytes(self._device, pid=os.getpid()), cpu_percent=process.cpu_percent(),
                 )
             )
 
 
+def _memory_of_helpers(process: psutil.Process) -> int:
+    """Bytes that the processes hold which share the training."""
+    found = 0
+    for helper in process.children():
+        # One may leave in between.
+        with suppress(psutil.Error):
+            found += helper.memory_info().rss
+    return found
+
+
 def main(arguments: list[str]) -> int:
     """0: succeeded or stopped as asked; 1: failed; 3: another worker has the folder; 4: it was given to another."""
     folder = ExperimentFolder(Path(arguments[0]).resolve())
+    if is_helper(os.environ):
+        return _help(folder)
     should_stop = StopWish(folder.stop_request)
     signal.signal(signal.SIGTERM, should_stop.on_signal)
     claimed = claim(folder)
@@ -141,7 +159,7 @@ def _work(
     except LabError as error:
         _started(emit, device="cpu", threads=1, token=token)
         return _failed(error, error.sentence)
-    threads = default_threads()
+    threads = threads_each(default_threads(), spec.processes, device)
     _started(emit, device=device, threads=threads, token=token)
     if device == "cpu":
         os.nice(_NICENESS_ON_CPU)
@@ -190,11 +208,25 @@ def _run(
     # Loads torch, which takes seconds.
     from distill_core.pipeline import run_experiment
 
-    return run_experiment(
-        spec, folder, reuse=_optional(folder.reuse), request=_optional(folder.request), emit=emit,
+    request = _optional(folder.request)
+    work = partial(
+        run_experiment, spec, folder, reuse=_optional(folder.reuse), request=request, emit=emit,
         should_stop=should_stop, clock=time.time, threads=threads, fence=fence,
         checkpoint_seconds=checkpoint_seconds(os.environ.get("DISTILL_CHECKPOINT_SECONDS", "")),
     )
+    if spec.processes == 1 or not request.get("train", True):
+        return work()
+    from distill_core.jobs.crew import work_together
+
+    return work_together(spec, folder, emit, work)
+
+
+def _help(folder: ExperimentFolder) -> int:
+    """Started by torchrun as one of several, and not the first."""
+    from distill_core.jobs.helper import main as help_out
+
+    spec = read_spec(folder.spec)
+    return help_out(folder, devices_of(spec.processes, resolve_device(spec.device), None, os.environ)[0])
 
 
 def checkpoint_seconds(setting: str) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 from distill_core.events import Emit, StepChanged, StepState
 from distill_core.folders import ExperimentFolder
+from distill_core.training.leading import Leader
 
 
 @dataclass
@@ -23,10 +24,18 @@ class Context:
     checkpoint_seconds: float
     fence: Callable[[], None] = lambda: None
     """Called right before anything is kept; it does not return if another process was given the folder."""
+    leader: Leader | None = None
+    """While networks are trained by several processes: leads them."""
 
     @property
     def may_train(self) -> bool:
         return bool(self.request.get("train", True))
+
+    def dismiss(self) -> None:
+        """The processes that shared the training leave; what follows is this one's alone."""
+        if self.leader is not None:
+            self.leader.dismiss()
+            self.leader = None
 
     def step(
         self,

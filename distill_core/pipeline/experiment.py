@@ -27,6 +27,7 @@ from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
 from distill_core.planned import Origin, PlannedRun
 from distill_core.spec import ExperimentSpec
 from distill_core.training.assembly import student_cohort, teacher_cohort
+from distill_core.training.leading import Leader
 from distill_core.training.preparation import Checked, deep_check
 from distill_core.training.stopping import UNTRAINED
 from distill_core.training.teachers import as_one
@@ -45,12 +46,14 @@ def run_experiment(
     threads: int = 1,
     checkpoint_seconds: float = 10.0,
     fence: Callable[[], None] = lambda: None,
+    assemble: Callable[[], Leader] | None = None,
 ) -> WorkerEnded:
     """Run what is not yet finished in the folder, so that resuming is running once more.
 
     `reuse` maps run digests to folders of finished runs; `threads` is the most to use; a worker killed by force loses
     at most about `checkpoint_seconds` of training. `fence` is called right before anything is kept; it does not return
-    if the folder is no longer this process's to write.
+    if the folder is no longer this process's to write. `assemble` gathers the processes that share the training of
+    teachers and students, where there are any; compression, evaluation and export are this one's alone.
     Raises LabError for what a user can mend.
     """
     context = Context(
@@ -63,12 +66,16 @@ def run_experiment(
     _choose_threads(checked, context, most=threads)
     if context.may_train:
         _expect(checked, context)
+        if assemble is not None:
+            context.leader = assemble()
+            context.leader.prepare(checked.origin, threads=torch.get_num_threads())
         teacher = _teacher(checked, context, keeper)
         if teacher is None:
             return WorkerEnded(
                 at=clock(), outcome="cancelled", reason="Stopped before the teacher was ready; it can be resumed."
             )
         _cohorts(checked, context, keeper, teacher)
+        context.dismiss()
         compress(checked, context, keeper, teacher)
         measure_sensitivity(checked, context, keeper)
         if not should_stop():

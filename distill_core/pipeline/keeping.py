@@ -63,6 +63,7 @@ def surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Sur
         on_progress=lambda done, total: context.step(step, title, "running", done=done, total=total),
         checkpoint_seconds=context.checkpoint_seconds,
         fence=context.fence,
+        leader=context.leader,
     )
 
 

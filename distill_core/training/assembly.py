@@ -63,7 +63,7 @@ def student_cohort(checked: Checked, runs: Sequence[PlannedRun], teacher: nn.Mod
         assert run.student is not None
         key = _samples_key(run.student)
         if key not in streams:
-            streams[key] = _student_stream(checked, run.student, teacher, seed=seed)
+            streams[key] = _student_stream(checked, run, teacher)
     steps = training.steps_per_epoch or _labelled_steps(checked, seed)
     candidates = []
     for run in runs:
@@ -90,7 +90,7 @@ def compressed_cohort(
     training = run.compression.training
     assert training is not None
     if run.student is not None:
-        stream = _student_stream(checked, run.student, teacher, seed=run.seed)
+        stream = _student_stream(checked, run, teacher)
         steps = training.steps_per_epoch or _labelled_steps(checked, run.seed)
         validation = checked.split.student_validation
     else:
@@ -110,16 +110,26 @@ def _samples_key(student: Student) -> str:
     return json.dumps(content, sort_keys=True)
 
 
-def _student_stream(checked: Checked, student: Student, teacher: nn.Module, *, seed: int) -> Stream:
-    transfer = checked.transfer(seed=seed, kind=student.transfer)
+def _student_stream(checked: Checked, run: PlannedRun, teacher: nn.Module) -> Stream:
+    student = run.student
+    assert student is not None
+    transfer = checked.transfer(seed=run.seed, kind=student.transfer)
     if student.coreset is not None:
-        transfer = transfer.only(_coreset(checked, student, transfer, teacher, seed=seed))
-    variation = None
+        transfer = transfer.only(_coreset(checked, student, transfer, teacher, seed=run.seed))
+    return stream_over(checked, run, transfer)
+
+
+def stream_over(checked: Checked, run: PlannedRun, transfer: TransferSet) -> Stream:
+    """The stream of a teacher or student over the samples that were chosen for it."""
+    student, variation = run.student, None
+    if student is None:
+        assert run.teacher is not None
+        return _stream(checked, transfer, run.teacher.views, run.teacher.training, seed=run.seed)
     if student.generator is not None:
         entry, params = checked.catalogue.generators.resolve(student.generator)
         variation = Variation(entry.build(params), student.generated_share)
     spec = checked.spec
-    return _stream(checked, transfer, spec.student_views, spec.student_training, seed=seed, variation=variation)
+    return _stream(checked, transfer, spec.student_views, spec.student_training, seed=run.seed, variation=variation)
 
 
 def _coreset(

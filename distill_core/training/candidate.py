@@ -15,12 +15,12 @@ from distill_core.planned import PlannedRun
 from distill_core.signature import Task
 from distill_core.spec import Training
 from distill_core.training.checkpoint import read_checkpoint, write_checkpoint
+from distill_core.training.leading import Helped
 from distill_core.training.objective import Objective
 from distill_core.training.schedule import build_optimizer, learning_rate
 from distill_core.training.stopping import BestEpoch, Stop
-from distill_core.training.stream import NOISE, Batch, Stream
+from distill_core.training.stream import Batch, Stream, seed_noise
 from distill_core.training.taps import TapReader
-from distill_core.training.views import seed_for
 
 
 @dataclass
@@ -60,6 +60,8 @@ class Candidate:
         self._device = next(model.parameters()).device
         self.after_step: list[Callable[[], None]] = []
         """What holds after every step: pruned weights are 0 again."""
+        self.helped: Helped | None = None
+        """What goes through the network's steps with other processes; None: this process alone."""
 
     @property
     def active(self) -> bool:
@@ -72,16 +74,22 @@ class Candidate:
         step = self.progress.step
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.total_steps)
-        self._seed_noise(step)
+        seed_noise(self.run.seed, step, self._device)
         self.model.train()
-        with self._taps.reading() as seen:
-            logits = self.model(batch.inputs)
-        loss = self.objective(
-            self._step_tensors(batch, logits, teacher_logits if self.run.needs_teacher else None),
-            progress=step / self.total_steps, student_taps=seen, teacher_taps=teacher_taps,
-        )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+
+        def loss_of(logits: Tensor, seen: Mapping[str, Tensor]) -> Tensor:
+            return self.objective(
+                self._step_tensors(batch, logits, teacher_logits if self.run.needs_teacher else None),
+                progress=step / self.total_steps, student_taps=seen, teacher_taps=teacher_taps,
+            )
+
+        if self.helped is not None:
+            self.helped.accumulate(step, batch.inputs, loss_of)
+        else:
+            with self._taps.reading() as seen:
+                logits = self.model(batch.inputs)
+            loss_of(logits, seen).backward()
         self.optimizer.step()
         with torch.no_grad():
             for hold in self.after_step:
@@ -102,13 +110,6 @@ class Candidate:
             logits, teacher_logits, labels, partner_labels=partner, share=share, student_weights=own,
             teacher_weights=self._teacher_weights,
         )
-
-    def _seed_noise(self, step: int) -> None:
-        seed = seed_for(self.run.seed, NOISE, step)
-        if self._device.type == "cuda":
-            torch.cuda.manual_seed(seed)
-        else:
-            torch.default_generator.manual_seed(seed)
 
     def keep_as_best(self) -> None:
         self.best_state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}

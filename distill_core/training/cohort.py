@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from distill_core.events import Emit, EpochEnded, Noted
 from distill_core.folders import RunFolder
 from distill_core.signature import Task
 from distill_core.training.candidate import Candidate
+from distill_core.training.leading import Leader
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.schedule import learning_rate
 from distill_core.training.scores import Scores, score
@@ -60,6 +62,8 @@ class Surroundings:
     checkpoint_seconds: float = float("inf")
     fence: Callable[[], None] = lambda: None
     """Called right before a checkpoint is written; it does not return if another process was given the folder."""
+    leader: Leader | None = None
+    """Leads other processes that share each batch; None: this process alone."""
 
     @classmethod
     def silent(cls, *, should_stop: Callable[[], bool] = lambda: False) -> Surroundings:
@@ -102,11 +106,22 @@ class Cohort:
                 self.around.folder_of(candidate.run.run_id),
                 tell=lambda text: self.around.emit(Noted(at=self.around.clock(), text=text, level="warning")),
             )
+        self._share_out()
         start = min(candidate.progress.step for candidate in self.candidates)
         # Counted in validated epochs: a checkpoint of an epoch's last step still lacks its validation.
         for epoch in range(min(candidate.progress.epoch for candidate in self.candidates), self.epochs):
             if not self.train_epoch(epoch, max(start, epoch * self.steps_per_epoch)):
                 return
+
+    def _share_out(self) -> None:
+        """Have the helpers build what the candidates are now."""
+        if self.around.leader is None:
+            return
+        helped = self.around.leader.join(
+            [(one.run, one.model, one.stream, one.objective.student_taps) for one in self.candidates], self.teacher
+        )
+        for candidate, how in zip(self.candidates, helped, strict=True):
+            candidate.helped = how
 
     def train_epoch(self, epoch: int, first_step: int) -> bool:
         """Train from a step to the end of an epoch (counted from 0) and validate; False when all have ended."""
@@ -131,7 +146,7 @@ class Cohort:
             if id(stream) not in answered:
                 batch = stream.batch(step)
                 asked = any(other.run.needs_teacher and other.stream is stream for other in waiting)
-                answered[id(stream)] = batch, *(self._ask_teacher(stream, batch) if asked else (None, {}))
+                answered[id(stream)] = batch, *(self._ask_teacher(stream, batch, step) if asked else (None, {}))
             candidate.train_step(*answered[id(stream)])
         self._tick(step, waiting)
 
@@ -148,10 +163,13 @@ class Cohort:
             self._save(self.active)
             self._last_checkpoint = self.around.clock()
 
-    def _ask_teacher(self, stream: Stream, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def _ask_teacher(self, stream: Stream, batch: Batch, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         if self.teacher is None:
             raise ValueError("a run reads the teacher's logits, but the cohort has no teacher")
-        return stream.teacher_answers(self.teacher, batch)
+        leader = self.around.leader
+        return stream.teacher_answers(
+            self.teacher, batch, ask=None if leader is None else partial(leader.ask, stream, step)
+        )
 
     def _end_epoch(self, candidate: Candidate, epoch: int) -> None:
         raw, weighted = candidate.objective.take_means()

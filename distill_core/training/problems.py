@@ -71,6 +71,11 @@ def _batch_problems(checked: Checked) -> Iterator[Problem]:
             )
     smallest = min(one.coreset.size if one.coreset else len(sizes[one.transfer].indices) for one in students)
     yield from look("student_training", spec.student_training, spec.student_views, smallest)
+    # Each process passes its share of every batch, so everybody needs a sample.
+    trainings = (spec.student_training, *(one.training for one in spec.teachers if one.train))
+    fewest = min(training.batch_size for training in trainings)
+    if spec.processes > fewest:
+        yield Problem("processes", spec.processes, f"at most {fewest}, the smallest batch", "Choose fewer processes.")
 
 
 def _network_problems(checked: Checked) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from distill_core.training.normaliser import Normaliser
 from distill_core.training.split import TransferSet
 from distill_core.training.taps import TapReader
 from distill_core.training.teachers import first_of
-from distill_core.training.views import alter, generator_for
+from distill_core.training.views import alter, generator_for, seed_for
 
 # Streams of random numbers that must not meet: order of samples, fixed views, fresh views, dropout, variants.
 ORDER, FIXED_VIEWS, FRESH_VIEWS, NOISE, VARIANTS = 777, 999, 1999, 2999, 3999
@@ -22,6 +23,17 @@ LARGEST_POOL_BYTES = 2**29
 LARGEST_RESIDENT_BYTES = 2**30
 LARGEST_DONORS_BYTES = 2**27
 TEACHER_BATCH = 512
+Ask = Callable[[nn.Module, Tensor], tuple[Tensor, dict[str, Tensor]]]
+"""A teacher, inputs [B,*shape] -> its logits, and what passes its taps."""
+
+
+def seed_noise(seed: int, step: int, device: torch.device, *, apart: int = 0) -> None:
+    """Seed what layers draw at a step of a run; other numbers for each `apart`."""
+    seed = seed_for(seed, NOISE, step) + apart
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,23 +162,33 @@ class Stream:
         inputs = self._pooled(rows)
         return inputs if self._ready else self.normalise(inputs)
 
+    def inputs_of(self, step: int, begin: int, end: int) -> Tensor:
+        """`batch(step).inputs[begin:end]`, without making the rest of it where that can be done."""
+        if self.views.fixed_views is not None and self.variation is None:
+            return self._inputs(self.rows_of(step)[begin:end].to(self.device))
+        return self.batch(step).inputs[begin:end]
+
     @torch.no_grad()
-    def teacher_answers(self, teacher: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def teacher_answers(
+        self, teacher: nn.Module, batch: Batch, *, ask: Ask | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """The teacher's logits for a batch and what passes its taps: once per row with fixed views, else computed now.
 
-        The teacher must be in eval mode.
+        The teacher must be in eval mode. `ask` None: `self.ask`, for what is computed now.
         """
+        ask = ask or self.ask
         if batch.rows is None:
-            return self._ask(teacher, batch.inputs)
+            return ask(teacher, batch.inputs)
         if self._answers is None or self._answers[0] is not teacher:
             self._answers = (teacher, *self._ask_all(teacher))
         _, logits, taps = self._answers
         if not taps and self.teacher_taps:
-            taps = self._ask(teacher, batch.inputs)[1]
+            taps = ask(teacher, batch.inputs)[1]
             return logits[batch.rows], taps
         return logits[batch.rows], {name: seen[batch.rows] for name, seen in taps.items()}
 
-    def _ask(self, teacher: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def ask(self, teacher: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The teacher's logits for inputs [B,*shape] and what passes its taps."""
         with TapReader(first_of(teacher), self.teacher_taps).reading() as seen:
             return teacher(inputs), seen
 
@@ -177,7 +199,7 @@ class Stream:
         """
         answers = []
         for part in torch.arange(self.rows, device=self.device).split(TEACHER_BATCH):
-            logits, taps = self._ask(teacher, self._inputs(part))
+            logits, taps = self.ask(teacher, self._inputs(part))
             bytes_a_row = sum(seen[0].numel() * seen.element_size() for seen in taps.values())
             answers.append((logits, taps if bytes_a_row * self.rows <= LARGEST_POOL_BYTES else {}))
         names = answers[0][1]

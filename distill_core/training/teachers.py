@@ -28,6 +28,11 @@ def as_one(teachers: Sequence[nn.Module], weights: Sequence[float]) -> nn.Module
     return teachers[0] if len(teachers) == 1 else MeanOfTeachers(teachers, weights)
 
 
+def all_of(teacher: nn.Module) -> list[nn.Module]:
+    """Each of them, in their order."""
+    return list(teacher.teachers) if isinstance(teacher, MeanOfTeachers) else [teacher]
+
+
 def first_of(teacher: nn.Module) -> nn.Module:
     """The one whose inner layers and weights terms read."""
     return teacher.teachers[0] if isinstance(teacher, MeanOfTeachers) else teacher

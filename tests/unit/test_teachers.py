@@ -54,6 +54,12 @@ def planned(data: dict[str, Any], **origin: Any) -> Plan:
     return make_plan(spec, CATALOGUE, origin=Origin(**settings | origin))
 
 
+def test_runs_of_several_processes_are_runs_of_their_own(spec_data: dict[str, Any]) -> None:
+    one, two = names(planned(spec_data)), names(planned(spec_data | {"processes": 2}))
+    assert names(planned(spec_data | {"processes": 1})) == one
+    assert one.keys() == two.keys() and not set(one.values()) & set(two.values())
+
+
 def names(plan: Plan) -> dict[tuple[str, int], str]:
     return {(run.name, run.seed): run.run_id for run in plan.runs}
 
