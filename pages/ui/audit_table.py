@@ -10,10 +10,9 @@ import pandas as pd
 
 from distill_core.audit import Entry
 from distill_core.charts.names import plain_name
+from distill_core.spreadsheet import harmless_cell
 
 COLUMNS = {"when": "When", "who": "Who", "what": "What", "subject": "Of what", "detail": "Detail"}
-# A spreadsheet runs a cell that begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def rows(entries: Sequence[Entry]) -> pd.DataFrame:
@@ -38,5 +37,5 @@ def as_csv(found: pd.DataFrame) -> bytes:
     writer.writerow(COLUMNS.values())
     for row in found.to_dict("records"):
         cells = [row["when"].isoformat(timespec="seconds"), *(str(row[name]) for name in list(COLUMNS)[1:])]
-        writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+        writer.writerow([harmless_cell(cell) for cell in cells])
     return text.getvalue().encode("utf-8-sig")
