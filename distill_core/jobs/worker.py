@@ -34,14 +34,9 @@ from distill_core.executors.devices import (
 from distill_core.executors.executor import Placement
 from distill_core.folders import ExperimentFolder, Home, read_json
 from distill_core.jobs.judging import failure_of, kernel_kills
-<<<<<<< HEAD
 from distill_core.jobs.lease import Heart, Lease, claim
-from distill_core.processes import lock_held, write_stamp
-=======
-from distill_core.jobs.lease import Heart, Lease
 from distill_core.jobs.ranks import devices_of, is_helper, threads_each
-from distill_core.processes import hold, lock_held, write_stamp
->>>>>>> w-ddp
+from distill_core.processes import lock_held, write_stamp
 from distill_core.spec import ExperimentSpec, read_spec
 
 _NICENESS_ON_CPU = 10

@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
 
-from distill_core.audit import Entry
-from distill_core.charts.names import plain_name
 from pages.ui import places
+from pages.ui.audit_table import as_csv, rows
 from pages.ui.session import lab
 
 MOST = 5000
-COLUMNS = {"when": "When", "who": "Who", "what": "What", "subject": "Of what", "detail": "Detail"}
-# A spreadsheet runs a cell that begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def rows(entries: Sequence[Entry]) -> pd.DataFrame:
-    """One row an entry; names without control characters, times as UTC."""
-    return pd.DataFrame(
-        [
-            {
-                "when": pd.Timestamp(entry.at, unit="s", tz="UTC"), "who": plain_name(entry.actor, 254),
-                "what": plain_name(entry.action), "subject": plain_name(entry.subject, 64) if entry.subject else "",
-                "detail": plain_name(entry.detail, 300) if entry.detail else "",
-            }
-            for entry in entries
-        ],
-        columns=list(COLUMNS),
-    )
-
-
-def as_csv(found: pd.DataFrame) -> bytes:
-    """With a byte order mark, for spreadsheets; what they would take for a formula begins with an apostrophe."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS.values())
-    for row in found.to_dict("records"):
-        cells = [row["when"].isoformat(timespec="seconds"), *(str(row[name]) for name in list(COLUMNS)[1:])]
-        writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
-    return text.getvalue().encode("utf-8-sig")
 
 
 def narrowed(found: pd.DataFrame, *, people: Sequence[str], actions: Sequence[str], search: str) -> pd.DataFrame:

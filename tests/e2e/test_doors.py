@@ -21,7 +21,7 @@ ADMIN, VIEWER = "admin-token-of-the-test", "viewer-token-of-the-test"
 PLACES = (
     "", "experiment?id=done", "experiment?id=live", "experiment?id=done&tab=Trade-off",
     "experiment?id=done&tab=Confusion", "new", "data", "compare?ids=done", "try?id=done", "latency",
-    "compress?from=done", "machine", "audit",
+    "compress?from=done", "machine", "audit", "queue",
 )
 CHARTS = {"experiment?id=live": ".js-plotly-plot", "experiment?id=done&tab=Trade-off": ".js-plotly-plot"}
 REPORT = """

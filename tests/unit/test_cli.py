@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.cli import main
+from distill_core.cli import main, server
 from distill_core.cli.server import choose_port
 from distill_core.cli.settings import with_absolute_path, with_settings
 from distill_core.errors import Conflict, SpecError
@@ -160,3 +160,33 @@ def test_a_taken_port_is_told_and_a_free_one_found() -> None:
         with pytest.raises(Conflict, match="is taken"):
             choose_port(taken.getsockname()[1])
     assert choose_port(None) >= 8501
+
+
+def test_roles_and_quotas_are_set_and_shown(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["access", "set", "Ada@x.org", "admin"]) == 0
+    assert main(["access", "set", "x.org", "viewer"]) == 0
+    assert main(["access", "quota", "--queued", "3", "--disk-gb", "1.5"]) == 0
+    capsys.readouterr()
+    assert main(["access", "show", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["roles"] == {"ada@x.org": "admin"} and told["domains"] == {"x.org": "viewer"}
+    assert told["quotas"] == {"queued": 3, "running": None, "disk_bytes": 1_500_000_000}
+    assert main(["access", "quota", "--unlimited", "--running", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["quotas"] == {"queued": None, "running": 1, "disk_bytes": None}
+    for wrong, told in ((["x@", "admin"], "an e-mail address"), (["ada@x.org", "king"], "viewer, operator, admin")):
+        assert main(["access", "set", *wrong]) == 2
+        assert told in capsys.readouterr().err
+
+
+def test_the_dashboard_gets_its_doors_from_the_command(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(server, "serve", lambda port, path, **more: asked.update(more) or 0)
+    monkeypatch.setattr("distill_core.cli.dashboard._read_ahead", lambda lab: None)
+    arguments = ["ui", "--no-browser", "--address", "0.0.0.0", "--sign-in", "token", "--viewer-token"]
+    assert main([*arguments, "--allowed-host", "a.org", "--allowed-host", "b.org"]) == 0
+    environment = asked["environment"]
+    assert isinstance(environment, dict) and asked["address"] == "0.0.0.0"
+    assert environment["DISTILL_SIGN_IN"] == "token" and environment["DISTILL_ALLOWED_HOSTS"] == "a.org,b.org"
+    tokens = [environment["DISTILL_TOKEN"], environment["DISTILL_VIEWER_TOKEN"]]
+    assert len(set(tokens)) == 2 and min(map(len, tokens)) > 40 and "DISTILL_OPERATOR_TOKEN" not in environment
+    assert main(["ui", "--no-browser", "--viewer-token"]) == 1, "a second link needs sign-in"
