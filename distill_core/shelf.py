@@ -29,7 +29,6 @@ from distill_core.spec import LONGEST_NAME
 __all__ = ["DataSet", "Example", "FileProblem", "Form", "Part", "ReadingState", "Shelf"]
 
 _CHUNK_BYTES = 2**20
-_SECONDS_OF_A_DAY = 86_400
 _ID_BYTES = 6
 _ID = re.compile(r"[0-9a-f]{12}")
 _SUFFIXES: dict[Form, tuple[str, ...]] = {
@@ -52,24 +51,6 @@ class Shelf(Acting):
         self._started: list[subprocess.Popen[bytes]] = []
 
     # Bring ------------------------------------------------------------------------------------
-
-    @needs("operator")
-    def keep_upload(self, source: BinaryIO, file_name: str) -> Path:
-        """Copy an upload to the disk, to peek into it before its columns are chosen; raises DataError, HomeUnusable.
-
-        Hand the path to a begin_ method as its `source`, which moves it. Forgotten ones are removed after a day.
-        """
-        suffixes = [suffix for known in _SUFFIXES.values() for suffix in known]
-        suffix = _suffix(file_name, suffixes)
-        self._check_room(self.actor)
-        with self.home.usable():
-            self._incoming.mkdir(parents=True, exist_ok=True)
-            for old in self._incoming.iterdir():
-                if self._clock() - old.stat().st_mtime > _SECONDS_OF_A_DAY:
-                    old.unlink(missing_ok=True)
-        target = self._incoming / f"{self._token(_ID_BYTES)}{suffix}"
-        self._copy(source, target)
-        return target
 
     @needs("operator")
     def begin_images(
@@ -216,10 +197,6 @@ class Shelf(Acting):
         self._audit.record(self.actor.name, "purge", data_id, detail="Data set.")
 
     # Within -----------------------------------------------------------------------------------
-
-    @property
-    def _incoming(self) -> Path:
-        return self.home.data / "incoming"
 
     def _begin(self, form: Form, name: str, source: BinaryIO | Path, file_name: str, params: dict[str, Any]) -> str:
         checked, suffix = _checked_name(name), _suffix(file_name, _SUFFIXES[form])

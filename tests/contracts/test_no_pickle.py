@@ -17,7 +17,10 @@ FORBIDDEN_CALLS = {
     "unpack_archive", "from_pretrained",
 }
 # A reader by the end of its name, and what it must be told.
-MUST_SAY = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False), "format.read_array": ("allow_pickle", False)}
+MUST_SAY = {
+    "torch.load": ("weights_only", True), "np.load": ("allow_pickle", False),
+    "format.read_array": ("allow_pickle", False),
+}
 
 
 def dotted(node: ast.expr) -> str:

@@ -130,7 +130,7 @@ def test_progress_grows_in_an_open_tab_and_ends_in_the_samples(server: Server, o
     expect(page.get_by_test_id("stMetric").filter(has_text="Training")).to_contain_text("4,000")
 
 
-def test_an_upload_leaves_the_servers_memory_once_it_is_on_the_disk(
+def test_an_upload_never_lies_in_the_servers_memory(
     server: Server, open_tab: OpenTab, tmp_path: Path
 ) -> None:
     page = opened_library(server, open_tab)
@@ -141,9 +141,8 @@ def test_an_upload_leaves_the_servers_memory_once_it_is_on_the_disk(
     with peak_memory(process) as peak:
         bring(page, file)
         settled(page)
-    # Twice for a moment: once as it comes from the network's buffer, once as Streamlit keeps it.
-    assert peak[0] - before < 2.5 * size_bytes, f"{(peak[0] - before) / MIB:.0f} MiB more"
-    assert process.memory_info().rss - before < 0.5 * size_bytes
+    # It goes to the disk as it comes; what little is left is the page's own work.
+    assert peak[0] - before < 0.7 * size_bytes, f"{(peak[0] - before) / MIB:.0f} MiB more"
 
 
 @pytest.mark.parametrize(("theme", "phone"), [("light", False), ("dark", True)])

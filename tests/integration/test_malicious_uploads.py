@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from distill_core.errors import LabError
 from distill_core.folders import Home
 from distill_core.ingestion.archive import SafeArchive
-from distill_core.ingestion.npz_file import peek_arrays
+from distill_core.ingestion.npz_file import peek_arrays, read_array
 from distill_core.ingestion.picture import BadPicture, PictureReader
 from distill_core.services import Lab
 from tests.upload_samples import brought
@@ -90,8 +90,9 @@ def test_as_arrays(lab: Lab, marker: Path) -> None:
     array[0] = Bomb(marker)
     np.savez(out, x=array, y=np.zeros(1))
     file = brought(lab, "data.npz", [out.getvalue()])
-    with pytest.raises(LabError):
-        peek_arrays(file.path)
+    assert [one.key for one in peek_arrays(file.path)] == ["x", "y"]
+    with pytest.raises(LabError, match="objects"):
+        read_array(file.path, "x", field="inputs")
     assert not marker.exists()
     raw = brought(lab, "data.npz", [pickle.dumps(Bomb(marker))])
     with pytest.raises(LabError):

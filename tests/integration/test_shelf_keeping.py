@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 import pytest
@@ -74,22 +73,7 @@ def test_a_wrong_kind_of_file_and_a_full_disk_leave_nothing_behind(shelf: Shelf)
 
     with pytest.raises(DataError, match="No space left on device"):
         shelf.begin_images("Pets", Full(), file_name="pets.zip")
-    with pytest.raises(DataError, match="No space left on device"):
-        shelf.keep_upload(Full(), "a.csv")
     with pytest.raises(DataError, match="no longer there"):
-        shelf.begin_images("Pets", shelf.home.data / "incoming" / "gone.zip", file_name="pets.zip")
+        shelf.begin_images("Pets", shelf.home.uploads / "gone.zip", file_name="pets.zip")
     assert [path for path in shelf.home.data.rglob("*") if path.is_file()] == []
     assert shelf._started == []
-
-
-def test_kept_uploads_are_forgotten_after_a_day(tmp_path: Path) -> None:
-    now = [0.0]
-    shelf = Shelf(Home(tmp_path), clock=lambda: now[0])
-    old = shelf.keep_upload(io.BytesIO(b"a"), "a.csv")
-    now[0] = old.stat().st_mtime + 86_000
-    young = shelf.keep_upload(io.BytesIO(b"b"), "b.csv")
-    assert old.exists()
-    now[0] = old.stat().st_mtime + 86_401
-    os.utime(young, (now[0], now[0]))
-    shelf.keep_upload(io.BytesIO(b"c"), "c.csv")
-    assert (old.exists(), young.exists()) == (False, True)

@@ -21,6 +21,7 @@ from distill_core.services import Lab
 from distill_core.shelf import Shelf
 from distill_core.store.store import Store
 from tests.fixtures import build_finished_experiment, preset_spec
+from tests.upload_samples import brought
 
 ADA, BOB, EVE = Actor("ada@x.org", "operator"), Actor("bob@x.org", "operator"), Actor("eve@x.org", "admin")
 
@@ -122,12 +123,12 @@ def test_a_full_disk_quota_refuses_launches_and_uploads(lab: Lab) -> None:
     assert lab.acting_as(BOB).people.use().disk_bytes == 0 == lab.acting_as(EVE).people.use().disk_bytes
     for act in (
         lambda: lab.acting_as(ADA).launch(preset_spec(seeds=1)),
-        lambda: lab.acting_as(ADA).shelf.keep_upload(BytesIO(b"x"), "t.csv"),
+        lambda: brought(lab.acting_as(ADA), "t.csv", [b"x"]),
         lambda: lab.acting_as(ADA).weights.add("w", BytesIO(b"x"), file_name="w.safetensors"),
     ):
         with pytest.raises(NotAllowed, match="Delete for good"):
             act()
-    lab.acting_as(BOB).shelf.keep_upload(BytesIO(b"x"), "t.csv")
+    brought(lab.acting_as(BOB), "t.csv", [b"x"])
 
 
 def test_only_so_many_of_a_person_run_at_once() -> None:
