@@ -113,6 +113,7 @@ class Rest:
     def __init__(self, folder: ExperimentFolder, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._folder, self._monotonic = folder, monotonic
         self._seen_at_work = monotonic()
+        self._beat = b""
 
     def __call__(self) -> bool:
         if not self._folder.path.exists():
@@ -121,10 +122,20 @@ class Rest:
         if changes and changes[-1].state in ENDED:
             return True
         stamp = read_stamp(self._folder.worker_stamp)
-        if stamp is not None and is_alive(stamp):
+        # On a cluster the worker is a process of another machine, of which only its heartbeat tells.
+        if (stamp is not None and is_alive(stamp)) or self._beats():
             self._seen_at_work = self._monotonic()
         # A dispatcher starts the next worker, and then an exporter too.
         return self._monotonic() - self._seen_at_work > SECONDS_WITHOUT_WORKER
+
+    def _beats(self) -> bool:
+        """Whether the heart has beaten since the last look."""
+        try:
+            beat = self._folder.heartbeat.read_bytes()
+        except OSError:
+            return False
+        before, self._beat = self._beat, beat
+        return beat != before
 
 
 class Watch:

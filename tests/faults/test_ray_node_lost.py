@@ -51,13 +51,13 @@ def test_a_killed_node_s_experiment_goes_on_on_another_to_the_same_result(
     for variable, value in {**ray_cluster.settings, "DISTILL_CHECKPOINT_SECONDS": "0", "DISTILL_THREADS": "1"}.items():
         monkeypatch.setenv(variable, value)
     spec_data |= {"seeds": [0], "students": spec_data["students"][:2]}
-    spec_data["student_training"]["epochs"] = 30
+    spec_data["student_training"]["epochs"] = 12
     entry = REGISTRY["ray"]
     store, dispatcher = trained(
         Home(tmp_path / "cluster"), spec_data, entry.build(entry.resolve({}), WORKER), name="on-ray"
     )
     folder = store.home.experiment("on-ray")
-    turn_until(dispatcher, lambda: store.state("on-ray") == "running" and epochs(folder) > 4, seconds=90)
+    turn_until(dispatcher, lambda: store.state("on-ray") == "running" and epochs(folder) > 3, seconds=90)
     placement, stamp = read_placement(folder), read_stamp(folder.worker_stamp)
     assert placement is not None and stamp is not None
     node = placement.slots[0].rpartition("-")[0].rpartition("-")[0]

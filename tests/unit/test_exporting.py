@@ -10,7 +10,7 @@ import pytest
 
 from distill_core.entries import ExporterEntry, Params
 from distill_core.exporters.story import Curves, Record
-from distill_core.folders import ExperimentFolder, Home, read_json
+from distill_core.folders import ExperimentFolder, Home, read_json, write_json
 from distill_core.jobs import exporting
 from distill_core.jobs.exporting import DONE, GAVE_UP, MOST_TRIES_AT_REST, SECONDS_WITHOUT_WORKER, Rest, serve
 from distill_core.processes import write_stamp
@@ -182,6 +182,17 @@ def test_rest_is_the_end_or_nobody_at_work_for_a_while(folder: ExperimentFolder)
     assert not rest()
     Store(folder.home).transition("e1", expected={"queued"}, to="cancelled", at=2.0)
     assert rest()
+
+
+def test_a_worker_on_another_machine_is_at_work_while_its_heart_beats(folder: ExperimentFolder) -> None:
+    now = [0.0]
+    rest = Rest(folder, monotonic=lambda: now[0])
+    for beat in range(3):
+        write_json(folder.heartbeat, {"token": "t", "beat": beat})
+        now[0] += SECONDS_WITHOUT_WORKER + 1
+        assert not rest()
+    now[0] += SECONDS_WITHOUT_WORKER + 1
+    assert rest(), "it is silent"
 
 
 def test_a_note_is_seen_on_the_page_and_changes_nothing_else(folder: ExperimentFolder) -> None:
