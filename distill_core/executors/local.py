@@ -6,18 +6,23 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
+
+import psutil
 
 from distill_core.entries import ExecutorEntry, Params
 from distill_core.errors import Conflict
 from distill_core.executors.devices import gpu_free_bytes, list_devices
 from distill_core.executors.executor import WORKER, Slot
 from distill_core.folders import ExperimentFolder
-from distill_core.processes import holder_of, is_alive, is_held, read_stamp
+from distill_core.processes import holder_of, is_alive, is_held, read_stamp, reap
 
 # `-m` finds the package from here, wherever the user's shell stands.
 _ROOT = Path(__file__).resolve().parents[2]
+# Processes that a worker starts inherit it: so they are known when the worker was killed alone.
+_MARK = "DISTILL_WORKER_OF"
 
 
 class LocalParams(Params):
@@ -55,19 +60,23 @@ class LocalExecutor:
                 # And the driver, which names the slots, numbers GPUs by their place; CUDA alone would by their speed.
                 env=os.environ | {
                     "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+                    _MARK: str(folder.path),
                 },
             )
+        reap(self._children[folder.path])
 
     def status(self, folder: ExperimentFolder) -> Literal["none", "alive", "gone"]:
         child = self._children.get(folder.path)
-        # poll also reaps it.
         if child is not None and child.poll() is None:
             return "alive"
         stamp = read_stamp(folder.worker_stamp)
         # The lock last: it is the worker's as long as it lives, whatever became of its stamp.
         if (stamp is not None and is_alive(stamp)) or is_held(folder.worker_lock):
             return "alive"
-        return "none" if child is None and stamp is None else "gone"
+        if child is None and stamp is None:
+            return "none"
+        _end_orphans(folder)
+        return "gone"
 
     def end(self, folder: ExperimentFolder, *, force: bool) -> None:
         pid = self._pid(folder)
@@ -91,6 +100,14 @@ class LocalExecutor:
         if child is not None and child.poll() is None:
             return child.pid
         return holder_of(folder.worker_lock)
+
+
+def _end_orphans(folder: ExperimentFolder) -> None:
+    """Kill what a dead worker started and could not end, such as loaders of data; the kernel kills the worker alone."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(_MARK) == str(folder.path):
+                process.kill()
 
 
 ENTRY = ExecutorEntry(

@@ -7,6 +7,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.faults import moved_clock
+
+# Before anything of ours is loaded that takes the clock by its name.
+moved_clock.install()
+
 from distill_core.executors import executor, local
 from distill_core.executors.executor import Slot
 

@@ -6,6 +6,7 @@ first epoch), `forks` (a child of its own), `floods=1000000` (bytes printed each
 
 from __future__ import annotations
 
+import atexit
 import subprocess
 import sys
 import time
@@ -15,6 +16,11 @@ from types import ModuleType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.faults import moved_clock
+
+# Before anything of ours is loaded that takes the clock by its name.
+moved_clock.install()
 
 from distill_core.events import EpochEnded, Event, WorkerEnded, to_plain
 from distill_core.folders import ExperimentFolder, read_json, write_json
@@ -40,7 +46,9 @@ def run_experiment(
     chosen = options(spec.name)
     last, pace = int(chosen.get("epochs", "20")), float(chosen.get("pace", "0.005"))
     if "forks" in chosen:
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+        # As a data loader's processes do when all goes well; whoever is killed cannot.
+        atexit.register(lambda: (child.kill(), child.wait()))
     for run_id in RUNS:
         emit(declared(run_id, name=run_id))
     curves: dict[str, list[EpochEnded]] = {run_id: [] for run_id in RUNS}

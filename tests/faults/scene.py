@@ -70,11 +70,11 @@ class Scene:
         return len(points)
 
     def kill_worker(self, experiment_id: str) -> None:
-        """All its session, as the kernel or an impatient person would, unless it has just ended."""
+        """It alone, as the kernel does for want of memory, unless it has just ended: its children stay."""
         pid = self.worker(experiment_id)
         if pid is not None:
             with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
 
     def kill_dispatcher(self) -> None:
         self.dispatchers[-1].kill()
