@@ -89,10 +89,16 @@ class Store:
             row = records.get(connection, experiment_id)
             changes = records.catch_up(connection, row, folder)
             state: State = (row | changes)["state"]
+            refusal = ""
             if state not in expected or to not in ALLOWED[state]:
-                raise Conflict(f"Experiment {experiment_id} is {state}, so it cannot become {to} now.")
-            if held_token is not None and (row | changes)["token"] != held_token:
-                raise Conflict(f"Experiment {experiment_id} was begun again by another; this attempt is over.")
+                refusal = f"Experiment {experiment_id} is {state}, so it cannot become {to} now."
+            elif held_token is not None and (row | changes)["token"] != held_token:
+                refusal = f"Experiment {experiment_id} was begun again by another; this attempt is over."
+            if refusal:
+                # What a killed predecessor journalled is kept, or whoever goes by the index would be refused for ever.
+                records.change(connection, experiment_id, changes)
+                connection.commit()
+                raise Conflict(refusal)
             if prepare is not None:
                 prepare()
             now = (row | changes)["attempt"]

@@ -92,10 +92,16 @@ class Scene:
                 self.look(name)
             return all(self.state(name) in ENDED for name in names)
 
-        wait_for(ended, seconds=seconds, why=str({name: self.state(name) for name in names}))
+        wait_for(ended, seconds=seconds, why=self.story)
         for process in self.dispatchers:
             process.wait(timeout=30)
         return settled(self.home, self.acknowledged)
+
+    def story(self) -> str:
+        """For whoever reads of a failure: what the dispatchers and the journals say."""
+        journals = [folder.journal for folder in map(ExperimentFolder, self.home.experiments.glob("*"))]
+        files = [self.home.dispatcher_log, self.home.path.with_name("dispatcher.errors"), *journals]
+        return "\n".join(f"{path}:\n{path.read_text()[-3000:]}" for path in files if path.exists())
 
     def clear(self) -> None:
         """After a test, whatever it left."""

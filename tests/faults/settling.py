@@ -22,10 +22,12 @@ _LONGEST_SECONDS = 20.0
 ALL_POINTS = 1_000_000
 
 
-def wait_for(what: Callable[[], object], *, seconds: float = 60, why: str = "waited in vain") -> None:
+def wait_for(
+    what: Callable[[], object], *, seconds: float = 60, why: Callable[[], object] = lambda: "waited in vain"
+) -> None:
     until = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < until, why
+        assert time.monotonic() < until, why()
         time.sleep(0.02)
 
 

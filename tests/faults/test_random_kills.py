@@ -43,7 +43,7 @@ def test_a_dispatcher_killed_with_two_workers_running_is_replaced_and_both_go_on
     draw = random.Random(seed)
     names = [scene.launch(f"epochs={EPOCHS} pace=0.01 waits", device=device) for device in ("cpu", "cuda:0")]
     scene.dispatcher()
-    wait_for(lambda: all(scene.look(name) for name in names), why="they do not run at the same time")
+    wait_for(lambda: all(scene.look(name) for name in names), why=scene.story)
     workers = [scene.worker(name) for name in names]
     scene.kill_dispatcher()
     assert [scene.worker(name) for name in names] == workers, "its workers are not its prisoners"
