@@ -22,11 +22,9 @@ _LONGEST_START_SECONDS = 120.0
 
 
 @contextmanager
-def dashboard(home: Home, *, log: Path) -> Iterator[tuple[str, psutil.Process]]:
+def dashboard(home: Home, *, log: Path, port: int = 0) -> Iterator[tuple[str, psutil.Process]]:
     """Address and process of a server; what it says goes to `log`. Raises TimeoutError if it does not answer."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -48,6 +46,12 @@ def dashboard(home: Home, *, log: Path) -> Iterator[tuple[str, psutil.Process]]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -58,18 +59,23 @@ class Store:
                 )
                 if known is not None:
                     return str(known)
-            with self.home.usable():
-                folder.path.mkdir(parents=True)
-                write_json(folder.spec, spec.to_json())
-                write_json(
-                    folder.identity,
-                    {
-                        "experiment_id": experiment_id, "created_at": created_at, "idempotency_key": idempotency_key,
-                        "owner": owner,
-                    },
-                )
-                records.journalled(folder, StateChanged(at=created_at, state="queued"))
-            records.add(connection, folder, spec)
+            try:
+                with self.home.usable():
+                    folder.path.mkdir(parents=True)
+                    write_json(folder.spec, spec.to_json())
+                    write_json(
+                        folder.identity,
+                        {
+                            "experiment_id": experiment_id, "created_at": created_at,
+                            "idempotency_key": idempotency_key, "owner": owner,
+                        },
+                    )
+                    records.journalled(folder, StateChanged(at=created_at, state="queued"))
+                records.add(connection, folder, spec)
+            except Exception:
+                # On a full disk: what was refused must not come back with a reindex.
+                shutil.rmtree(folder.path, ignore_errors=True)
+                raise
         return experiment_id
 
     def transition(
