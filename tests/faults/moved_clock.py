@@ -1,4 +1,4 @@
-"""A process whose clock can be set while it runs: QUICK_CLOCK names a file with the seconds to add. Not the machine's."""
+"""A process whose clock, not the machine's, can be set while it runs: QUICK_CLOCK names a file of seconds to add."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """The real dispatcher with quick workers and room for two. Run as a script: HOME IDLE_SECONDS."""
 
+# ruff: noqa: E402 - the clock comes first
 from __future__ import annotations
 
 import sys

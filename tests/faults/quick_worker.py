@@ -4,6 +4,7 @@ The spec's name says how, as words: `epochs=40`, `pace=0.01` (seconds an epoch),
 first epoch), `forks` (a child of its own), `floods=1000000` (bytes printed each epoch).
 """
 
+# ruff: noqa: E402 - the clock comes first
 from __future__ import annotations
 
 import atexit

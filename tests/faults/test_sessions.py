@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from benchmarks.dashboard import dashboard, free_port, percentile
 from benchmarks.sessions import SESSIONS, errors_in, watched
+from distill_core.folders import Home
 from tests.e2e import chart
 from tests.e2e.conftest import OpenTab, browser, open_tab
 from tests.faults.scene import Scene
@@ -22,9 +24,12 @@ MIB = 2**20
 
 
 @pytest.mark.parametrize(
-    ("sessions", "seconds"), [(10, 6.0), pytest.param(SESSIONS, 150.0, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+    ("sessions", "seconds"),
+    [(10, 6.0), pytest.param(SESSIONS, 150.0, marks=[pytest.mark.slow, pytest.mark.timeout(900)])],
 )
-def test_tabs_beside_a_training(scene: Scene, tmp_path: Path, with_catalogue, sessions: int, seconds: float) -> None:
+def test_tabs_beside_a_training(
+    scene: Scene, tmp_path: Path, with_catalogue: Callable[[Home], Home], sessions: int, seconds: float
+) -> None:
     with_catalogue(scene.home)
     log = tmp_path / "server.log"
     name = scene.launch("epochs=1000000 pace=0.05")
@@ -47,7 +52,7 @@ def test_tabs_beside_a_training(scene: Scene, tmp_path: Path, with_catalogue, se
 
 @pytest.mark.e2e
 def test_a_browser_goes_on_by_itself_when_its_killed_server_is_back(
-    scene: Scene, tmp_path: Path, browser: Browser, open_tab: OpenTab, with_catalogue
+    scene: Scene, tmp_path: Path, browser: Browser, open_tab: OpenTab, with_catalogue: Callable[[Home], Home]
 ) -> None:
     with_catalogue(scene.home)
     name = scene.launch("epochs=100000 pace=0.1")
