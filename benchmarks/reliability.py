@@ -26,7 +26,7 @@ from distill_core.deployment.machine import machine_name
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
 PACKAGES = ("torch", "streamlit", "SQLAlchemy", "onnxruntime")
-FAST, ALL = "faults and not slow and not e2e and not gpu", "faults and not gpu"
+FAST, ALL = "faults and not slow and not e2e and not gpu and not ray", "faults and not gpu and not ray"
 INTRODUCTION = """# Reliability
 
 What happens when things break is tested by breaking them: `tests/faults` kills, stops and starves real dispatchers,
