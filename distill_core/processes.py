@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -97,6 +98,11 @@ def read_stamp(path: Path) -> Stamp | None:
 
 def is_alive(stamp: Stamp) -> bool:
     return identity_of(stamp.pid) == stamp.identity
+
+
+def reap(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a child in a thread of its own: one that ends unwatched would stay a zombie as long as this process."""
+    threading.Thread(target=process.wait, name=f"reaps-{process.pid}", daemon=True).start()
 
 
 def hold(path: Path, *, shared: bool = False) -> IO[str] | None:

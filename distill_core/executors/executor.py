@@ -13,7 +13,7 @@ from distill_core.folders import ExperimentFolder, read_json, write_json
 WORKER = (sys.executable, "-m", "distill_core.jobs.worker")
 """The command of a worker, but for its folder."""
 
-TOKEN_VARIABLE = "DISTILL_TOKEN"
+TOKEN_VARIABLE = "DISTILL_ATTEMPT_TOKEN"
 """The environment variable that tells a worker for which attempt it was started: the token of its placement."""
 
 

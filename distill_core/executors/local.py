@@ -6,18 +6,23 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
+
+import psutil
 
 from distill_core.entries import ExecutorEntry, Params
 from distill_core.errors import Conflict
 from distill_core.executors.devices import gpu_free_bytes, list_devices
 from distill_core.executors.executor import TOKEN_VARIABLE, WORKER, Slot, read_placement
 from distill_core.folders import ExperimentFolder
-from distill_core.processes import holder_of, is_alive, is_held, read_stamp
+from distill_core.processes import holder_of, is_alive, is_held, read_stamp, reap
 
 # `-m` finds the package from here, wherever the user's shell stands.
 _ROOT = Path(__file__).resolve().parents[2]
+# Processes that a worker starts inherit it: so they are known when the worker was killed alone.
+_MARK = "DISTILL_WORKER_OF"
 
 
 class LocalParams(Params):
@@ -58,14 +63,15 @@ class LocalExecutor:
                 # And the driver, which names the slots, numbers GPUs by their place; CUDA alone would by their speed.
                 env=os.environ | {
                     "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-                    TOKEN_VARIABLE: token,
+                    TOKEN_VARIABLE: token, _MARK: str(folder.path),
                 },
             )
         self._children[folder.path] = child, token
+        reap(child)
 
     def status(self, folder: ExperimentFolder) -> Literal["none", "alive", "gone"]:
         child, token = self._children.get(folder.path, (None, ""))
-        # poll also reaps it.
+        attempt = _token(folder)
         if child is not None and child.poll() is None:
             return "alive"
         stamp = read_stamp(folder.worker_stamp)
@@ -73,8 +79,11 @@ class LocalExecutor:
         if (stamp is not None and is_alive(stamp)) or is_held(folder.worker_lock):
             return "alive"
         # Of an earlier attempt, a child says nothing of the present one, which another dispatcher may have begun.
-        ours = child is not None and token == _token(folder)
-        return "gone" if ours or stamp is not None else "none"
+        ours = child is not None and token == attempt
+        if not ours and stamp is None:
+            return "none"
+        _end_orphans(folder, attempt)
+        return "gone"
 
     def end(self, folder: ExperimentFolder, *, force: bool) -> None:
         pid = self._pid(folder)
@@ -104,6 +113,18 @@ def _token(folder: ExperimentFolder) -> str:
     """Of the present attempt; empty where no dispatcher placed it."""
     placement = read_placement(folder)
     return placement.token if placement else ""
+
+
+def _end_orphans(folder: ExperimentFolder, token: str) -> None:
+    """Kill what a dead worker started and could not end, such as loaders of data; the kernel kills the worker alone.
+
+    By the token of its attempt, so that a successor which another dispatcher has begun meanwhile is left alone.
+    """
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            told = process.environ()
+            if told.get(_MARK) == str(folder.path) and told.get(TOKEN_VARIABLE) == token:
+                process.kill()
 
 
 ENTRY = ExecutorEntry(

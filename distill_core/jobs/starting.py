@@ -11,7 +11,7 @@ from pathlib import Path
 
 from distill_core.executors import chosen_executor
 from distill_core.folders import Home
-from distill_core.processes import is_held
+from distill_core.processes import is_held, reap
 
 # A page that polls must not start a process at every tick while one is still coming up.
 _SECONDS_BETWEEN_STARTS = 3.0
@@ -36,7 +36,7 @@ def ensure_dispatcher(home: Home, *, idle_seconds: float = 30.0) -> subprocess.P
 
 
 class DispatcherStarter:
-    """Keeps one home's dispatcher going on behalf of this process, and reaps those it started. Thread-safe."""
+    """Keeps one home's dispatcher going on behalf of this process; those it started leave no zombie. Thread-safe."""
 
     def __init__(
         self, home: Home, *, idle_seconds: float = 30.0, monotonic: Callable[[], float] = time.monotonic
@@ -48,7 +48,6 @@ class DispatcherStarter:
 
     def ensure(self) -> None:
         with self._lock:
-            # poll reaps: an ended child would stay a zombie for as long as a web server runs.
             self._started = [process for process in self._started if process.poll() is None]
             coming_up = self._started and self._monotonic() - self._last < _SECONDS_BETWEEN_STARTS
             if coming_up:
@@ -57,3 +56,4 @@ class DispatcherStarter:
             if process is not None:
                 self._last = self._monotonic()
                 self._started.append(process)
+                reap(process)

@@ -35,6 +35,7 @@ from distill_core.executors.executor import Placement
 from distill_core.folders import ExperimentFolder, Home, read_json
 from distill_core.jobs.judging import failure_of, kernel_kills
 from distill_core.jobs.lease import Heart, Lease, claim
+from distill_core.jobs.log_cap import LogCap
 from distill_core.jobs.ranks import devices_of, is_helper, threads_each
 from distill_core.processes import lock_held, write_stamp
 from distill_core.spec import ExperimentSpec, read_spec
@@ -133,7 +134,7 @@ def main(arguments: list[str]) -> int:
     )
     faulthandler.enable()
     # Everything up to here must stay quick and free of torch: the page shows `starting` from the stamp on.
-    with Heart(folder, lease, token):
+    with LogCap(folder.worker_log), Heart(folder, lease, token):
         emit = Teller(log, lease)
         ended = _work(folder, emit, should_stop, placement, lease).model_copy(update={"token": token})
         emit(ended)

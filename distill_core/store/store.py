@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -58,18 +59,23 @@ class Store:
                 )
                 if known is not None:
                     return str(known)
-            with self.home.usable():
-                folder.path.mkdir(parents=True)
-                write_json(folder.spec, spec.to_json())
-                write_json(
-                    folder.identity,
-                    {
-                        "experiment_id": experiment_id, "created_at": created_at, "idempotency_key": idempotency_key,
-                        "owner": owner,
-                    },
-                )
-                records.journalled(folder, StateChanged(at=created_at, state="queued"))
-            records.add(connection, folder, spec)
+            try:
+                with self.home.usable():
+                    folder.path.mkdir(parents=True)
+                    write_json(folder.spec, spec.to_json())
+                    write_json(
+                        folder.identity,
+                        {
+                            "experiment_id": experiment_id, "created_at": created_at,
+                            "idempotency_key": idempotency_key, "owner": owner,
+                        },
+                    )
+                    records.journalled(folder, StateChanged(at=created_at, state="queued"))
+                records.add(connection, folder, spec)
+            except Exception:
+                # On a full disk: what was refused must not come back with a reindex.
+                shutil.rmtree(folder.path, ignore_errors=True)
+                raise
         return experiment_id
 
     def transition(
@@ -89,10 +95,16 @@ class Store:
             row = records.get(connection, experiment_id)
             changes = records.catch_up(connection, row, folder)
             state: State = (row | changes)["state"]
+            refusal = ""
             if state not in expected or to not in ALLOWED[state]:
-                raise Conflict(f"Experiment {experiment_id} is {state}, so it cannot become {to} now.")
-            if held_token is not None and (row | changes)["token"] != held_token:
-                raise Conflict(f"Experiment {experiment_id} was begun again by another; this attempt is over.")
+                refusal = f"Experiment {experiment_id} is {state}, so it cannot become {to} now."
+            elif held_token is not None and (row | changes)["token"] != held_token:
+                refusal = f"Experiment {experiment_id} was begun again by another; this attempt is over."
+            if refusal:
+                # What a killed predecessor journalled is kept, or whoever goes by the index would be refused for ever.
+                records.change(connection, experiment_id, changes)
+                connection.commit()
+                raise Conflict(refusal)
             if prepare is not None:
                 prepare()
             now = (row | changes)["attempt"]

@@ -160,3 +160,13 @@ def test_a_fresh_home_needs_nothing_but_its_path(tmp_path: Path) -> None:
     store = Store(Home(tmp_path / "deep" / "home"))
     assert store.experiments() == []
     assert store.counts() == {}
+
+
+def test_a_move_that_only_the_journal_has_reaches_the_index_with_the_next_refusal(tmp_path: Path) -> None:
+    """A dispatcher was killed between the two; its successor must not be refused at every tick for ever."""
+    store = Store(Home(tmp_path))
+    store.create(small_spec(), experiment_id="e", created_at=1.0)
+    journalled(store.home.experiment("e"), StateChanged(at=2.0, state="starting", attempt=1))
+    with pytest.raises(Conflict):
+        store.transition("e", expected={"queued"}, to="starting", at=3.0)
+    assert store.state("e") == "starting" and store.experiment("e").row.attempt == 1
