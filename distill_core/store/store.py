@@ -19,6 +19,7 @@ from distill_core.store.database import Database
 from distill_core.store.ingest import apply_journal
 from distill_core.store.schema import experiments, runs, workers
 from distill_core.store.transitions import ALLOWED, FRESH
+from distill_core.store.trash import Trash
 
 Outcome = Literal["succeeded", "failed", "cancelled"]
 
@@ -29,6 +30,7 @@ class Store:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._database = Database(home)
+        self.trash = Trash(home, self._database)
 
     def close(self) -> None:
         self._database.close()
