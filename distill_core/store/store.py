@@ -35,10 +35,10 @@ class Store:
     def close(self) -> None:
         self._database.close()
 
-    def only_dispatcher(self) -> AbstractContextManager[bool]:
-        """Whether no other dispatcher works on this index, also from another machine, until the context ends.
+    def only_dispatcher(self) -> AbstractContextManager[Callable[[], bool]]:
+        """Tells, whenever asked, whether no other dispatcher works on this index, also from another machine.
 
-        In SQLite the lock file of the home says so, and this is always true.
+        In SQLite the lock file of the home says so, and this is always true. Raises IndexUnavailable.
         """
         return self._database.only_dispatcher()
 
