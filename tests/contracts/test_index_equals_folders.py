@@ -28,8 +28,9 @@ STATES: tuple[State, ...] = get_args(State)
 FAILURES: tuple[Failure, ...] = get_args(Failure)
 _name = st.sampled_from(NAMES)
 _number = st.sampled_from([0.5, math.nan, math.inf, -math.inf, 1e-300, 0.1 + 0.2])
+_token = st.sampled_from(["", "t1", "t2"])
 _acts = st.one_of(
-    st.tuples(st.just("move"), _name, st.sampled_from(STATES), st.sampled_from(FAILURES), st.sampled_from(["", "t1", "t2"])),
+    st.tuples(st.just("move"), _name, st.sampled_from(STATES), st.sampled_from(FAILURES), _token),
     st.tuples(st.just("rank"), _name, st.floats(-1e9, 1e9)),
     st.tuples(st.just("note"), _name, st.text(st.characters(codec="utf-8"), max_size=12)),
     st.tuples(st.just("delete"), _name, st.booleans()),
