@@ -29,6 +29,9 @@ class DiskUse:
     def total(self) -> int:
         return sum(getattr(self, kind) for kind in KINDS)
 
+    def by_kind(self) -> dict[Kind, int]:
+        return {kind: getattr(self, kind) for kind in KINDS}
+
     def __add__(self, other: DiskUse) -> DiskUse:
         return DiskUse(**{kind: getattr(self, kind) + getattr(other, kind) for kind in KINDS})
 

@@ -109,7 +109,7 @@ def disk(
         })
         return
     print_table("Experiments", ("id", "name", *KINDS, "MB"), (
-        (row.experiment_id, row.name, *(f"{getattr(part, kind) / 1e6:.1f}" for kind in KINDS), f"{part.total / 1e6:.1f}")
+        (row.experiment_id, row.name, *(f"{size / 1e6:.1f}" for size in (*part.by_kind().values(), part.total)))
         for row, part in use.experiments
     ))
     print_table("The rest", ("what", "MB"), ((name, f"{size / 1e6:.1f}") for name, size in use.others.items()))

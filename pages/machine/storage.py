@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from distill_core.charts.names import markdown_name, plain_name
 from distill_core.disk_use import KINDS, Kind
@@ -14,6 +15,7 @@ from distill_core.errors import LabError
 from distill_core.store.transitions import ENDED
 from distill_core.upkeep import HomeUse, Trashed
 from pages.ui import places, words
+from pages.ui.asking import ask, asked, say, show_told
 from pages.ui.guard import tell
 from pages.ui.session import lab
 
@@ -26,7 +28,6 @@ TITLES: dict[Kind, tuple[str, str]] = {
 }
 MEGABYTE = 1e6
 MOST_ROWS = 500
-DONE = "storage-done"
 
 
 def totals(use: HomeUse, report_free: int) -> None:
@@ -60,7 +61,7 @@ def experiments(use: HomeUse) -> None:
         }
         for row, part in shown
     ])
-    size = {
+    sizes: dict[str, ColumnConfig] = {
         kind: st.column_config.NumberColumn(f"{title}, MB", format="%.1f", help=help_text)
         for kind, (title, help_text) in TITLES.items()
     }
@@ -71,7 +72,7 @@ def experiments(use: HomeUse) -> None:
             "name": st.column_config.TextColumn("Experiment", help="Choose rows to free their checkpoints alone."),
             "state": st.column_config.TextColumn("State", help="Only ended experiments can give room."),
             "total": st.column_config.NumberColumn("In all, MB", format="%.1f", help="All files of the experiment."),
-            "id": st.column_config.TextColumn("Id", help="As in addresses and on the disk."), **size,
+            "id": st.column_config.TextColumn("Id", help="As in addresses and on the disk."), **sizes,
         },
     )
     if len(use.experiments) > MOST_ROWS:
@@ -89,29 +90,23 @@ def keep_best(chosen: list[str], *, some: bool) -> None:
         return
     size = words.size(sum(freed.values()))
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(
-            "Keep only best checkpoints", key="keep-best", icon=":material/compress:",
+        st.button(
+            "Keep only best checkpoints", key="keep-best", icon=":material/compress:", on_click=ask,
+            args=("keep-best",),
             help="Removes what only resuming needs. Every run's best network stays.",
-        ):
-            confirm_keep_best(list(freed), size)
+        )
         st.caption(f"Frees {size} of {whose}.", width="content")
 
+    def work() -> str:
+        return f"{words.size(lab().upkeep.keep_only_best(list(freed)))} freed; every best network is kept."
 
-@st.dialog("Keep only best checkpoints?", icon=":material/compress:")
-def confirm_keep_best(ids: list[str], size: str) -> None:
-    st.markdown(
-        f"This frees **{size}** of {words.plural(len(ids), 'experiment')}. Every run's best network, figure and curve "
-        "stays.\n\nA stopped or failed experiment that you resume afterwards trains its unfinished runs **from their "
-        "start**. This cannot be undone."
+    asked(
+        "keep-best",
+        f"This frees **{size}** of {words.plural(len(freed), 'experiment')}. Every run's best network, figure and "
+        "curve stays. A stopped or failed experiment that you resume afterwards trains its unfinished runs **from their "
+        "start**.",
+        sure=f"Free {size}", icon=":material/compress:", work=work,
     )
-    if st.button(f"Free {size}", key="keep-best-sure", type="primary", icon=":material/compress:"):
-        try:
-            freed = lab().upkeep.keep_only_best(ids)
-        except LabError as error:
-            tell(error)
-            return
-        st.session_state[DONE] = f"{words.size(freed)} freed; every best network is kept."
-        st.rerun()
 
 
 def trash(found: list[Trashed]) -> None:
@@ -132,33 +127,35 @@ def trash(found: list[Trashed]) -> None:
                     f"{words.plural(int(item.days_left), 'day')} left" if item.days_left >= 1 else "goes today"
                 )
                 st.caption(f"Deleted {words.ago(item.deleted_at)} · {left} · {words.size(item.use.total)}")
-            if st.button("Restore", key=f"restore-{row.experiment_id}", icon=":material/undo:",
-                         help="Puts it back on the list of experiments."):
-                act(partial(lab().undelete, row.experiment_id), f"“{row.name}” is back on the list.")
-            if st.button("Purge now", key=f"purge-{row.experiment_id}", icon=":material/delete_forever:",
-                         type="tertiary", help="Takes it from the disk for good."):
-                confirm_purge(row.experiment_id, row.name, words.size(item.use.total))
+            if st.button(
+                "Restore", key=f"restore-{row.experiment_id}", icon=":material/undo:",
+                help="Puts it back on the list of experiments.",
+            ):
+                put_back(row.experiment_id, row.name)
+            st.button(
+                "Purge now", key=f"purge-{row.experiment_id}", icon=":material/delete_forever:", type="tertiary",
+                help="Takes it from the disk for good.", on_click=ask, args=(f"purge-{row.experiment_id}",),
+            )
+        asked(
+            f"purge-{row.experiment_id}",
+            f"**{markdown_name(row.name, 60)}** leaves the disk with all its networks, curves and figures "
+            f"({words.size(item.use.total)}).",
+            sure="Purge", icon=":material/delete_forever:", work=partial(purged, row.experiment_id, row.name),
+        )
 
 
-@st.dialog("Purge for good?", icon=":material/delete_forever:")
-def confirm_purge(experiment_id: str, name: str, size: str) -> None:
-    st.markdown(
-        f"**{markdown_name(name, 60)}** leaves the disk with all its networks, curves and figures ({size}). "
-        "This cannot be undone."
-    )
-    if st.button("Purge", key="purge-sure", type="primary", icon=":material/delete_forever:"):
-        act(lambda: lab().upkeep.purge(experiment_id), f"“{name}” is gone; {size} are free.")
-
-
-def act(work: Callable[[], None], told: str) -> None:
-    """Do it and tell it on the next run of the page; what is refused is told here."""
+def put_back(experiment_id: str, name: str) -> None:
     try:
-        work()
+        lab().undelete(experiment_id)
     except LabError as error:
         tell(error)
         return
-    st.session_state[DONE] = told
-    st.rerun()
+    say(f"“{name}” is back on the list.")
+
+
+def purged(experiment_id: str, name: str) -> str:
+    lab().upkeep.purge(experiment_id)
+    return f"“{name}” is gone for good."
 
 
 def backups() -> None:
@@ -200,36 +197,28 @@ def backups() -> None:
             format_func=lambda name: f"{name} · {words.size(found[name].stat().st_size)}",
             help="Those in the home folder; others are restored from a terminal.",
         )
-        if st.button("Restore …", key="restore-backup", icon=":material/settings_backup_restore:",
-                     help="Brings back what is missing here; what is here stays."):
-            confirm_restore(str(name))
+        st.button(
+            "Restore …", key="restore-backup", icon=":material/settings_backup_restore:", on_click=ask,
+            args=("restore-backup",), help="Brings back what is missing here; what is here stays.",
+        )
+    asked(
+        "restore-backup",
+        f"**{markdown_name(str(name), 80)}**: its checksums are compared first. Experiments that are missing here come "
+        "back; those that are here stay as they are. Nothing may wait or run meanwhile.",
+        sure="Restore", icon=":material/settings_backup_restore:", work=partial(restored, found[str(name)]),
+    )
     st.code(str(found[str(name)]), language=None)
 
 
-@st.dialog("Restore from a backup?", icon=":material/settings_backup_restore:")
-def confirm_restore(name: str) -> None:
-    st.markdown(
-        "Its checksums are compared first. Experiments that are missing here come back; those that are here stay as "
-        "they are. Nothing may wait or run meanwhile."
-    )
-    if st.button("Restore", key="restore-sure", type="primary", icon=":material/settings_backup_restore:"):
-        with st.spinner("Comparing and restoring …", show_time=True):
-            try:
-                done = lab().upkeep.restore(next(path for path in lab().upkeep.backups() if path.name == name))
-            except LabError as error:
-                tell(error)
-                return
-        st.session_state[DONE] = (
-            f"{words.plural(len(done.experiments), 'experiment')} restored, "
-            f"{len(done.kept)} were here already and stayed."
-        )
-        st.rerun()
+def restored(path: Path) -> str:
+    done = lab().upkeep.restore(path)
+    told = f"{words.plural(len(done.experiments), 'experiment')} restored"
+    return f"{told}; {len(done.kept)} were here already and stayed." if done.kept else f"{told}."
 
 
 def show() -> None:
     st.title("Storage", anchor=False)
-    if told := st.session_state.pop(DONE, ""):
-        st.success(markdown_name(told, 200), icon=":material/check_circle:")
+    show_told()
     use = lab().upkeep.home_use()
     totals(use, lab().doctor()["disk"]["free_bytes"])
     experiments(use)

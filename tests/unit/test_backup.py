@@ -201,7 +201,8 @@ def archive(path: Path, members: dict[str, bytes], *extra: tarfile.TarInfo, mani
 @pytest.mark.parametrize("name", [
     "../outside", "/etc/outside", "data/../../outside", "data//x", "./data/x", "experiments/../../x/y", "data\\x",
     "experiments/a b/spec.json", "experiments/spec.json", "experiments/../x/y", ".hidden", "lab.sqlite",
-    "lab.sqlite-wal", "dispatcher.lock", "cache/catalogue-1.json", "data/a\nb", "data/" + "x" * 2000, "backups/b.tar.gz",
+    "lab.sqlite-wal", "dispatcher.lock",
+    "cache/catalogue-1.json", "data/a\nb", "data/" + "x" * 2000, "backups/b.tar.gz",
 ])
 def test_hostile_names_are_refused_and_nothing_is_taken(lab: Lab, tmp_path: Path, name: str) -> None:
     before = sorted(path for path in tmp_path.rglob("*") if "lab.sqlite" not in path.name)
