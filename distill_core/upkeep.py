@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 import threading
@@ -30,7 +31,7 @@ class Trashed:
 
     row: ExperimentRow
     deleted_at: float
-    days_left: float | None
+    days_left: int | None
     use: DiskUse
 
 
@@ -131,7 +132,8 @@ class Upkeep(Acting):
         found = []
         for row in trash.rows():
             at = trash.deleted_at(row)
-            left = None if days is None else max(0.0, days - (now - at) / SECONDS_OF_A_DAY)
+            # The day that has begun counts; a clock set back adds none.
+            left = None if days is None else min(days, max(0, math.ceil(days - (now - at) / SECONDS_OF_A_DAY)))
             found.append(Trashed(row, at, left, self._use(row)))
         return found
 

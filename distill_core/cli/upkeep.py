@@ -71,7 +71,7 @@ def purge(
             print_json([{**asdict(item), "use": asdict(item.use)} for item in found])
             return
         print_table("Trash", ("id", "name", "days left", "MB"), (
-            (item.row.experiment_id, item.row.name, "kept" if item.days_left is None else f"{item.days_left:.0f}",
+            (item.row.experiment_id, item.row.name, "kept" if item.days_left is None else item.days_left,
              f"{item.use.total / 1e6:.1f}") for item in found
         ))
         return

@@ -124,7 +124,7 @@ def trash(found: list[Trashed]) -> None:
             with st.container(gap="xxsmall", width="stretch"):
                 st.markdown(f"**{markdown_name(row.name, 60)}**")
                 left = "kept for ever" if item.days_left is None else (
-                    f"{words.plural(int(item.days_left), 'day')} left" if item.days_left >= 1 else "goes today"
+                    f"{words.plural(item.days_left, 'day')} left" if item.days_left else "goes when nothing runs"
                 )
                 st.caption(f"Deleted {words.ago(item.deleted_at)} · {left} · {words.size(item.use.total)}")
             if st.button(

@@ -94,6 +94,13 @@ def test_a_list_of_many_is_no_slower_for_it(lab: Lab) -> None:
     assert time.perf_counter() - began < 0.1
 
 
+@pytest.mark.parametrize(("at", "left"), [(1000.0, 30), (1000.0 - 86_400, 29), (1000.0 - 31 * 86_400, 0), (9000.0, 30)])
+def test_the_days_left_count_the_one_that_has_begun(lab: Lab, at: float, left: int) -> None:
+    stop(lab)
+    lab.store.set_deleted("one", True, at=at)
+    assert [item.days_left for item in lab.upkeep.trash()] == [left]
+
+
 def test_the_commands(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stop(lab)
     assert main(["disk", "--json"]) == 0
