@@ -103,7 +103,7 @@ def keep_best(chosen: list[str], *, some: bool) -> None:
     asked(
         "keep-best",
         f"This frees **{size}** of {words.plural(len(freed), 'experiment')}. Every run's best network, figure and "
-        "curve stays. A stopped or failed experiment that you resume afterwards trains its unfinished runs **from their "
+        "curve stays. A stopped or failed experiment that you resume afterwards trains unfinished runs **from their "
         "start**.",
         sure=f"Free {size}", icon=":material/compress:", work=work,
     )
