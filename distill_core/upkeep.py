@@ -79,10 +79,12 @@ class Upkeep(Acting):
 
     # Disk use --------------------------------------------------------------------------------
 
+    @needs("viewer")
     def uses(self, rows: Sequence[ExperimentRow]) -> dict[str, DiskUse]:
         """Bytes of these experiments by id; a few milliseconds for a page of them."""
         return {row.experiment_id: self._use(row) for row in rows}
 
+    @needs("viewer")
     def home_use(self) -> HomeUse:
         """Of everything, also the trash. Takes about a second for 1,000 experiments the first time."""
         rows = self._store().experiments(limit=1_000_000, include_deleted=True)
@@ -94,6 +96,7 @@ class Upkeep(Acting):
         }
         return HomeUse(tuple(found), others)
 
+    @needs("viewer")
     def freed_by_keeping_best(self, experiment_ids: Sequence[str] = ()) -> dict[str, int]:
         """What `keep_only_best` would free, in bytes by id; those that have nothing to free are left out.
 
@@ -126,6 +129,7 @@ class Upkeep(Acting):
 
     # Trash -----------------------------------------------------------------------------------
 
+    @needs("viewer")
     def trash(self) -> list[Trashed]:
         """Deleted experiments, those deleted last first."""
         days, now, trash = trash_days(), self._clock(), self._store().trash
@@ -154,6 +158,7 @@ class Upkeep(Acting):
 
     # Backups ---------------------------------------------------------------------------------
 
+    @needs("admin")
     def backups(self) -> list[Path]:
         """Those in the home folder, the newest first."""
         return sorted(self._home.backups.glob("*.tar.gz"), reverse=True)

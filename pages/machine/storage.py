@@ -223,7 +223,8 @@ def show() -> None:
     totals(use, lab().doctor()["disk"]["free_bytes"])
     experiments(use)
     trash(lab().upkeep.trash())
-    backups()
+    if lab().actor.has("admin"):
+        backups()
 
 
 show()
