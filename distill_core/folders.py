@@ -291,6 +291,20 @@ class Home:
         return self.path / "uploads"
 
     @property
+    def doomed(self) -> Path:
+        """Folders on their way to nothing: whoever purges moves them here first, so that none is ever half removed."""
+        return self.path / "doomed"
+
+    @property
+    def backups(self) -> Path:
+        """Backups made from the page."""
+        return self.path / "backups"
+
+    def restoring(self, name: str) -> Path:
+        """Where a backup is unpacked and checked before anything of it is put in its place."""
+        return self.path / f"restoring-{name}"
+
+    @property
     def audit(self) -> Path:
         """Who did what, a JSON line each, appended only."""
         return self.path / "audit.jsonl"

@@ -43,6 +43,7 @@ from distill_core.store.requests import write_export_request
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY, ENDED
 from distill_core.trying import Trying
+from distill_core.upkeep import Upkeep
 from distill_core.uploads import Uploads
 from distill_core.weights import WeightsShelf
 
@@ -89,6 +90,7 @@ class Lab(Acting):
         )
         self.uploads = Uploads(self.home, clock=clock, check_room=self._check_room)
         self.shares = Shares(self.home, lambda: self.store, self.catalogue, audit=self.audit, clock=clock)
+        self.upkeep = Upkeep(self.home, lambda: self.store, self.audit, clock=clock)
 
     def acting_as(self, actor: Actor) -> Self:
         """The same lab on behalf of somebody, with all its parts."""

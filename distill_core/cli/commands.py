@@ -24,6 +24,7 @@ from distill_core.cli.terminal import (
     wait_until_done,
 )
 from distill_core.cli.tools import tools
+from distill_core.cli.upkeep import backup, disk, purge, restore
 from distill_core.cli.weights import weights
 from distill_core.errors import Conflict, LabError, NotFound, Problem, SpecError, UnknownName
 from distill_core.folders import read_json
@@ -138,6 +139,8 @@ app.command()(weights)
 app.command()(latency)
 app.command()(tools)
 app.add_typer(queue, name="queue")
+for command in (backup, restore, purge, disk):
+    app.command()(command)
 
 
 @app.command()
@@ -170,6 +173,7 @@ def doctor(as_json: Json = False) -> None:
         ("threads a worker", report["threads"]["most_per_worker"]),
         ("free disk", f"{report['disk']['free_bytes'] / 1e9:.1f} GB"),
         ("free memory", f"{report['memory']['available_bytes'] / 1e9:.1f} GB"),
+        ("database", report["database"]),
         ("dispatcher", "at work" if report["dispatcher_alive"] else "asleep"),
         ("executor", f"{report['executor']} (DISTILL_EXECUTOR; there are: {', '.join(report['executors'])})"),
         *report["versions"].items(),

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -16,12 +17,15 @@ from distill_core.executors.executor import WORKER, Executor
 from distill_core.folders import Home
 from distill_core.jobs.dispatching import Dispatcher as Dispatcher
 from distill_core.jobs.exporters import Exporters
+from distill_core.jobs.tidying import tidy
 from distill_core.processes import hold
+from distill_core.store.database import IndexUnavailable
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE
 
 TICK_SECONDS = 0.1
 _LOG_BYTES = 1_000_000
+_SECONDS_WITHOUT_INDEX = 1.0
 
 log = logging.getLogger("distill_lab.dispatcher")
 
@@ -37,19 +41,35 @@ def run(
     dispatcher = Dispatcher(home, store, executor, exporters=exporters)
     log.info("begins, pid %d", os.getpid())
     while lock is not None:
-        _until_idle(dispatcher, idle_seconds)
+        try:
+            with store.only_dispatcher() as held:
+                if not held():
+                    log.info("leaves, another dispatcher works on this database")
+                    return
+                _until_idle(dispatcher, idle_seconds, held)
+            tidy(home, store, clock=time.time)
+        except IndexUnavailable as error:
+            # Workers go on meanwhile; this lock stays, so that no second dispatcher waits beside this one.
+            log.warning("%s", error)
+            time.sleep(_SECONDS_WITHOUT_INDEX)
+            continue
         lock.close()
         # Who launched while the lock was still held relied on this process.
         lock = _take(home) if store.in_states(ACTIVE) else None
     log.info("leaves, nothing to do")
 
 
-def _until_idle(dispatcher: Dispatcher, idle_seconds: float) -> None:
+def _until_idle(dispatcher: Dispatcher, idle_seconds: float, held: Callable[[], bool]) -> None:
+    """Returns when there was nothing to do for long. Raises IndexUnavailable."""
     last_active = time.monotonic()
     while time.monotonic() - last_active < idle_seconds:
         try:
             if dispatcher.tick():
                 last_active = time.monotonic()
+            if not held():
+                raise IndexUnavailable("The connection that makes this the only dispatcher was lost.")
+        except IndexUnavailable:
+            raise
         except Exception:
             # The index was busy for very long, or the disk is full: the work in the folders goes on meanwhile.
             log.exception("a tick failed")

@@ -21,6 +21,7 @@ from distill_core.jobs.lease import Leases, lease_seconds
 from distill_core.jobs.placing import Board, CannotBePlaced, placement_on
 from distill_core.processes import read_stamp
 from distill_core.rows import ExperimentRow
+from distill_core.store.database import IndexUnavailable
 from distill_core.store.store import Outcome, Store
 from distill_core.store.transitions import ACTIVE
 
@@ -256,6 +257,9 @@ class Dispatcher:
         except Conflict as conflict:
             # A user was quicker, or another dispatcher; the next tick sees the new state.
             log.info("%s", conflict)
+        except IndexUnavailable:
+            # No trouble of this experiment's: its worker goes on.
+            raise
         except Exception as error:
             number = self._troubles[row.experiment_id] = self._troubles.get(row.experiment_id, 0) + 1
             if number <= _MOST_TROUBLES:

@@ -12,11 +12,13 @@ import psutil
 
 from distill_core import __version__
 from distill_core.deployment.machine import available_cores, machine_name
+from distill_core.errors import LabError
 from distill_core.executors import REGISTRY, wanted_executor
 from distill_core.executors.devices import default_threads, list_devices, package_versions
 from distill_core.folders import Home, HomeUnusable
 from distill_core.jobs.exporters import tools_report
 from distill_core.processes import is_held
+from distill_core.store.database import database_title
 
 
 def machine_report(home: Home) -> dict[str, Any]:
@@ -41,5 +43,14 @@ def machine_report(home: Home) -> dict[str, Any]:
         "disk": {"total_bytes": disk.total, "free_bytes": disk.free},
         "versions": {"distill_core": __version__, **package_versions()},
         "tools": tools_report(home),
+        "database": _database(home),
         "dispatcher_alive": is_held(home.dispatcher_lock),
     }
+
+
+def _database(home: Home) -> str:
+    """A wrong address is part of the report too."""
+    try:
+        return database_title(home)
+    except LabError as error:
+        return error.sentence

@@ -24,7 +24,7 @@ def have(run: PlannedRun, folder: ExperimentFolder, keeper: Keeper, *, reuse: Ma
         # Last, as for a trained run: what has a result has everything else, however often a worker is killed.
         origin = source.parent.parent.name
         write_json(place.result, read_json(RunFolder(source).result) | {"reused_from": origin})
-    if not place.result.exists() or keeper.state(run.run_id) == "stopped":
+    if not place.result.exists() or keeper.state(run.run_id) == "stopped" or _lacks_its_files(place):
         return False
     keeper.tell(run)
     return True
@@ -37,4 +37,13 @@ def source_of(run: PlannedRun, reuse: Mapping[str, str]) -> Path | None:
 
 
 def is_finished(folder: RunFolder) -> bool:
-    return folder.result.exists() and bool(read_json(folder.result)["state"] == "finished")
+    return (
+        folder.result.exists() and bool(read_json(folder.result)["state"] == "finished")
+        and not _lacks_its_files(folder)
+    )
+
+
+def _lacks_its_files(folder: RunFolder) -> bool:
+    """Of a backup without models, a finished run has only its figures: it is trained again where it is needed."""
+    finished = bool(read_json(folder.result)["state"] == "finished")
+    return finished and not folder.model.exists() and not folder.onnx.exists()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -56,9 +56,14 @@ class Database:
         with self._told(), self._index.writing.begin() as connection:
             yield connection
 
-    def only_dispatcher(self) -> AbstractContextManager[bool]:
-        """Whether no other dispatcher works on this database, on whatever machine, until the context ends."""
-        return self._index.only_dispatcher()
+    @contextmanager
+    def only_dispatcher(self) -> Iterator[Callable[[], bool]]:
+        """Tells, whenever asked, that no other dispatcher works on this database, on whatever machine.
+
+        Raises IndexUnavailable.
+        """
+        with self._told(), self._index.only_dispatcher() as held:
+            yield held
 
     def close(self) -> None:
         self._index.engine.dispose()

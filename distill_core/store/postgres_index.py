@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from sqlalchemy import URL, Connection, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, PendingRollbackError, ProgrammingError
 
 from distill_core.errors import LabError
 from distill_core.store.unavailable import DamagedIndex, DatabaseRefused, IndexUnavailable
@@ -106,15 +106,24 @@ class PostgresIndex:
         )
 
     @contextmanager
-    def only_dispatcher(self) -> Iterator[bool]:
-        """Whether this is the only dispatcher of the database, until the context ends or the connection is lost."""
+    def only_dispatcher(self) -> Iterator[Callable[[], bool]]:
+        """Tells, whenever asked, whether this is the only dispatcher of the database.
+
+        It is so until the context ends or the connection is lost, with which the lock goes.
+        """
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             got = bool(connection.scalar(text(f"SELECT pg_try_advisory_lock({_DISPATCHER})")))
             try:
-                yield got
+                yield lambda: got and self._answers(connection)
             finally:
                 # Not back into the pool: what the connection holds must end with it, whatever state it is in.
                 connection.invalidate()
+
+    def _answers(self, connection: Connection) -> bool:
+        try:
+            return bool(connection.scalar(text("SELECT true")))
+        except (DBAPIError, PendingRollbackError):
+            return False
 
     def set_aside(self, *, suffix: str) -> str:
         """Move what cannot be used into a schema of its own, keeping it for inspection; returns the schema's name."""

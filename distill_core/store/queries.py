@@ -51,6 +51,16 @@ def active_rows(connection: Connection, states: Collection[State]) -> list[Exper
     return _with_counts(connection, connection.execute(statement).mappings().all())
 
 
+def deleted_rows(connection: Connection) -> list[ExperimentRow]:
+    """Everything in the trash, in no order."""
+    statement = (
+        select(*_LISTED, workers.c.device)
+        .outerjoin(workers, workers.c.experiment_id == experiments.c.experiment_id)
+        .where(experiments.c.deleted.is_(True))
+    )
+    return _with_counts(connection, connection.execute(statement).mappings().all())
+
+
 def count_by_state(
     connection: Connection, *, search: str, include_deleted: bool, owner: str = ""
 ) -> dict[str, int]:

@@ -64,10 +64,10 @@ def add(connection: Connection, folder: ExperimentFolder, spec: ExperimentSpec) 
     key = identity["idempotency_key"] or None
     if key and connection.scalar(select(experiments.c.experiment_id).where(experiments.c.idempotency_key == key)):
         key = None
-    deleted_at = _deleted_at(folder)
+    gone = deleted_at(folder)
     row: dict[str, Any] = {
         **FRESH, "experiment_id": folder.path.name, "idempotency_key": key, "created_at": identity["created_at"],
-        "deleted": deleted_at is not None, "deleted_at": deleted_at, "owner": identity["owner"],
+        "deleted": gone is not None, "deleted_at": gone, "owner": identity["owner"],
         "spec": spec.to_json(), "name": spec.name,
         "dataset": spec.data.dataset.name, "teacher": spec.teacher.architecture.name,
         "students": [student.name for student in spec.students], "seeds": len(spec.seeds),
@@ -118,7 +118,7 @@ def _identity(folder: ExperimentFolder) -> dict[str, Any]:
         return {"created_at": first.at if first else folder.path.stat().st_mtime, "idempotency_key": "", "owner": ""}
 
 
-def _deleted_at(folder: ExperimentFolder) -> float | None:
+def deleted_at(folder: ExperimentFolder) -> float | None:
     """When it was deleted; None if it is not. A damaged file hides it all the same, as of its own time."""
     try:
         return float(read_json(folder.deleted)["at"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,9 +76,9 @@ class SqliteIndex:
         )
 
     @contextmanager
-    def only_dispatcher(self) -> Iterator[bool]:
+    def only_dispatcher(self) -> Iterator[Callable[[], bool]]:
         """The lock of the home folder tells all who can reach this file."""
-        yield True
+        yield lambda: True
 
 
 def set_aside(home: Home, *, suffix: str) -> Path | None:

@@ -20,6 +20,7 @@ from distill_core.store.database import Database
 from distill_core.store.ingest import apply_journal
 from distill_core.store.schema import experiments, runs, workers
 from distill_core.store.transitions import ALLOWED, FRESH
+from distill_core.store.trash import Trash
 
 Outcome = Literal["succeeded", "failed", "cancelled"]
 
@@ -30,14 +31,15 @@ class Store:
     def __init__(self, home: Home) -> None:
         self.home = home
         self._database = Database(home)
+        self.trash = Trash(home, self._database)
 
     def close(self) -> None:
         self._database.close()
 
-    def only_dispatcher(self) -> AbstractContextManager[bool]:
-        """Whether no other dispatcher works on this index, also from another machine, until the context ends.
+    def only_dispatcher(self) -> AbstractContextManager[Callable[[], bool]]:
+        """Tells, whenever asked, whether no other dispatcher works on this index, also from another machine.
 
-        In SQLite the lock file of the home says so, and this is always true.
+        In SQLite the lock file of the home says so, and this is always true. Raises IndexUnavailable.
         """
         return self._database.only_dispatcher()
 

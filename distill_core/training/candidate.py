@@ -146,7 +146,8 @@ class Candidate:
         found, troubles = read_checkpoint(folder, device=str(self._device))
         if troubles:
             back = "the one before is used" if found else "none other is left, so that it begins anew"
-            tell(f"{self.run.name}, seed {self.run.seed}: {'. '.join(troubles)}; {back}. What is trained again comes out the same.")
+            damage = ". ".join(troubles)
+            tell(f"{self.run.name}, seed {self.run.seed}: {damage}; {back}. What is trained again comes out the same.")
         if found is None:
             return False
         facts, tensors = found.facts, found.tensors

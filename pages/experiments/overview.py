@@ -52,9 +52,11 @@ def line(row: ExperimentRow, waits: str = "") -> None:
             teacher = markdown_name(row.teacher)
             done = f"{row.runs_done} of {row.runs_total} runs" if row.runs_total else words.plural(row.seeds, "seed")
             reused = f", {row.runs_reused} reused" if row.runs_reused else ""
+            size = words.size(lab().upkeep.uses([row])[row.experiment_id].total)
             st.caption(
                 f"{markdown_name(row.dataset)} · teacher {teacher} · students {markdown_name(students, 90)} · "
-                f"{done}{reused} · {words.ago(row.created_at)}{account.owner_note(row.owner)}"
+                f"{done}{reused} · {words.ago(row.created_at)} · {size}"
+                f"{account.owner_note(row.owner)}"
             )
             if row.reason and row.state in ("failed", "lost"):
                 st.caption(f":material/info: {markdown_name(row.reason, 200)}")
@@ -133,6 +135,7 @@ def show() -> None:
         listing_live(search or "", states, owner)
     else:
         listing(search or "", states, owner)
+    places.link(places.STORAGE, "Disk use, trash and backups", icon=":material/hard_drive:")
 
 
 show()

@@ -52,6 +52,10 @@ def show() -> None:
     report = lab().doctor()
     st.title("Machine", anchor=False)
     st.caption(markdown_text(report["machine"]))
+    places.link(
+        places.STORAGE, "Storage", icon=":material/hard_drive:",
+        help="What takes how much of the disk, the trash, and backups.",
+    )
     if account.may_audit():
         places.link(places.AUDIT, "Audit log", icon=":material/policy:", help="Who did what, and when.")
     warnings(report)
@@ -80,6 +84,7 @@ def show() -> None:
     st.subheader("Home folder", anchor=False,
         help="Everything the lab keeps lies here; the database is only an index of it.")
     st.code(report["home"], language=None)
+    st.caption(f"Index: {markdown_text(report['database'])}")
     if st.button(
         "Rebuild the index from the folders", key="reindex", icon=":material/refresh:",
         help="Harmless; takes a moment for many experiments.",

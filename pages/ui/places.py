@@ -12,6 +12,7 @@ HOME, EXPERIMENTS, EXPERIMENT, NEW, COMPARE, MACHINE = "home", "experiments", "e
 DATA, DATA_SET, COMPRESS = "data", "data-set", "compress"
 TRY, LATENCY = "try", "latency"
 AUDIT = "audit"
+STORAGE = "storage"
 QUEUE = "queue"
 
 
@@ -73,6 +74,11 @@ def page(place: str) -> st.Page:
             FOLDER / "machine" / "doctor.py", title="Machine", icon=":material/memory:", url_path=MACHINE,
             help="Devices, threads, versions and free disk.",
         )
+    if place == STORAGE:
+        return st.Page(
+            FOLDER / "machine" / "storage.py", title="Storage", icon=":material/hard_drive:", url_path=STORAGE,
+            visibility="hidden", help="What takes how much of the disk, the trash, and backups.",
+        )
     if place == AUDIT:
         return st.Page(
             FOLDER / "machine" / "audit.py", title="Audit log", icon=":material/policy:", url_path=AUDIT,
@@ -87,7 +93,8 @@ def page(place: str) -> st.Page:
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
     places = (
-        HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, EXPERIMENT, COMPRESS, DATA_SET, EXPERIMENTS,
+        HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET,
+        EXPERIMENTS,
     )
     return [page(place) for place in places]
 

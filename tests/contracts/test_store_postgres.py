@@ -90,11 +90,11 @@ def test_only_one_dispatcher_works_on_a_database(address: str, tmp_path: Path) -
     """Homes on two machines that share it: the lock of a file would not tell them."""
     one, other = Store(Home(tmp_path / "one")), Store(Home(tmp_path / "other"))
     with one.only_dispatcher() as first:
-        assert first
+        assert first()
         with other.only_dispatcher() as second:
-            assert not second
+            assert not second()
     with other.only_dispatcher() as second:
-        assert second, "let go with the context"
+        assert second(), "let go with the context"
 
 
 def test_a_dispatcher_whose_connection_died_has_let_go(
@@ -102,13 +102,13 @@ def test_a_dispatcher_whose_connection_died_has_let_go(
 ) -> None:
     one, other = Store(Home(tmp_path / "one")), Store(Home(tmp_path / "other"))
     with one.only_dispatcher() as first:
-        assert first
+        assert first()
         with postgres.connect() as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
             )
         with other.only_dispatcher() as second:
-            assert second
+            assert second() and not first()
 
 
 def test_cursors_are_seen_in_the_order_they_count(address: str, tmp_path: Path) -> None:

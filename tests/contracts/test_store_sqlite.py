@@ -47,9 +47,9 @@ def test_every_connection_syncs_fully_and_waits_twenty_seconds(home: Home) -> No
 def test_a_writer_holds_the_lock_from_its_first_statement(home: Home) -> None:
     """Else what it read could be changed before it writes."""
     index = Database(home)
-    with index.write(), closing(sqlite3.connect(home.database, timeout=0)) as other:
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            other.execute("BEGIN IMMEDIATE")
+    other = sqlite3.connect(home.database, timeout=0)
+    with closing(other), index.write(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
 
 
 def test_pages_read_on_while_another_process_writes_for_long(home: Home) -> None:

@@ -1,4 +1,4 @@
-"""`checkpoint_writer.py FOLDER`: writes checkpoint after checkpoint until it is killed; says each that is on the disk."""
+"""`checkpoint_writer.py FOLDER`: writes checkpoint after checkpoint, is killed, and looks what is left."""
 
 from __future__ import annotations
 

@@ -1,0 +1,230 @@
+"""Storage: what takes how much of the disk, the trash, and backups."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from distill_core.charts.names import markdown_name, plain_name
+from distill_core.disk_use import KINDS, Kind
+from distill_core.errors import LabError
+from distill_core.store.transitions import ENDED
+from distill_core.upkeep import HomeUse, Trashed
+from pages.ui import places, words
+from pages.ui.asking import ask, asked, say, show_told
+from pages.ui.guard import tell
+from pages.ui.session import lab
+
+TITLES: dict[Kind, tuple[str, str]] = {
+    "models": ("Models", "Trained networks, the best of each run."),
+    "checkpoints": ("Checkpoints", "The last two states of every training that has not finished, to resume from."),
+    "onnx": ("ONNX", "Exported files."),
+    "logs": ("Logs", "Logs, curves and what other tools get."),
+    "data": ("Rest", "Answers to the test set, samples, settings."),
+}
+MEGABYTE = 1e6
+MOST_ROWS = 500
+
+
+def totals(use: HomeUse, report_free: int) -> None:
+    parts = use.of_experiments
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("In all", words.size(use.total), width="content", help="Everything in the home folder.")
+        for kind in KINDS:
+            title, help_text = TITLES[kind]
+            st.metric(title, words.size(getattr(parts, kind)), width="content", help=f"{help_text} Of all experiments.")
+        st.metric(
+            "Beside experiments", words.size(sum(use.others.values())), width="content",
+            help="Data sets, weights, downloads, caches, backups: "
+            + (", ".join(f"{name} {words.size(size)}" for name, size in use.others.items() if size) or "nothing") + ".",
+        )
+        st.metric("Free disk", words.size(report_free), width="content", help="Where the home folder lies.")
+
+
+def experiments(use: HomeUse) -> None:
+    """The table; rows can be chosen to keep only their best networks."""
+    st.subheader("Experiments", anchor=False, help="The largest first; those in the trash too.")
+    shown = use.experiments[:MOST_ROWS]
+    if not shown:
+        st.info("There is no experiment yet, so nothing takes room.", icon=":material/hard_drive:")
+        places.link(places.NEW, "Design one", icon=":material/add:")
+        return
+    frame = pd.DataFrame([
+        {
+            "name": plain_name(row.name, 60), "state": "deleted" if row.deleted else words.STATES[row.state][0],
+            "total": part.total / MEGABYTE, **{kind: getattr(part, kind) / MEGABYTE for kind in KINDS},
+            "id": row.experiment_id,
+        }
+        for row, part in shown
+    ])
+    sizes: dict[str, ColumnConfig] = {
+        kind: st.column_config.NumberColumn(f"{title}, MB", format="%.1f", help=help_text)
+        for kind, (title, help_text) in TITLES.items()
+    }
+    chosen = st.dataframe(
+        frame, key="sizes", hide_index=True, width="stretch", on_select="rerun", selection_mode="multi-row",
+        alt="Disk use of every experiment by kind",
+        column_config={
+            "name": st.column_config.TextColumn("Experiment", help="Choose rows to free their checkpoints alone."),
+            "state": st.column_config.TextColumn("State", help="Only ended experiments can give room."),
+            "total": st.column_config.NumberColumn("In all, MB", format="%.1f", help="All files of the experiment."),
+            "id": st.column_config.TextColumn("Id", help="As in addresses and on the disk."), **sizes,
+        },
+    )
+    if len(use.experiments) > MOST_ROWS:
+        st.caption(f"The {MOST_ROWS} largest of {len(use.experiments)}.")
+    rows = [shown[index][0] for index in chosen["selection"]["rows"]]
+    keep_best([row.experiment_id for row in rows if row.state in ENDED], some=bool(rows))
+
+
+def keep_best(chosen: list[str], *, some: bool) -> None:
+    """Offers to remove checkpoints, and says what that frees and takes."""
+    freed = {} if some and not chosen else lab().upkeep.freed_by_keeping_best(chosen)
+    whose = words.plural(len(chosen), "chosen experiment") if some else "all ended experiments"
+    if not freed:
+        st.caption(f":material/check: Of {whose}, no checkpoint can go: only best networks are kept.")
+        return
+    size = words.size(sum(freed.values()))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Keep only best checkpoints", key="keep-best", icon=":material/compress:", on_click=ask,
+            args=("keep-best",),
+            help="Removes what only resuming needs. Every run's best network stays.",
+        )
+        st.caption(f"Frees {size} of {whose}.", width="content")
+
+    def work() -> str:
+        return f"{words.size(lab().upkeep.keep_only_best(list(freed)))} freed; every best network is kept."
+
+    asked(
+        "keep-best",
+        f"This frees **{size}** of {words.plural(len(freed), 'experiment')}. Every run's best network, figure and "
+        "curve stays. A stopped or failed experiment that you resume afterwards trains unfinished runs **from their "
+        "start**.",
+        sure=f"Free {size}", icon=":material/compress:", work=work,
+    )
+
+
+def trash(found: list[Trashed]) -> None:
+    st.subheader(
+        "Trash", anchor=False,
+        help="Deleted experiments stay for 30 days, or as long as DISTILL_TRASH_DAYS says, then leave the disk when "
+        "nothing runs.",
+    )
+    if not found:
+        st.caption(":material/delete: The trash is empty. What you delete is kept here for a while and can come back.")
+        return
+    for item in found:
+        row = item.row
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"trash-{row.experiment_id}"):
+            with st.container(gap="xxsmall", width="stretch"):
+                st.markdown(f"**{markdown_name(row.name, 60)}**")
+                left = "kept for ever" if item.days_left is None else (
+                    f"{words.plural(item.days_left, 'day')} left" if item.days_left else "goes when nothing runs"
+                )
+                st.caption(f"Deleted {words.ago(item.deleted_at)} · {left} · {words.size(item.use.total)}")
+            if st.button(
+                "Restore", key=f"restore-{row.experiment_id}", icon=":material/undo:",
+                help="Puts it back on the list of experiments.",
+            ):
+                put_back(row.experiment_id, row.name)
+            st.button(
+                "Purge now", key=f"purge-{row.experiment_id}", icon=":material/delete_forever:", type="tertiary",
+                help="Takes it from the disk for good.", on_click=ask, args=(f"purge-{row.experiment_id}",),
+            )
+        asked(
+            f"purge-{row.experiment_id}",
+            f"**{markdown_name(row.name, 60)}** leaves the disk with all its networks, curves and figures "
+            f"({words.size(item.use.total)}).",
+            sure="Purge", icon=":material/delete_forever:", work=partial(purged, row.experiment_id, row.name),
+        )
+
+
+def put_back(experiment_id: str, name: str) -> None:
+    try:
+        lab().undelete(experiment_id)
+    except LabError as error:
+        tell(error)
+        return
+    say(f"“{name}” is back on the list.")
+
+
+def purged(experiment_id: str, name: str) -> str:
+    lab().upkeep.purge(experiment_id)
+    return f"“{name}” is gone for good."
+
+
+def backups() -> None:
+    st.subheader(
+        "Backups", anchor=False,
+        help="One file with everything of the home folder, made while experiments run. Copy it to another disk: one "
+        "that lies beside what it saves is lost with it.",
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        models = st.toggle(
+            "With models", value=True, key="backup-models",
+            help="Without: figures, curves and settings only; much smaller. What then needs a network trains it again.",
+        )
+        wanted = st.button("Back up now", key="backup", icon=":material/archive:", help="Experiments may go on.")
+    if wanted:
+        bar = st.progress(0.0, text="Writing …")
+
+        def tell_progress(done: int, of: int) -> None:
+            bar.progress(done / of, text=f"Experiment {done} of {of}")
+
+        try:
+            path, facts = lab().upkeep.backup(models=models, tell=tell_progress)
+        except LabError as error:
+            bar.empty()
+            tell(error)
+        else:
+            bar.empty()
+            st.success(
+                f"{words.plural(facts.experiments, 'experiment')} in {path.name}, {words.size(path.stat().st_size)}.",
+                icon=":material/check_circle:",
+            )
+    found = {path.name: path for path in lab().upkeep.backups()}
+    if not found:
+        st.caption("There is no backup here yet. From a terminal: `python -m distill_core backup FILE`.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Backup", list(found), key="backup-chosen", width=420,
+            format_func=lambda name: f"{name} · {words.size(found[name].stat().st_size)}",
+            help="Those in the home folder; others are restored from a terminal.",
+        )
+        st.button(
+            "Restore …", key="restore-backup", icon=":material/settings_backup_restore:", on_click=ask,
+            args=("restore-backup",), help="Brings back what is missing here; what is here stays.",
+        )
+    asked(
+        "restore-backup",
+        f"**{markdown_name(str(name), 80)}**: its checksums are compared first. Experiments that are missing here come "
+        "back; those that are here stay as they are. Nothing may wait or run meanwhile.",
+        sure="Restore", icon=":material/settings_backup_restore:", work=partial(restored, found[str(name)]),
+    )
+    st.code(str(found[str(name)]), language=None)
+
+
+def restored(path: Path) -> str:
+    done = lab().upkeep.restore(path)
+    told = f"{words.plural(len(done.experiments), 'experiment')} restored"
+    return f"{told}; {len(done.kept)} were here already and stayed." if done.kept else f"{told}."
+
+
+def show() -> None:
+    st.title("Storage", anchor=False)
+    show_told()
+    use = lab().upkeep.home_use()
+    totals(use, lab().doctor()["disk"]["free_bytes"])
+    experiments(use)
+    trash(lab().upkeep.trash())
+    if lab().actor.has("admin"):
+        backups()
+
+
+show()
