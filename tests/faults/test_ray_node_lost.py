@@ -24,7 +24,7 @@ from distill_core.store.store import Store
 from distill_core.store.transitions import ENDED
 from tests.ray_cluster import RayCluster, wait_for
 
-pytestmark = [pytest.mark.faults, pytest.mark.ray]
+pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(600)]
 
 
 def turn_until(dispatcher: Dispatcher, done: Callable[[], bool], *, seconds: float) -> None:
@@ -64,7 +64,7 @@ def test_a_killed_node_s_experiment_goes_on_on_another_to_the_same_result(
     ray_cluster.kill(node)
     wait_for(lambda: identity_of(stamp.pid) is None, seconds=10)
     try:
-        turn_until(dispatcher, lambda: store.state("on-ray") in ENDED, seconds=150)
+        turn_until(dispatcher, lambda: store.state("on-ray") in ENDED, seconds=240)
     finally:
         ray_cluster.add(node)
     second = read_placement(folder)
