@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ def write_json(path: Path, data: Any) -> None:
     write_bytes(path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
 
 
-def write_bytes(path: Path, data: bytes, *, before: Path | None = None) -> None:
+def write_bytes(
+    path: Path, data: bytes, *, before: Path | None = None, fence: Callable[[], None] = lambda: None
+) -> None:
     """Replace a file by temporary file, fsync, rename, fsync of the folder.
 
     `before`, in the same folder, is where the file that was there goes: a crash between leaves one of the two.
+    `fence` is called right before the renaming, for writing takes its time; it does not return if the folder was given
+    to another process meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -25,6 +30,7 @@ def write_bytes(path: Path, data: bytes, *, before: Path | None = None) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        fence()
         if before is not None and path.exists():
             path.replace(before)
         temporary.replace(path)

@@ -118,8 +118,8 @@ class Candidate:
         if self.best_state:
             self.model.load_state_dict(self.best_state)
 
-    def save_checkpoint(self, folder: RunFolder) -> None:
-        """Write all that resuming needs, as safetensors: see training.checkpoint."""
+    def save_checkpoint(self, folder: RunFolder, *, fence: Callable[[], None] = lambda: None) -> None:
+        """Write all that resuming needs, as safetensors: see training.checkpoint; `fence` as in whole_files."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"terms.{name}": value for name, value in self.objective.modules.state_dict().items()}
         for index, parameter in enumerate(self._parameters()):
@@ -136,7 +136,7 @@ class Candidate:
             "best": {"epoch": self.best.epoch, "waited": self.best.waited}
             | ({"accuracy": self.best.accuracy, "nll": self.best.nll} if self.best.epoch else {}),
         }
-        write_checkpoint(folder, tensors, best=self.best_state, best_epoch=self.best.epoch, facts=facts)
+        write_checkpoint(folder, tensors, best=self.best_state, best_epoch=self.best.epoch, facts=facts, fence=fence)
 
     def load_checkpoint(self, folder: RunFolder, *, tell: Callable[[str], None] = lambda text: None) -> bool:
         """Continue from the newest whole checkpoint if there is one; bit-identical on CPU.

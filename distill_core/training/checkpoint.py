@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class _Damaged(Exception):
 
 def write_checkpoint(
     folder: RunFolder, tensors: Mapping[str, Tensor], *, best: Mapping[str, Tensor], best_epoch: int,
-    facts: Mapping[str, Any],
+    facts: Mapping[str, Any], fence: Callable[[], None] = lambda: None,
 ) -> None:
     """Keep this state and the one before, each with a checksum, and the best networks that these two name.
 
@@ -48,9 +48,9 @@ def write_checkpoint(
         left.unlink(missing_ok=True)
     named = folder.best(best_epoch)
     if best and not named.exists():
-        write_bytes(named, _serialised(best, {"epoch": best_epoch}))
+        write_bytes(named, _serialised(best, {"epoch": best_epoch}), fence=fence)
     write_bytes(place, _serialised(tensors, {**facts, "best_file": named.name if best else ""}),
-                before=folder.checkpoint_before)
+                before=folder.checkpoint_before, fence=fence)
     wanted = {_best_file(place), _best_file(folder.checkpoint_before)}
     for old in folder.bests():
         if old.name not in wanted:

@@ -217,7 +217,7 @@ class Cohort:
     def _save(self, candidates: Sequence[Candidate]) -> None:
         for candidate in candidates:
             self.around.fence()
-            candidate.save_checkpoint(self.around.folder_of(candidate.run.run_id))
+            candidate.save_checkpoint(self.around.folder_of(candidate.run.run_id), fence=self.around.fence)
 
     def _end(self, candidate: Candidate) -> None:
         candidate.restore_best()

@@ -162,3 +162,10 @@ def test_what_a_worker_prints_goes_to_its_log(make: Callable[[], Executor], fold
     executor.start(folder)
     wait_for(lambda: executor.status(folder) == "gone")
     assert "IsADirectoryError" in folder.worker_log.read_text()
+
+
+def test_its_devices_have_names_of_their_own_and_are_the_same_from_call_to_call(make: Callable[[], Executor]) -> None:
+    slots = list(make().slots())
+    assert slots and len({slot.name for slot in slots}) == len(slots)
+    assert [slot.is_gpu for slot in slots] == sorted((slot.is_gpu for slot in slots), reverse=True), "GPUs first"
+    assert [(slot.name, slot.device) for slot in make().slots()] == [(slot.name, slot.device) for slot in slots]
