@@ -47,7 +47,9 @@ def test_a_connection_ended_by_the_server_is_no_error_to_the_next_call(
     store = Store(Home(tmp_path))
     store.experiments()
     with postgres.connect() as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dist%'")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'distill-lab'"
+        )
     assert store.experiments() == []
 
 
@@ -105,7 +107,7 @@ def test_a_dispatcher_whose_connection_died_has_let_go(
         assert first()
         with postgres.connect() as connection:
             connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND granted"
             )
         with other.only_dispatcher() as second:
             assert second() and not first()

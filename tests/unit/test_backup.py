@@ -168,7 +168,9 @@ def test_a_backup_beside_a_busy_worker_tells_of_nothing_that_is_missing(tmp_path
             if not run.checkpoint.exists():
                 continue
             assert run.best(int(run.checkpoint.read_text())).exists(), "the best network that it names"
-            lines = Home(staged).experiment("busy").events.read_text().splitlines()
+            events = Home(staged).experiment("busy").events
+            # Read before all else, it may not have been there yet.
+            lines = events.read_text().splitlines() if events.exists() else []
             told = max((json.loads(line)["epoch"] for line in lines), default=0)
             assert not told or (Home(staged).experiment("busy").path / f"part-{told}").exists()
     finally:
