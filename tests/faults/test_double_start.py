@@ -15,6 +15,7 @@ from playwright.sync_api import Browser
 
 from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder, Home
+from distill_core.jobs.starting import DispatcherStarter
 from distill_core.processes import hold
 from distill_core.services import Lab
 from tests.e2e.conftest import OpenTab, browser, open_tab, running_server
@@ -26,8 +27,10 @@ LAUNCHER = """
 import json, sys
 from pathlib import Path
 from distill_core.folders import Home
+from distill_core.jobs.starting import DispatcherStarter
 from distill_core.services import Lab
 from distill_core.spec import parse_spec
+DispatcherStarter.ensure = lambda self: None
 lab, spec = Lab(Home(Path(sys.argv[1]))), parse_spec(json.loads(sys.argv[2]))
 sys.stdin.readline()
 print(lab.launch(spec, idempotency_key=sys.argv[3]))
@@ -35,13 +38,12 @@ print(lab.launch(spec, idempotency_key=sys.argv[3]))
 
 
 def test_threads_and_processes_with_one_key_make_one_experiment(
-    tmp_path: Path, with_catalogue: Callable[[Home], Home]
+    tmp_path: Path, with_catalogue: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Nobody takes it away from the queue.
+    monkeypatch.setattr(DispatcherStarter, "ensure", lambda self: None)
     home = with_catalogue(Home(tmp_path / "home"))
     lab = Lab(home)
-    # Nobody takes it away from the queue.
-    dispatching = hold(home.dispatcher_lock)
-    assert dispatching is not None
     others = [
         subprocess.Popen(
             [sys.executable, "-c", LAUNCHER, str(home.path), json.dumps(small_spec().to_json()), "one press"],
@@ -68,7 +70,6 @@ def test_threads_and_processes_with_one_key_make_one_experiment(
     assert [path.name for path in home.experiments.iterdir()] == made[:1], "no folder is left over"
     other = lab.launch(small_spec(), idempotency_key="another press")
     assert other != made[0] and lab.count() == 2
-    dispatching.close()
 
 
 @pytest.mark.e2e

@@ -11,7 +11,7 @@ import pytest
 
 from distill_core.errors import LabError
 from distill_core.folders import Home
-from distill_core.processes import hold
+from distill_core.jobs.starting import DispatcherStarter
 from distill_core.services import Lab
 from distill_core.store.transitions import ENDED
 from tests.faults.scene import Scene
@@ -61,12 +61,12 @@ def on_disk(disk: SmallDisk) -> Iterator[Scene]:
 
 
 def test_a_launch_on_a_full_disk_says_so_and_leaves_nothing_half_done(
-    disk: SmallDisk, with_catalogue: Callable[[Home], Home]
+    disk: SmallDisk, with_catalogue: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Nobody takes what is launched away from the queue.
+    monkeypatch.setattr(DispatcherStarter, "ensure", lambda self: None)
     home = with_catalogue(Home(disk.path / "home"))
     lab = Lab(home)
-    dispatching = hold(home.dispatcher_lock)
-    assert dispatching is not None
     kept = lab.launch(small_spec("before"), idempotency_key="before")
     disk.fill()
     with pytest.raises(LabError, match=r"[Nn]o space|full"):
@@ -79,7 +79,6 @@ def test_a_launch_on_a_full_disk_says_so_and_leaves_nothing_half_done(
     assert lab.reindex() == (2, []), "no half folder is left"
     for name in (kept, made):
         lab.stop(name)
-    dispatching.close()
     assert settled(home) == dict.fromkeys(sorted((kept, made)), "cancelled")
 
 
