@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -17,23 +17,19 @@ from distill_core.catalog import Catalogue
 from distill_core.compressions import Compressions
 from distill_core.corrections import Corrections
 from distill_core.errors import Conflict, SpecError
-from distill_core.evaluation.saved import SavedAnswers, saved_answers
-from distill_core.evaluation.verdict import Verdict
 from distill_core.events import State
 from distill_core.executors import chosen_executor
 from distill_core.folders import Home, default_home
 from distill_core.jobs.absent import absent_here
 from distill_core.jobs.catalogue import load_catalogue
-from distill_core.jobs.log_tail import read_tail
-from distill_core.jobs.machine_report import machine_report
 from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
+from distill_core.looking import Looking
 from distill_core.measurements import Measurements
 from distill_core.people import People
 from distill_core.presets import Preset, load_presets
 from distill_core.queue import Queue
-from distill_core.results import finite, result_json, run_of, verdicts_of
-from distill_core.rows import ExperimentRow, ExperimentView, RunRow
+from distill_core.results import finite, run_of
 from distill_core.sharing import Shares
 from distill_core.shelf import Shelf
 from distill_core.spec import ExperimentSpec, parse_spec
@@ -47,8 +43,6 @@ from distill_core.upkeep import Upkeep
 from distill_core.uploads import Uploads
 from distill_core.weights import WeightsShelf
 
-_LONGEST_LOG_BYTES = 256 * 1024
-
 
 @dataclass
 class _Opened:
@@ -58,7 +52,7 @@ class _Opened:
     catalogue: Catalogue | None = None
 
 
-class Lab(Acting):
+class Lab(Looking):
     """The composition root. Thread-safe, loads no torch; every method returns at once unless it says otherwise.
 
     `idle_seconds`: how long a dispatcher that this lab starts stays after its last work.
@@ -244,89 +238,6 @@ class Lab(Acting):
         self._own(experiment_id)
         self.store.set_deleted(experiment_id, False, at=self._clock())
         self._record("undelete", experiment_id)
-
-    # Look ------------------------------------------------------------------------------------
-
-    @needs("viewer")
-    def experiments(
-        self, *, search: str = "", states: Collection[State] = (), limit: int = 50, offset: int = 0,
-        include_deleted: bool = False, owner: str = "",
-    ) -> list[ExperimentRow]:
-        """Newest first; only those of `owner` if that is not empty."""
-        return self.store.experiments(
-            search=search, states=states, limit=limit, offset=offset, include_deleted=include_deleted, owner=owner
-        )
-
-    @needs("viewer")
-    def counts(self, *, search: str = "", include_deleted: bool = False, owner: str = "") -> dict[str, int]:
-        """How many experiments are in each state that occurs."""
-        return self.store.counts(search=search, include_deleted=include_deleted, owner=owner)
-
-    @needs("viewer")
-    def count(
-        self, *, search: str = "", states: Collection[State] = (), include_deleted: bool = False, owner: str = ""
-    ) -> int:
-        counts = self.counts(search=search, include_deleted=include_deleted, owner=owner)
-        return sum(number for state, number in counts.items() if not states or state in states)
-
-    @needs("viewer")
-    def experiment(self, experiment_id: str) -> ExperimentView:
-        """Raises NotFound."""
-        view = self.store.experiment(experiment_id)
-        self._keep_going(view.row.state)
-        return view
-
-    @needs("viewer")
-    def runs(self, experiment_ids: Sequence[str]) -> list[RunRow]:
-        return self.store.runs(experiment_ids=experiment_ids)
-
-    @needs("viewer")
-    def verdicts(self, experiment_id: str) -> list[Verdict]:
-        """Every variant against its architecture trained alone, as far as seeds are finished."""
-        return verdicts_of(self.store.experiment(experiment_id), self.catalogue())
-
-    @needs("viewer")
-    def live(self, experiment_id: str, since: int) -> dict[str, Any]:
-        """State, next cursor and points [run id, epoch, training loss, accuracy, NLL, weighted terms, best].
-
-        Plain JSON: NaN is null. Raises NotFound.
-        """
-        state = self.store.state(experiment_id)
-        points, cursor = self.store.live_points(experiment_id, since=since)
-        self._keep_going(state)
-        return {
-            "state": state,
-            "cursor": cursor,
-            "points": [
-                [
-                    run, epoch, finite(loss), finite(accuracy), finite(nll),
-                    {name: finite(value) for name, value in terms.items()}, best,
-                ]
-                for run, epoch, loss, accuracy, nll, terms, best in points
-            ],
-        }
-
-    @needs("viewer")
-    def answers(self, experiment_id: str, run_id: str) -> SavedAnswers | None:
-        """What a run of a regression answered to the test data: see evaluation.saved. Raises DamagedAnswers."""
-        return saved_answers(self.home.experiment(experiment_id), run_id)
-
-    @needs("viewer")
-    def log_tail(self, experiment_id: str, lines: int = 200) -> str:
-        """The end of the worker's log; empty if there is none. Raises NotFound."""
-        self.store.state(experiment_id)
-        return read_tail(self.home.experiment(experiment_id).worker_log, lines=lines, most_bytes=_LONGEST_LOG_BYTES)
-
-    @needs("viewer")
-    def result(self, experiment_id: str) -> dict[str, Any]:
-        """The result of `run` and `show` as JSON: see results.result_json. Raises NotFound."""
-        view = self.store.experiment(experiment_id)
-        folder = self.home.experiment(experiment_id).path
-        return result_json(view, verdicts_of(view, self.catalogue()), folder=folder, now=self._clock())
-
-    @needs("viewer")
-    def doctor(self) -> dict[str, Any]:
-        return machine_report(self.home)
 
     # Upkeep ----------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ def undisturbed(epochs: int) -> set[tuple[str, int, float]]:
     return {(run, number, loss_of(run, number)) for run in RUNS for number in range(1, epochs + 1)}
 
 
-@pytest.mark.parametrize("seed", [1, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 24))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 24))])
 def test_a_worker_killed_twice_at_any_moment_tells_the_same_numbers(scene: Scene, seed: int) -> None:
     draw = random.Random(seed)
     name = scene.launch(f"epochs={EPOCHS} pace=0.01 forks")

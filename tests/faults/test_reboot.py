@@ -18,7 +18,7 @@ from tests.faults.settling import seen, wait_for
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("reused", [False, True])
+@pytest.mark.parametrize("reused", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_after_a_reboot_all_goes_on_and_strangers_with_old_pids_are_left_alone(scene: Scene, reused: bool) -> None:
     names = [scene.launch("epochs=20 waits", device=device) for device in ("cpu", "cuda:0")]
     waiting = scene.launch("epochs=5")
