@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from distill_core.executors.executor import Placement, Slot
+from distill_core.executors.executor import TOKEN_VARIABLE, Placement, Slot
 from distill_core.executors.ray_head import Node
 from distill_core.executors.ray_settings import RaySettings
 from distill_core.folders import ExperimentFolder, read_json
@@ -41,7 +41,7 @@ def job_request(
         "submission_id": submission_id(folder, placement),
         "entrypoint": _entrypoint(folder, placement, settings, command),
         "entrypoint_num_cpus": settings.cpus * number,
-        "runtime_env": {"env_vars": _environment(folder)},
+        "runtime_env": {"env_vars": _environment(folder) | {TOKEN_VARIABLE: placement.token}},
         "metadata": {"experiment": folder.path.name, "attempt": str(placement.attempt)},
     }
     if settings.memory_bytes:
