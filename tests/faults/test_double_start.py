@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import threading
@@ -11,18 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
-from distill_core.executors.local import LocalExecutor
-from distill_core.folders import ExperimentFolder, Home
+from distill_core.folders import Home
 from distill_core.jobs.starting import DispatcherStarter
-from distill_core.processes import hold
 from distill_core.services import Lab
-from tests.e2e.conftest import OpenTab, browser, open_tab, running_server
 from tests.store_samples import small_spec
 
 pytestmark = pytest.mark.faults
-__all__ = ["browser", "open_tab"]
 LAUNCHER = """
 import json, sys
 from pathlib import Path
@@ -70,25 +64,3 @@ def test_threads_and_processes_with_one_key_make_one_experiment(
     assert [path.name for path in home.experiments.iterdir()] == made[:1], "no folder is left over"
     other = lab.launch(small_spec(), idempotency_key="another press")
     assert other != made[0] and lab.count() == 2
-
-
-@pytest.mark.e2e
-def test_a_double_click_in_each_of_two_tabs_makes_two_experiments(
-    tmp_path: Path, browser: Browser, open_tab: OpenTab
-) -> None:
-    """Two tabs are two wishes; the second click of each is none."""
-    with running_server(tmp_path) as server:
-        dispatching = hold(server.home.dispatcher_lock)
-        tabs = [open_tab(f"{server.url}/new?preset=digits-unlabelled") for _ in range(2)]
-        for tab in tabs:
-            tab.get_by_role("button", name="Start", exact=True).dblclick()
-        for tab in tabs:
-            tab.wait_for_url("**/experiment?id=*", timeout=60_000)
-        found = {re.search(r"id=([a-z0-9-]+)", tab.url)[1] for tab in tabs}  # type: ignore[index]
-        lab = Lab(server.home)
-        assert len(found) == 2 and {row.experiment_id for row in lab.experiments()} == found
-        for name in found:
-            lab.stop(name)
-            LocalExecutor().end(ExperimentFolder(server.home.experiment(name).path), force=True)
-        assert dispatching is not None
-        dispatching.close()
