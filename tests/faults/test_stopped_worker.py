@@ -10,7 +10,6 @@ from typing import Literal
 
 import pytest
 
-from distill_core.executors import local
 from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder
 from distill_core.jobs.dispatcher import Dispatcher
@@ -55,11 +54,7 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_it_wakes_after_its_successor_finished_and_leaves_without_a_word(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Nor can anybody end what it started there.
-    monkeypatch.setattr(local, "_end_orphans", lambda folder: None)
+def test_it_wakes_after_its_successor_finished_and_leaves_without_a_word(scene: Scene) -> None:
     executor = CutOff()
     dispatcher = Dispatcher(scene.home, scene.store, executor, pause_seconds=0.1)
     name = scene.launch("epochs=20 waits")
