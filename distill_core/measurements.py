@@ -80,13 +80,11 @@ class Measurements(Acting):
     def begin(self, picked: Iterable[tuple[str, str]], conditions: dict[str, Any] | LatencyConditions) -> str:
         """Start to measure runs (experiment id, run id) side by side; returns the measurement's id.
 
-        Raises SpecError for conditions that cannot be, NotFound for what is not exported, and Conflict, which says what
-        keeps the device busy and what to do.
+        It waits until the device is quiet. Raises SpecError for conditions that cannot be, NotFound for what is not
+        exported, and Conflict if another measurement is under way.
         """
         checked = self._checked(conditions)
         runs = self._picked(list(picked))
-        if sentence := self.obstacle(checked.provider):
-            raise Conflict(sentence)
         with self._lock, self._home.usable():
             if self.active() is not None:
                 raise Conflict("A measurement is under way already; wait for its end or stop it, then measure again.")
@@ -104,7 +102,7 @@ class Measurements(Acting):
 
     @needs("viewer")
     def obstacle(self, provider: str) -> str:
-        """What stands in the way of measuring now, in one sentence; empty if nothing does."""
+        """What a measurement would wait for now, in one sentence; empty if it could begin at once."""
         return processor_busy(self._home) or gpu_busy(self._home, provider)
 
     @needs("operator")
@@ -174,11 +172,11 @@ class Measurements(Acting):
                 state, reason = record.state, record.reason
                 if state == "measuring":
                     state, reason = "failed", "The measuring process ended without a last word; measure again."
-        share, doing = self._progress(record) if state == "measuring" else (1.0, "")
+        share, doing, waits = self._progress(record) if state == "measuring" else (1.0, "", False)
         return Measurement(
             id=record.id, created_at=record.created_at, source=record.source, state=state, reason=reason,
             runs=record.runs, conditions=record.conditions, report=record.report, share=share, doing=doing,
-            removed=files.removed.exists(), owner=record.owner,
+            waits=waits, removed=files.removed.exists(), owner=record.owner,
         )
 
     @needs("viewer")
@@ -252,13 +250,13 @@ class Measurements(Acting):
             return self._clock() - record.created_at < _SECONDS_TO_START
         return is_alive(stamp)
 
-    def _progress(self, record: LatencyRecord) -> tuple[float, str]:
+    def _progress(self, record: LatencyRecord) -> tuple[float, str, bool]:
         try:
             told = read_json(self._files(record.id).progress)
-            return told["done"] / max(told["total"], 1), str(told["what"])
+            return told["done"] / max(told["total"], 1), str(told["what"]), bool(told.get("waits"))
         # It has not begun to tell, or has just ended.
         except (OSError, ValueError, KeyError):
-            return 0.0, "starting"
+            return 0.0, "starting", False
 
     def _sweep(self) -> None:
         """Delete what never became a result, a day later."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +96,25 @@ def measured(
         "samples_per_second": 1000 / p50, "samples_ms": samples,
     }
     return MeasuredRow(**(values | changes))
+
+
+# Prints whether it holds all that it is given.
+HOLDER = (
+    "import sys; from pathlib import Path; from distill_core.processes import hold\n"
+    "locks = [hold(Path(path)) for path in sys.argv[1:]]\n"
+    "print(all(locks), flush=True); input()"
+)
+
+
+@contextmanager
+def holding(*paths: Path) -> Iterator[None]:
+    """Another process holds these locks."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, *map(str, paths)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None and process.stdout.readline().strip() == "True"
+        yield
+    finally:
+        process.kill()
+        process.communicate()

@@ -37,7 +37,7 @@ def latency(
     add: Annotated[Path | None, typer.Option(metavar="FILE", help="Take in what a bundle's measure.py wrote.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
 ) -> None:
-    """Measure exported runs side by side; refused while something of ours trains there."""
+    """Measure exported runs side by side; waits while something of ours trains there."""
     lab = Lab()
     if add is not None:
         found = lab.latency.get(lab.latency.take_in(_read(add), _experiments(lab)))

@@ -16,7 +16,7 @@ from distill_core.events import Role
 from distill_core.folders import Home, write_bytes
 from distill_core.spec import Frozen
 
-RecordState = Literal["measuring", "ready", "refused", "stopped", "failed"]
+RecordState = Literal["measuring", "ready", "stopped", "failed"]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ class Measurement:
     report: LatencyReport | None
     share: float = 0.0
     doing: str = ""
+    waits: bool = False
+    """It has not begun: `doing` says what it waits for."""
     removed: bool = False
     owner: str = ""
 

@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from distill_core.deployment.latency_report import LatencyReport
@@ -21,6 +22,7 @@ from distill_core.jobs.occupied import gpu_busy, gpu_lock, on_gpu, processor_bus
 from distill_core.jobs.worker import StopWish
 from distill_core.processes import lock_held
 
+_NEARLY = "Begins in a moment."
 LONGEST_SECONDS = 5.0
 """After so many seconds a cell of one model is content with the repeats it has, if they are 20."""
 
@@ -52,8 +54,6 @@ def _outcome(
         short = " ".join(str(error).split())[:200].rstrip(".")
         reason = f"{short or type(error).__name__}. See {files.log}, error id {error_id}."
         return record.model_copy(update={"state": "failed", "reason": reason})
-    if isinstance(found, str):
-        return record.model_copy(update={"state": "refused", "reason": found})
     if found is None:
         return record.model_copy(update={"state": "stopped", "reason": "Stopped before all was measured."})
     return record.model_copy(update={"state": "ready", "report": found})
@@ -61,8 +61,8 @@ def _outcome(
 
 def _measured(
     home: Home, files: LatencyFiles, record: LatencyRecord, should_stop: Callable[[], bool]
-) -> LatencyReport | str | None:
-    """The report; or why it was refused; or None if it was stopped."""
+) -> LatencyReport | None:
+    """The report, made once all it needs is quiet; None if it was stopped."""
     conditions = record.conditions
     assert conditions is not None, "only what is measured here comes here"
     graphs = {run.digest: home.path / run.graph for run in record.runs}
@@ -73,21 +73,27 @@ def _measured(
     def tell(done: int, total: int, what: str) -> None:
         write_json(files.progress, {"done": done, "total": total, "what": what})
 
+    def tell_wait(why: Callable[[], str]) -> None:
+        write_json(files.progress, {"done": 0, "total": 0, "what": why(), "waits": True})
+
     with ExitStack() as held:
-        ours = held.enter_context(lock_held(home.processor_lock, wait=False))
-        if sentence := processor_busy(home, lock_is_held=not ours):
-            return sentence
+        # In the order in which a worker takes them: the GPU, on which it trains, then the processor, to measure there.
+        # Each is asked about before it is ours: to look at a lock of one's own lets go of it.
+        whys: dict[Path, Callable[[], str]] = {
+            home.processor_lock: lambda: processor_busy(home) or _NEARLY,
+            # Held for the few steps of an untrained network that the preview times.
+            home.measuring_lock: lambda: _NEARLY,
+        }
         if on_gpu(conditions.provider):
-            ours = held.enter_context(lock_held(gpu_lock(home), wait=False))
-            if sentence := gpu_busy(home, conditions.provider, lock_is_held=not ours):
-                return sentence
-        # Held for the few steps that the preview times; a training would have been refused above.
-        with lock_held(home.measuring_lock, should_stop=should_stop):
-            cells = measure_models(
-                graphs, samples, provider=conditions.provider, batches=conditions.batches, threads=conditions.threads,
-                io_binding=conditions.io_binding, warmup=conditions.warmup, repeats=conditions.repeats,
-                longest_seconds=LONGEST_SECONDS, open_session=open_session, should_stop=should_stop, on_progress=tell,
-            )
+            whys = {gpu_lock(home): lambda: gpu_busy(home, conditions.provider) or _NEARLY} | whys
+        for lock, why in whys.items():
+            if not held.enter_context(lock_held(lock, should_stop=should_stop, on_wait=partial(tell_wait, why))):
+                return None
+        cells = measure_models(
+            graphs, samples, provider=conditions.provider, batches=conditions.batches, threads=conditions.threads,
+            io_binding=conditions.io_binding, warmup=conditions.warmup, repeats=conditions.repeats,
+            longest_seconds=LONGEST_SECONDS, open_session=open_session, should_stop=should_stop, on_progress=tell,
+        )
         if cells is None:
             return None
         told = report(cells, graphs, machine=machine_name(), warmup=conditions.warmup)

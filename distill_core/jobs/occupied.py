@@ -15,18 +15,15 @@ from distill_core.spec import read_spec
 _ON_GPU = {"CUDAExecutionProvider", "TensorrtExecutionProvider"}
 
 
-def processor_busy(home: Home, *, lock_is_held: bool | None = None) -> str:
-    """Why nothing can be measured on the processor now, in one sentence; empty if nothing is in the way.
-
-    `lock_is_held` is for whoever tried to take the home's processor lock itself; all others leave it out.
-    """
-    if not (is_held(home.processor_lock) if lock_is_held is None else lock_is_held):
+def processor_busy(home: Home) -> str:
+    """What a measurement on the processor waits for, in one sentence; empty if nothing is in the way."""
+    if not is_held(home.processor_lock):
         return ""
     working = _working(home)
     # One that trains on a GPU holds the processor too while it measures there.
     holder = next((folder for folder, device in working if device == "cpu"), working[0][0] if working else None)
     if holder is None:
-        return "Another measurement keeps this processor busy; wait for its end or stop it, then measure."
+        return "Another measurement keeps this processor busy; measuring begins at its end."
     return _sentence(holder, "this processor")
 
 
@@ -35,15 +32,13 @@ def gpu_lock(home: Home) -> Path:
     return home.device_lock("cuda:0")
 
 
-def gpu_busy(home: Home, provider: str, *, lock_is_held: bool | None = None) -> str:
+def gpu_busy(home: Home, provider: str) -> str:
     """The same of the GPU that a provider measures on; empty for providers that use none."""
-    if not on_gpu(provider):
-        return ""
-    if not (is_held(gpu_lock(home)) if lock_is_held is None else lock_is_held):
+    if not on_gpu(provider) or not is_held(gpu_lock(home)):
         return ""
     holder = next((folder for folder, device in _working(home) if device == "cuda:0"), None)
     if holder is None:
-        return "Another measurement keeps this GPU busy; wait for its end or stop it, then measure."
+        return "Another measurement keeps this GPU busy; measuring begins at its end."
     return _sentence(holder, "this GPU")
 
 
@@ -81,8 +76,7 @@ def _sentence(folder: ExperimentFolder, where: str) -> str:
     except LabError:
         name = "without a readable spec"
     return (
-        f"Experiment “{name}” ({folder.path.name}) is at work on {where} and would be measured along; wait for its end "
-        "or stop it, then measure."
+        f"Experiment “{name}” ({folder.path.name}) is at work on {where}; measuring begins at its end."
     )
 
 

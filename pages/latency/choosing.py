@@ -87,7 +87,7 @@ def show_form(runs: Sequence[RunRow]) -> None:
         obstacle = lab().latency.obstacle(conditions["provider"])
         pressed = st.button(
             "Measure", key="measure", type="primary", icon=":material/timer:", disabled=not chosen,
-            help="Takes some seconds for each batch size and thread count. Nothing may train here meanwhile.",
+            help="Takes some seconds for each batch size and thread count. It waits until nothing trains here.",
         )
         if pressed:
             _begin(runs, chosen, conditions)
@@ -149,7 +149,8 @@ def progress() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         elapsed = words.duration(max(0.0, time.time() - active.created_at))
-        st.progress(active.share, text=f"Measuring: {active.doing} · {elapsed}", width="stretch")
+        doing = markdown_text(active.doing) if active.waits else f"Measuring: {active.doing}"
+        st.progress(active.share, text=f"{doing} · {elapsed}", width="stretch")
         st.button(
             "Stop", key="stop-measuring", icon=":material/stop_circle:", on_click=_stop, args=(active.id,),
             help="Ends it; nothing half measured is kept.",
@@ -178,7 +179,7 @@ def _tell_last() -> None:
     if waiting is None:
         return
     found = lab().latency.get(waiting)
-    if found.state in ("refused", "failed"):
+    if found.state == "failed":
         st.warning(markdown_text(found.reason), icon=":material/info:")
     elif found.state == "stopped":
         st.caption(f":material/stop_circle: {markdown_text(found.reason)}")

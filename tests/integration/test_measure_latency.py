@@ -24,7 +24,7 @@ from distill_core.measurements import Measurements
 from distill_core.processes import is_held
 from distill_core.rows import RunRow
 from distill_core.store.store import Store
-from tests.latency_samples import exported_experiment, graph_of, write_graph
+from tests.latency_samples import exported_experiment, graph_of, holding, write_graph
 
 QUICK = {"batches": [1, 8], "threads": [1], "repeats": 40, "warmup": 1}
 
@@ -86,30 +86,32 @@ def test_it_takes_the_processor_and_ends_on_request_with_nothing_kept(
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert is_held(home.processor_lock), "a training that starts now waits"
-    with pytest.raises(Conflict, match="Another measurement keeps this processor busy"):
+    with pytest.raises(Conflict, match="A measurement is under way already"):
         begun(lab, runs, QUICK)
     lab.stop(measurement_id)
     found = ended(lab, measurement_id)
     assert (found.state, found.report) == ("stopped", None) and lab.all() == []
 
 
-def test_a_training_that_came_first_is_told_by_name(lab: Measurements, runs: list[RunRow], home: Home) -> None:
-    """The launcher's look and the process's own are two: here the training came between them."""
-    holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from pathlib import Path; from distill_core.processes import hold\n"
-         "locks = [hold(Path(path)) for path in sys.argv[1:]]; print('held', flush=True); input()",
-         str(home.processor_lock), str(home.experiment("one").worker_lock)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )
-    try:
-        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        lab.obstacle = lambda provider: ""  # type: ignore[method-assign]
-        found = ended(lab, begun(lab, runs, QUICK))
-    finally:
-        holder.kill()
-        holder.communicate()
-    assert (found.state, found.report) == ("refused", None)
-    assert "Experiment “first” (one) is at work on this processor" in found.reason
+def test_it_waits_for_a_training_that_came_first_and_tells_its_name(
+    lab: Measurements, runs: list[RunRow], home: Home
+) -> None:
+    with holding(home.processor_lock, home.experiment("one").worker_lock):
+        measurement_id = begun(lab, runs, QUICK)
+        until = time.monotonic() + 60
+        while not (found := lab.get(measurement_id)).waits:
+            assert found.state == "measuring" and time.monotonic() < until
+            time.sleep(0.02)
+        assert found.doing == "Experiment “first” (one) is at work on this processor; measuring begins at its end."
+    found = ended(lab, measurement_id)
+    assert found.state == "ready" and found.report is not None and not found.waits
+
+
+def test_a_measurement_that_waits_can_be_stopped(lab: Measurements, runs: list[RunRow], home: Home) -> None:
+    with holding(home.processor_lock):
+        measurement_id = begun(lab, runs, QUICK)
+        lab.stop(measurement_id)
+        assert ended(lab, measurement_id).state == "stopped"
 
 
 def test_a_broken_graph_is_a_sentence(lab: Measurements, runs: list[RunRow], home: Home) -> None:

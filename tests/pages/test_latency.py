@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from distill_core import measurements
 from distill_core.deployment.latency_report import LatencyReport
-from distill_core.folders import Home
+from distill_core.folders import Home, write_json
 from distill_core.jobs.latency_record import LatencyFiles, read_record, write_record
 from distill_core.measurements import Measurements
 from distill_core.rows import RunRow
@@ -73,15 +73,20 @@ def test_exported_models_are_offered_and_measured(
     assert len(app.dataframe[0].value) == 4
 
 
-def test_a_refusal_says_who_trains(
+def test_what_it_waits_for_is_told_before_and_while(
     open_page, home: Home, runs: list[RunRow], shelf: Measurements, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sentence = "Experiment “x” (y) is at work on this processor and would be measured along; wait, then measure."
+    sentence = "Experiment “x” (y) is at work on this processor; measuring begins at its end."
     monkeypatch.setattr(Measurements, "obstacle", lambda self, provider: sentence)
     app = open_page(PAGE)
-    assert "is at work on this processor" in told(app) and not app.error
+    assert sentence in told(app) and not app.error
     app.button(key="measure").click().run()
-    assert not app.exception and "is at work on this processor" in app.error[0].value and shelf.active() is None
+    active = shelf.active()
+    assert not app.exception and not app.error and active is not None
+    write_json(home.measurements / f"{active.id}.progress", {"done": 0, "total": 0, "what": sentence, "waits": True})
+    app.run()
+    shown = app.get("progress")[0].proto.text
+    assert shown.replace("\\", "").startswith(sentence) and "Measuring:" not in shown
 
 
 def test_machines_share_the_charts_by_their_address(

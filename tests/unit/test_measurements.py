@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,7 @@ from distill_core.jobs.latency_record import LatencyFiles, read_record, write_re
 from distill_core.measurements import Measurements
 from distill_core.rows import RunRow
 from distill_core.store.store import Store
-from tests.latency_samples import exported_experiment, graph_of, report_bytes, report_of, write_graph
-
-HOLDER = (
-    "import sys; from pathlib import Path; from distill_core.processes import hold\n"
-    "locks = [hold(Path(path)) for path in sys.argv[1:]]\n"
-    "print(all(locks), flush=True); input()"
-)
+from tests.latency_samples import exported_experiment, graph_of, holding, report_bytes, report_of, write_graph
 
 
 class Clock:
@@ -75,19 +69,8 @@ def shelf(home: Home, runs: list[RunRow], clock: Clock, monkeypatch: pytest.Monk
 @pytest.fixture
 def busy(home: Home) -> Iterator[Any]:
     """Another process that holds what a worker holds."""
-    started: list[subprocess.Popen[str]] = []
-
-    def hold(*paths: Path) -> None:
-        process = subprocess.Popen(
-            [sys.executable, "-c", HOLDER, *map(str, paths)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        started.append(process)
-        assert process.stdout is not None and process.stdout.readline().strip() == "True"
-
-    yield hold
-    for process in started:
-        process.kill()
-        process.communicate()
+    with ExitStack() as held:
+        yield lambda *paths: held.enter_context(holding(*paths))
 
 
 def picked(runs: list[RunRow]) -> list[tuple[str, str]]:
@@ -137,21 +120,13 @@ def test_nothing_chosen_is_told(shelf: Measurements) -> None:
         shelf.begin([], {})
 
 
-def test_it_is_refused_while_an_experiment_trains_here(
-    shelf: Measurements, runs: list[RunRow], home: Home, busy: Any
-) -> None:
-    busy(home.processor_lock, home.experiment("one").worker_lock)
-    with pytest.raises(Conflict, match=r"Experiment “first” \(one\) is at work on this processor.*stop it, then measu"):
-        shelf.begin(picked(runs), {})
-    assert shelf.active() is None and not list(home.measurements.glob("*"))
-
-
-def test_it_is_refused_while_something_else_measures(
-    shelf: Measurements, runs: list[RunRow], home: Home, busy: Any
-) -> None:
+def test_what_it_would_wait_for_is_told_before(shelf: Measurements, runs: list[RunRow], home: Home, busy: Any) -> None:
     busy(home.processor_lock)
-    with pytest.raises(Conflict, match="Another measurement keeps this processor busy"):
-        shelf.begin(picked(runs), {})
+    assert "Another measurement keeps this processor busy" in shelf.obstacle("CPUExecutionProvider")
+    busy(home.experiment("one").worker_lock)
+    told = "Experiment “first” (one) is at work on this processor; measuring begins at its end."
+    assert shelf.obstacle("CPUExecutionProvider") == told
+    assert shelf.get(shelf.begin(picked(runs), {})).state == "measuring"
 
 
 def test_a_worker_that_waits_for_the_processor_is_not_in_the_way(
