@@ -55,7 +55,7 @@ def repeat(cases: dict[tuple[str, str], Case], *, marks: str, only: str) -> floa
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [
-            sys.executable, "-m", "pytest", "tests/faults", "-q", "-n", "0", "-m", marks, "-p", "no:cacheprovider",
+            sys.executable, "-m", "pytest", "tests/faults", "-q", "-n", "0", "-m", marks,
             f"--junitxml={report}", f"--basetemp={folder}/tests", *(["-k", only] if only else []),
         ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

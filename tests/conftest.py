@@ -9,9 +9,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from distill_core.folders import Home
+from distill_core.jobs.catalogue import code_version, load_catalogue
+from distill_core.processes import lock_held
 from distill_core.spec import ExperimentSpec, parse_spec
 from tests.postgres_server import PostgresServer, served
 from tests.ray_cluster import NEEDED, RayCluster, ray_command
@@ -57,6 +61,27 @@ def spec_data() -> dict:
 @pytest.fixture
 def tiny_spec(spec_data: dict) -> ExperimentSpec:
     return parse_spec(spec_data)
+
+
+@pytest.fixture(scope="session")
+def described(request: pytest.FixtureRequest) -> Path:
+    """The catalogue's file, described by a real child process; once for all test processes and runs of this code."""
+    home = Home(Path(request.config.cache.mkdir("described")))
+    with lock_held(home.path / "describing.lock"):
+        load_catalogue(home)
+    return home.catalogue(code_version())
+
+
+@pytest.fixture
+def with_catalogue(described: Path) -> Callable[[Home], Home]:
+    """Gives a home its cached catalogue, as a used home has it."""
+
+    def give(home: Home) -> Home:
+        home.cache.mkdir(parents=True, exist_ok=True)
+        home.catalogue(code_version()).write_bytes(described.read_bytes())
+        return home
+
+    return give
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,16 @@ def settled(page: Page) -> None:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
+    """As its second start finds it: what can be chosen is described already, which takes seconds of both cores."""
+    with_catalogue(Home(tmp_path / "home"))
+    with running_server(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def fresh_server(tmp_path: Path) -> Iterator[Server]:
+    """As a newcomer has it."""
     with running_server(tmp_path) as found:
         yield found
 

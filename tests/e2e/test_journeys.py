@@ -56,7 +56,8 @@ def state(page: Page, word: str) -> None:
     expect(badge).to_be_visible(timeout=IN_TIME_MS)
 
 
-def test_the_demo_runs_live_to_its_verdict_and_ships(server: Server, open_tab: OpenTab) -> None:
+def test_the_demo_runs_live_to_its_verdict_and_ships(fresh_server: Server, open_tab: OpenTab) -> None:
+    server = fresh_server
     page = open_tab(server.url)
     seen: list[tuple[float, str, int]] = []
 
@@ -215,15 +216,15 @@ def test_comparing_two_experiments(server: Server, open_tab: OpenTab) -> None:
 @pytest.mark.parametrize(
     "place", ["experiment?id={id}", "new?from={id}", "compare?ids={id}", "machine", "", "experiments"],
 )
-def test_a_deep_link_on_a_fresh_server_shows_the_whole_frame(tmp_path: Path, open_tab: OpenTab, place: str) -> None:
-    with running_server(tmp_path) as server:
-        identity = build_finished_experiment(server.home, spec=preset_spec(seeds=2, name="linked"))
-        page = open_tab(f"{server.url}/{place.format(id=identity)}")
-        for title in ("Experiments", "New experiment", "Compare", "Machine"):
-            expect(page.get_by_role("link", name=title, exact=True).first).to_be_visible()
-        if "id" in place:
-            expect(page.get_by_text("linked").first).to_be_visible()
-        assert json.dumps(page.title()) != '""'
+def test_a_deep_link_on_a_fresh_server_shows_the_whole_frame(server: Server, open_tab: OpenTab, place: str) -> None:
+    """Its first request of all."""
+    identity = build_finished_experiment(server.home, spec=preset_spec(seeds=2, name="linked"))
+    page = open_tab(f"{server.url}/{place.format(id=identity)}")
+    for title in ("Experiments", "New experiment", "Compare", "Machine"):
+        expect(page.get_by_role("link", name=title, exact=True).first).to_be_visible()
+    if "id" in place:
+        expect(page.get_by_text("linked").first).to_be_visible()
+    assert json.dumps(page.title()) != '""'
 
 
 def test_the_first_page_is_usable_soon(server: Server, open_tab: OpenTab) -> None:

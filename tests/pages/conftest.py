@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from distill_core.folders import Home
-from distill_core.jobs.catalogue import code_version, load_catalogue
 from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
 from tests.pages.design_form import Layers
@@ -20,20 +18,10 @@ START = "experiments/overview.py"
 OpenPage = Callable[..., AppTest]
 
 
-@pytest.fixture(scope="session")
-def described(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The catalogue's file, made once: describing it takes seconds."""
-    home = Home(tmp_path_factory.mktemp("described"))
-    load_catalogue(home)
-    return home.catalogue(code_version())
-
-
 @pytest.fixture
-def home(tmp_path: Path, described: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def home(tmp_path: Path, with_catalogue: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch) -> Home:
     """An empty home that pages use; experiments stay as a test writes them."""
-    found = Home(tmp_path / "home")
-    found.cache.mkdir(parents=True)
-    shutil.copy(described, found.catalogue(code_version()))
+    found = with_catalogue(Home(tmp_path / "home"))
     monkeypatch.setenv("DISTILL_HOME", str(found.path))
     monkeypatch.setattr(DispatcherStarter, "ensure", lambda self: None)
     return found
