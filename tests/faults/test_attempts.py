@@ -243,6 +243,8 @@ def test_the_kernel_s_count_tells_want_of_memory_from_a_kill(make: Callable[...,
     os.kill(pid_of(bench.folder(name)), signal.SIGKILL)
     bench.turn_until(lambda: bench.store.experiment(name).row.attempt == 2)
     assert [change.failure for change in bench.changes(name) if change.state == "lost"] == ["out-of-memory"]
+    # One that has not stamped its folder yet could not be ended.
+    bench.runs(name)
 
 
 def test_attempts_rest_longer_and_longer_and_a_full_disk_is_waited_for(

@@ -78,11 +78,11 @@ def test_a_home_that_cannot_be_used_is_told_by_who_starts_and_by_the_dispatcher(
 
 def test_an_unknown_executor_starts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISTILL_EXECUTOR", "slurm")
-    with pytest.raises(LabError, match="DISTILL_EXECUTOR is 'slurm'; allowed: local"):
+    with pytest.raises(LabError, match="DISTILL_EXECUTOR is 'slurm'; allowed: ray, local"):
         ensure_dispatcher(Home(tmp_path))
     command = [sys.executable, "-m", "distill_core.jobs.dispatcher", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and done.stderr.startswith("DISTILL_EXECUTOR is 'slurm'; allowed: local.")
+    assert done.returncode == 1 and done.stderr.startswith("DISTILL_EXECUTOR is 'slurm'; allowed: ray, local.")
 
 
 def test_it_loads_neither_torch_nor_streamlit() -> None:
