@@ -227,10 +227,8 @@ class Lab(Looking):
     @needs("operator")
     def delete(self, experiment_id: str) -> None:
         """Hide an experiment that is at rest; nothing is removed from the disk. Raises NotFound, Conflict."""
-        state = self._own(experiment_id)
-        if state not in ENDED:
-            raise Conflict(f"Experiment {experiment_id} is {state}; stop it before deleting it.")
-        self.store.set_deleted(experiment_id, True, at=self._clock())
+        self._own(experiment_id)
+        self.store.set_deleted(experiment_id, True, at=self._clock(), expected=ENDED)
         self._record("delete", experiment_id)
 
     @needs("operator")
