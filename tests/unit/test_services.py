@@ -172,7 +172,7 @@ def test_an_executor_that_there_is_not_is_told_before_anything_is_queued(
     name = ended(lab, state="failed")
     monkeypatch.setenv("DISTILL_EXECUTOR", "slurm")
     for ask in (lambda: lab.launch(small_spec()), lambda: lab.resume(name), lambda: lab.request_export(name, "d1")):
-        with pytest.raises(LabError, match="DISTILL_EXECUTOR is 'slurm'; allowed: local"):
+        with pytest.raises(LabError, match="DISTILL_EXECUTOR is 'slurm'; allowed: ray, local"):
             ask()
     assert lab.counts() == {"failed": 1} and lab.doctor()["executor"] == "slurm"
 
