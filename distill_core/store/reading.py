@@ -51,6 +51,16 @@ class Reading:
             raise records.unknown(experiment_id)
         return owner
 
+    def made_by(self, idempotency_key: str) -> str | None:
+        """The experiment that a launch with this key made before; None for no key."""
+        if not idempotency_key:
+            return None
+        with self._database.read() as connection:
+            found: str | None = connection.scalar(
+                select(experiments.c.experiment_id).where(experiments.c.idempotency_key == idempotency_key)
+            )
+        return found
+
     def ids_of(self, owner: str) -> list[str]:
         """Every experiment of a person, deleted ones too."""
         with self._database.read() as connection:
