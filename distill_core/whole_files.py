@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,14 @@ def write_bytes(
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def copy_file(source: str, target: str) -> str:
+    """A copy with its times, on the disk when this returns; for shutil.copytree. Its name is not: see sync_folder."""
+    shutil.copy2(source, target)
+    with open(target, "rb") as file:
+        os.fsync(file.fileno())
+    return target
 
 
 def sync_folder(path: Path) -> None:
