@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 _LONGEST_VALUE = 60
@@ -98,3 +99,13 @@ class Conflict(LabError):
 
 class HelperUnavailable(LabError):
     """The background helper process did not answer."""
+
+
+class HomeUnusable(LabError):
+    """The home folder cannot be made or written."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(
+            f"The home folder {path} cannot be made or written ({reason}). Set DISTILL_HOME to a folder that you can "
+            "write."
+        )

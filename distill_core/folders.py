@@ -1,4 +1,4 @@
-"""Where everything lies in the home folder: the one place that spells file names."""
+"""Where everything lies in the home folder: with run_folder the one place that spells file names."""
 
 from __future__ import annotations
 
@@ -11,20 +11,11 @@ from typing import Literal
 
 from platformdirs import user_data_path
 
-from distill_core.errors import LabError
+from distill_core.errors import HomeUnusable as HomeUnusable
+from distill_core.run_folder import RunFolder as RunFolder
 from distill_core.whole_files import read_json as read_json
 from distill_core.whole_files import write_bytes as write_bytes
 from distill_core.whole_files import write_json as write_json
-
-
-class HomeUnusable(LabError):
-    """The home folder cannot be made or written."""
-
-    def __init__(self, path: Path | str, reason: str) -> None:
-        super().__init__(
-            f"The home folder {path} cannot be made or written ({reason}). Set DISTILL_HOME to a folder that you can "
-            "write."
-        )
 
 
 def default_home() -> Path:
@@ -34,68 +25,6 @@ def default_home() -> Path:
         return Path(chosen).expanduser().resolve() if chosen else user_data_path("distill-lab", appauthor=False)
     except RuntimeError as error:
         raise HomeUnusable(str(chosen), str(error).rstrip(".")) from error
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """The files of one trained network."""
-
-    path: Path
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoint.safetensors"
-
-    @property
-    def checkpoint_before(self) -> Path:
-        """The one before, for when the newest is damaged."""
-        return self.path / "checkpoint-before.safetensors"
-
-    def best(self, epoch: int) -> Path:
-        """The best network so far, of this epoch, while the training goes on."""
-        return self.path / f"best-{epoch:06d}.safetensors"
-
-    def bests(self) -> list[Path]:
-        return sorted(self.path.glob("best-*.safetensors"))
-
-    @property
-    def model(self) -> Path:
-        return self.path / "model.safetensors"
-
-    @property
-    def result(self) -> Path:
-        return self.path / "result.json"
-
-    @property
-    def test_logits(self) -> Path:
-        return self.path / "test_logits.npy"
-
-    @property
-    def onnx(self) -> Path:
-        return self.path / "model.onnx"
-
-    @property
-    def test_samples(self) -> Path:
-        """A few test inputs with the exported graph's expected answers."""
-        return self.path / "test_samples.npz"
-
-    @property
-    def onnx_result(self) -> Path:
-        return self.path / "onnx.json"
-
-    @property
-    def latency(self) -> Path:
-        return self.path / "latency.json"
-
-    @property
-    def compression(self) -> Path:
-        """Of a compressed run: its sizes and what its step left."""
-        return self.path / "compression.json"
-
-    @property
-    def sensitivity(self) -> Path:
-        """What accuracy each strength of each compression step costs this network."""
-        return self.path / "sensitivity.json"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,11 @@ import psutil
 
 from distill_core.folders import read_json, write_json
 
+SIGN_IN_SECRETS = frozenset({
+    "DISTILL_TOKEN", "DISTILL_OPERATOR_TOKEN", "DISTILL_VIEWER_TOKEN", "DISTILL_OIDC_CLIENT_SECRET",
+    "DISTILL_COOKIE_SECRET",
+})
+"""Environment variables that only the server may know: whoever reads them can sign in as anybody."""
 _probing = threading.Lock()
 _SECONDS_BETWEEN_TRIES = 0.1
 # Locks of lock_held that this process has: lockf knows no nesting, and closing any handle of a file lets go.
@@ -40,6 +45,11 @@ class Stamp:
     events_offset: int
     kernel_kills: int | None = None
     """How many processes the kernel had killed for want of memory by then; None where it does not tell."""
+
+
+def environment_for_jobs() -> dict[str, str]:
+    """This process's environment without the secrets of signing in, for processes that outlive whoever starts them."""
+    return {name: value for name, value in os.environ.items() if name not in SIGN_IN_SECRETS}
 
 
 def identity_of(pid: int) -> str | None:

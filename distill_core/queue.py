@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from distill_core.access import Acting, needs
+from distill_core.access import Acting, Actor, needs
 from distill_core.audit import Audit
 from distill_core.errors import Conflict, LabError
 from distill_core.executors import chosen_executor
@@ -64,10 +64,11 @@ class Queue(Acting):
 
     def __init__(
         self, home: Home, store: Callable[[], Store], audit: Audit, *, ensure_dispatcher: Callable[[], None],
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.time, check_launch: Callable[[Actor], object] = lambda actor: None,
     ) -> None:
+        """`check_launch` refuses somebody who has as many experiments in the queue as they may."""
         self._home, self._store, self._audit = home, store, audit
-        self._ensure_dispatcher, self._clock = ensure_dispatcher, clock
+        self._ensure_dispatcher, self._clock, self._check_launch = ensure_dispatcher, clock, check_launch
 
     # Look ------------------------------------------------------------------------------------
 
@@ -159,6 +160,7 @@ class Queue(Acting):
         chosen_executor()
         row = self._row(experiment_id)
         self.actor.require_own(row.owner)
+        self._check_launch(self.actor)
         store, rank = self._store(), _rank(row)
         store.transition(experiment_id, expected={"cancelled"}, to="queued", at=self._clock(), reason="", attempt=0)
         with suppress(Conflict):

@@ -66,6 +66,8 @@ class Lab(Looking):
         self._clock, self._randomness = clock, randomness
         # Two locks: describing the catalogue takes seconds, during which pages must reach the store.
         self._lock, self._catalogue_lock = threading.RLock(), threading.Lock()
+        # From counting a person's experiments to the next: two launches at once must not both be the last allowed.
+        self._launching = threading.Lock()
         self._opened = _Opened()
         self._starter = DispatcherStarter(self.home, idle_seconds=idle_seconds)
         self.shelf = Shelf(self.home, clock=clock, check_room=self._check_room)
@@ -80,7 +82,8 @@ class Lab(Looking):
         self.audit = Audit(self.home, clock=clock)
         self.people = People(self.home, lambda: self.store, self.audit)
         self.queue = Queue(
-            self.home, lambda: self.store, self.audit, ensure_dispatcher=lambda: self._starter.ensure(), clock=clock
+            self.home, lambda: self.store, self.audit, ensure_dispatcher=lambda: self._starter.ensure(), clock=clock,
+            check_launch=lambda actor: self.people.acting_as(actor).check_launch(),
         )
         self.uploads = Uploads(self.home, clock=clock, check_room=self._check_room)
         self.shares = Shares(self.home, lambda: self.store, self.catalogue, audit=self.audit, clock=clock)
@@ -143,15 +146,23 @@ class Lab(Looking):
         Where only the networks themselves can tell that the spec fits, they are asked, which takes seconds.
         """
         chosen_executor()
-        self.people.check_launch()
+        if known := self.store.made_by(idempotency_key):
+            # A second click, which is nothing new to any quota.
+            self._starter.ensure()
+            return known
         checked = self.catalogue().check(spec)
         if self.catalogue().reads_layers(checked):
             self.previews.check(checked)
         now = self._clock()
         proposed = new_experiment_id(now, self._randomness)
-        experiment_id = self.store.create(
-            checked, experiment_id=proposed, created_at=now, idempotency_key=idempotency_key, owner=self.actor.name
-        )
+        with self._launching:
+            if known := self.store.made_by(idempotency_key):
+                return known
+            self.people.check_launch()
+            experiment_id = self.store.create(
+                checked, experiment_id=proposed, created_at=now, idempotency_key=idempotency_key,
+                owner=self.actor.name,
+            )
         if experiment_id == proposed:
             self._record("launch", experiment_id, detail=checked.name)
         self._starter.ensure()
@@ -191,14 +202,15 @@ class Lab(Looking):
         """Go on where a stopped or failed experiment ended. Raises NotFound, Conflict."""
         chosen_executor()
         state = self._own(experiment_id)
-        self.people.check_launch()
         if state not in ("cancelled", "failed"):
             raise Conflict(f"Experiment {experiment_id} is {state}; only a stopped or failed one can be resumed.")
         request = self.home.experiment(experiment_id).request
-        self.store.transition(
-            experiment_id, expected={"cancelled", "failed"}, to="queued", at=self._clock(), reason="Resumed.",
-            attempt=0, prepare=lambda: request.unlink(missing_ok=True),
-        )
+        with self._launching:
+            self.people.check_launch()
+            self.store.transition(
+                experiment_id, expected={"cancelled", "failed"}, to="queued", at=self._clock(), reason="Resumed.",
+                attempt=0, prepare=lambda: request.unlink(missing_ok=True),
+            )
         self._record("resume", experiment_id)
         self._starter.ensure()
 
@@ -227,10 +239,8 @@ class Lab(Looking):
     @needs("operator")
     def delete(self, experiment_id: str) -> None:
         """Hide an experiment that is at rest; nothing is removed from the disk. Raises NotFound, Conflict."""
-        state = self._own(experiment_id)
-        if state not in ENDED:
-            raise Conflict(f"Experiment {experiment_id} is {state}; stop it before deleting it.")
-        self.store.set_deleted(experiment_id, True, at=self._clock())
+        self._own(experiment_id)
+        self.store.set_deleted(experiment_id, True, at=self._clock(), expected=ENDED)
         self._record("delete", experiment_id)
 
     @needs("operator")

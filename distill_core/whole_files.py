@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,8 @@ def write_bytes(
     to another process meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Of this thread alone: two that write one file at once must not meet in one temporary file.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -39,6 +42,14 @@ def write_bytes(
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def copy_file(source: str, target: str) -> str:
+    """A copy with its times, on the disk when this returns; for shutil.copytree. Its name is not: see sync_folder."""
+    shutil.copy2(source, target)
+    with open(target, "rb") as file:
+        os.fsync(file.fileno())
+    return target
 
 
 def sync_folder(path: Path) -> None:

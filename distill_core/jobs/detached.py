@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from distill_core.folders import write_json
-from distill_core.processes import Stamp, identity_of
+from distill_core.processes import Stamp, environment_for_jobs, identity_of
 
 # Threads of numeric libraries would only count against the memory the process uses.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -22,7 +21,7 @@ def start_detached(
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL, stdout=written, stderr=written, start_new_session=True,
-            env=os.environ | _ONE_THREAD, cwd=Path(__file__).resolve().parents[2],
+            env=environment_for_jobs() | _ONE_THREAD, cwd=Path(__file__).resolve().parents[2],
         )
     identity = identity_of(process.pid)
     if identity is not None:

@@ -21,6 +21,7 @@ import distill_core
 from distill_core import errors
 from distill_core.errors import HelperUnavailable, LabError, Problem, SpecError
 from distill_core.folders import Home
+from distill_core.processes import environment_for_jobs
 
 IDLE_SECONDS = 300.0
 START_SECONDS = 30.0
@@ -160,7 +161,7 @@ class PreviewClient:
             log = self._home.preview_log.open("ab")
         root = str(Path(distill_core.__file__).parents[1])
         inherited = os.environ.get("PYTHONPATH")
-        environment = os.environ | {
+        environment = environment_for_jobs() | {
             # A waiting thread must not spin on a core that a training could use.
             "OMP_WAIT_POLICY": "PASSIVE",
             "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root]),

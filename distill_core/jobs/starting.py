@@ -11,7 +11,7 @@ from pathlib import Path
 
 from distill_core.executors import chosen_executor
 from distill_core.folders import Home
-from distill_core.processes import is_held, reap
+from distill_core.processes import environment_for_jobs, is_held, reap
 
 # A page that polls must not start a process at every tick while one is still coming up.
 _SECONDS_BETWEEN_STARTS = 3.0
@@ -31,7 +31,7 @@ def ensure_dispatcher(home: Home, *, idle_seconds: float = 30.0) -> subprocess.P
         return subprocess.Popen(
             [sys.executable, "-m", "distill_core.jobs.dispatcher", str(home.path), str(idle_seconds)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,
-            cwd=Path(__file__).resolve().parents[2],
+            env=environment_for_jobs(), cwd=Path(__file__).resolve().parents[2],
         )
 
 

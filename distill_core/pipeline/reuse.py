@@ -9,6 +9,7 @@ from pathlib import Path
 from distill_core.folders import ExperimentFolder, RunFolder, read_json, write_json
 from distill_core.pipeline.keeping import Keeper
 from distill_core.planned import PlannedRun
+from distill_core.whole_files import copy_file, sync_folder
 
 
 def have(run: PlannedRun, folder: ExperimentFolder, keeper: Keeper, *, reuse: Mapping[str, str]) -> bool:
@@ -18,10 +19,11 @@ def have(run: PlannedRun, folder: ExperimentFolder, keeper: Keeper, *, reuse: Ma
     if not place.result.exists() and source:
         wanted = keeper.reusable - {place.result.name}
         shutil.copytree(
-            source, place.path, dirs_exist_ok=True,
+            source, place.path, dirs_exist_ok=True, copy_function=copy_file,
             ignore=lambda _, names: [name for name in names if name not in wanted],
         )
-        # Last, as for a trained run: what has a result has everything else, however often a worker is killed.
+        sync_folder(place.path)
+        # Last, as for a trained run: what has a result has everything else, whatever is killed, the machine too.
         origin = source.parent.parent.name
         write_json(place.result, read_json(RunFolder(source).result) | {"reused_from": origin})
     if not place.result.exists() or keeper.state(run.run_id) == "stopped" or _lacks_its_files(place):

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Any, Literal
 
 from sqlalchemy import select
 
 from distill_core.errors import Conflict, LabError
 from distill_core.events import Failure, Noted, QueueRanked, State, StateChanged
 from distill_core.folders import ExperimentFolder, Home, write_json
-from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 from distill_core.spec import ExperimentSpec, read_spec
-from distill_core.store import queries, records, requests
+from distill_core.store import records, requests
 from distill_core.store.database import Database
 from distill_core.store.ingest import apply_journal
-from distill_core.store.schema import experiments, runs, workers
-from distill_core.store.transitions import ALLOWED, FRESH
+from distill_core.store.reading import Outcome as Outcome
+from distill_core.store.reading import Reading
+from distill_core.store.schema import experiments
+from distill_core.store.transitions import ALLOWED, ENDED, FRESH
 from distill_core.store.trash import Trash
 
-Outcome = Literal["succeeded", "failed", "cancelled"]
 
-
-class Store:
+class Store(Reading):
     """One home's index. Thread-safe; any number of processes may use it at once."""
 
     def __init__(self, home: Home) -> None:
-        self.home = home
-        self._database = Database(home)
+        super().__init__(home, Database(home))
         self.trash = Trash(home, self._database)
 
     def close(self) -> None:
@@ -42,8 +38,6 @@ class Store:
         In SQLite the lock file of the home says so, and this is always true. Raises IndexUnavailable.
         """
         return self._database.only_dispatcher()
-
-    # Writing ---------------------------------------------------------------------------------
 
     def create(
         self, spec: ExperimentSpec, *, experiment_id: str, created_at: float, idempotency_key: str = "",
@@ -88,7 +82,8 @@ class Store:
         """Move an experiment if it is in an expected state; the journal has the move before the index has.
 
         `attempt` None keeps the present number. `prepare` puts in place what must be there when the new state is
-        seen; it is called only if the move is allowed. Raises Conflict if the state is another or allows no such move.
+        seen; it is called only if the move is allowed. Raises Conflict if the state is another or allows no such move,
+        and for an experiment in the trash, where none begins again.
         `token` is the new attempt's fencing token. With `held_token` the move is allowed only while that is the token.
         Returns the new state: `to`, but for an experiment that only exports, which ends as it had ended before.
         """
@@ -100,6 +95,8 @@ class Store:
             refusal = ""
             if state not in expected or to not in ALLOWED[state]:
                 refusal = f"Experiment {experiment_id} is {state}, so it cannot become {to} now."
+            elif row["deleted"] and state in ENDED:
+                refusal = f"Experiment {experiment_id} is in the trash; take it out there, then ask again."
             elif held_token is not None and (row | changes)["token"] != held_token:
                 refusal = f"Experiment {experiment_id} was begun again by another; this attempt is over."
             if refusal:
@@ -172,11 +169,15 @@ class Store:
             if applied < records.EVENTS_A_TRANSACTION:
                 return total
 
-    def set_deleted(self, experiment_id: str, deleted: bool, *, at: float) -> None:
-        """Hide an experiment, or show it again; its folder stays as it is."""
+    def set_deleted(
+        self, experiment_id: str, deleted: bool, *, at: float, expected: Collection[State] = tuple(ALLOWED)
+    ) -> None:
+        """Hide an experiment, or show it again; its folder stays as it is. Raises Conflict in any other state."""
         folder = self.home.experiment(experiment_id)
         with self._database.write() as connection:
-            records.get(connection, experiment_id)
+            row = records.get(connection, experiment_id)
+            if row["state"] not in expected:
+                raise Conflict(f"Experiment {experiment_id} is {row['state']}; stop it before deleting it.")
             if deleted:
                 write_json(folder.deleted, {"at": at})
             else:
@@ -209,117 +210,3 @@ class Store:
                 if not self.home.experiment(known).path.is_dir():
                     records.forget(connection, known)
         return indexed, problems
-
-    # Reading ---------------------------------------------------------------------------------
-
-    def experiments(
-        self, *, limit: int = 50, offset: int = 0, search: str = "", states: Collection[State] = (),
-        include_deleted: bool = False, owner: str = "",
-    ) -> list[ExperimentRow]:
-        """Newest first; every word of `search` must occur in name, dataset, teacher, a student or begin the id."""
-        with self._database.read() as connection:
-            return queries.experiment_rows(
-                connection, limit=limit, offset=offset, search=search, states=states, include_deleted=include_deleted,
-                owner=owner,
-            )
-
-    def counts(self, *, search: str = "", include_deleted: bool = False, owner: str = "") -> dict[str, int]:
-        """How many experiments are in each state; only those of `owner` if that is not empty."""
-        with self._database.read() as connection:
-            return queries.count_by_state(connection, search=search, include_deleted=include_deleted, owner=owner)
-
-    def owner(self, experiment_id: str) -> str:
-        """Who launched it; empty for one of a version that had no owners. Raises NotFound."""
-        with self._database.read() as connection:
-            owner: str | None = connection.scalar(
-                select(experiments.c.owner).where(experiments.c.experiment_id == experiment_id)
-            )
-        if owner is None:
-            raise records.unknown(experiment_id)
-        return owner
-
-    def ids_of(self, owner: str) -> list[str]:
-        """Every experiment of a person, deleted ones too."""
-        with self._database.read() as connection:
-            found = connection.scalars(select(experiments.c.experiment_id).where(experiments.c.owner == owner))
-            return list(found)
-
-    def in_states(self, states: Collection[State]) -> list[ExperimentRow]:
-        """Experiments in these states, the longest in the queue first."""
-        with self._database.read() as connection:
-            return queries.active_rows(connection, states)
-
-    def state(self, experiment_id: str) -> State:
-        with self._database.read() as connection:
-            state: State | None = connection.scalar(
-                select(experiments.c.state).where(experiments.c.experiment_id == experiment_id)
-            )
-        if state is None:
-            raise records.unknown(experiment_id)
-        return state
-
-    def experiment(self, experiment_id: str) -> ExperimentView:
-        """Raises NotFound, or SpecError if another version of the lab wrote a spec that this one cannot read."""
-        with self._database.read() as connection:
-            view = queries.experiment_view(connection, experiment_id)
-        if view is None:
-            raise records.unknown(experiment_id)
-        return view
-
-    def runs(self, *, experiment_ids: Sequence[str]) -> list[RunRow]:
-        """All runs of some experiments, also deleted ones."""
-        with self._database.read() as connection:
-            return queries.run_rows(connection, runs.c.experiment_id.in_(experiment_ids))
-
-    def live_points(
-        self, experiment_id: str, *, since: int = 0, limit: int = 5000
-    ) -> tuple[list[tuple[Any, ...]], int]:
-        """Points of all curves stored after a cursor, and the cursor to ask from next: see queries.live_points."""
-        with self._database.read() as connection:
-            return queries.live_points(connection, experiment_id, since=since, limit=limit)
-
-    def reusable_runs(self, *, without: str = "") -> dict[str, Path]:
-        """Digest and folder of each run that was trained to its end, outside the experiment `without`."""
-        with self._database.read() as connection:
-            found = connection.execute(
-                select(runs.c.run_id, runs.c.experiment_id)
-                .where(runs.c.state == "finished", runs.c.experiment_id != without)
-                .order_by(runs.c.number)
-            ).all()
-        folders = {run_id: self.home.experiment(experiment_id).run(run_id) for run_id, experiment_id in found}
-        return {run_id: folder.path for run_id, folder in folders.items() if folder.result.exists()}
-
-    def outcome(
-        self, experiment_id: str, *, after: int, token: str = ""
-    ) -> tuple[bool, Outcome | None, str, Failure]:
-        """Of the worker that began at byte `after` of the events with this token: started?, its outcome if it ended,
-        why, and of a failure its class.
-        """
-        with self._database.read() as connection:
-            row = connection.execute(select(workers).where(workers.c.experiment_id == experiment_id)).one_or_none()
-        if row is None or row.started_offset <= after or row.token != token:
-            return False, None, "", ""
-        outcome = row.outcome if row.ended_offset > after else None
-        return True, outcome, row.outcome_reason, row.outcome_failure
-
-    def ids_starting(self, prefix: str, *, limit: int = 5) -> list[str]:
-        """Experiments whose id begins so, newest first."""
-        with self._database.read() as connection:
-            return list(
-                connection.scalars(
-                    select(experiments.c.experiment_id)
-                    .where(experiments.c.experiment_id.startswith(prefix, autoescape=True))
-                    .order_by(experiments.c.created_at.desc())
-                    .limit(limit)
-                )
-            )
-
-    def runs_starting(self, prefix: str, *, limit: int = 5) -> list[tuple[str, str]]:
-        """(experiment id, run id) of runs whose id begins so, in the newest experiment that has each."""
-        with self._database.read() as connection:
-            found = connection.execute(
-                select(runs.c.run_id, runs.c.experiment_id)
-                .where(runs.c.run_id.startswith(prefix, autoescape=True))
-                .order_by(runs.c.number)
-            ).all()
-        return [(experiment, run) for run, experiment in dict(map(tuple, found)).items()][:limit]

@@ -14,15 +14,10 @@ from distill_core.audit import Action
 from distill_core.errors import LabError
 from pages.doors.entrance import Entrance
 from pages.doors.gate import Gate, log
-from pages.doors.settings import Doors, check_address, check_options, is_loopback, read_doors
+from pages.doors.settings import CHECKED_OPTIONS, Doors, check_address, check_options, is_loopback, read_doors
 from pages.doors.signing_in import configure
 from pages.ui.live.routes import base_path
 from pages.ui.session import server_lab
-
-_CHECKED = (
-    "server.enableXsrfProtection", "server.enableCORS", "browser.gatherUsageStats", "client.showErrorDetails",
-    "server.trustedUserHeaders", "global.developmentMode",
-)
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ def opened() -> Opened:
     """Raises DoorsUnsafe: the server must not start."""
     doors = read_doors(secrets_file=bool(get_secrets_auth_section()))
     check_address(st.get_option("server.address"), doors)
-    check_options({name: st.get_option(name) for name in _CHECKED})
+    check_options({name: st.get_option(name) for name in CHECKED_OPTIONS})
     base, sign_in = base_path(), configure(doors)
     if doors.new_token:
         _tell_link(doors, base)

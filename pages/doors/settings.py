@@ -20,6 +20,14 @@ TOKENS: Mapping[str, Role] = {
     "DISTILL_TOKEN": "admin", "DISTILL_OPERATOR_TOKEN": "operator", "DISTILL_VIEWER_TOKEN": "viewer",
 }
 SHORTEST_TOKEN = 16
+CHECKED_OPTIONS: Mapping[str, tuple[Any, ...]] = {
+    "server.enableXsrfProtection": (True,), "server.enableCORS": (True,), "browser.gatherUsageStats": (False,),
+    "client.showErrorDetails": ("none", False), "server.trustedUserHeaders": ({},),
+    "global.developmentMode": (False,),
+    # A way in for programs, experimental, past the pages.
+    "server.enableAgentApi": (False,),
+}
+"""Streamlit's options, and the values that keep what docs/security.md promises."""
 _OIDC = ("DISTILL_OIDC_METADATA_URL", "DISTILL_OIDC_CLIENT_ID", "DISTILL_OIDC_CLIENT_SECRET", "DISTILL_OIDC_URL")
 CALLBACK = "/oauth2callback"
 
@@ -135,12 +143,7 @@ def check_address(address: str | None, doors: Doors) -> None:
 
 def check_options(options: Mapping[str, Any]) -> None:
     """Refuse Streamlit settings that would undo a promise. Raises DoorsUnsafe."""
-    wanted: dict[str, tuple[Any, ...]] = {
-        "server.enableXsrfProtection": (True,), "server.enableCORS": (True,), "browser.gatherUsageStats": (False,),
-        "client.showErrorDetails": ("none", False), "server.trustedUserHeaders": ({},),
-        "global.developmentMode": (False,),
-    }
-    for name, allowed in wanted.items():
+    for name, allowed in CHECKED_OPTIONS.items():
         if name in options and options[name] not in allowed:
             raise DoorsUnsafe(
                 f"Streamlit's option {name} is {options[name]!r}; allowed: {allowed[0]!r}. Take it out of the "

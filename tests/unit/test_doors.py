@@ -402,6 +402,7 @@ def test_this_machines_addresses_need_none(address: str) -> None:
 def test_options_that_undo_a_promise_are_refused() -> None:
     check_options({"server.enableXsrfProtection": True, "client.showErrorDetails": "none"})
     for name, value in (("server.enableXsrfProtection", False), ("client.showErrorDetails", "full"),
-                        ("browser.gatherUsageStats", True), ("server.trustedUserHeaders", {"X-User": "email"})):
+                        ("browser.gatherUsageStats", True), ("server.trustedUserHeaders", {"X-User": "email"}),
+                        ("server.enableAgentApi", True)):
         with pytest.raises(DoorsUnsafe, match=name):
             check_options({name: value})

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,6 +117,47 @@ def test_a_launch_beyond_the_quota_is_refused_and_admins_have_none(lab: Lab) -> 
     create(lab, ADA.name, "three")
     with pytest.raises(NotAllowed):
         lab.acting_as(ADA).resume("one")
+
+
+def test_a_second_click_at_the_quota_finds_what_the_first_made(lab: Lab) -> None:
+    lab.people.set_quotas(queued=1)
+    made = lab.acting_as(ADA).launch(preset_spec(seeds=1), idempotency_key="one click")
+    assert lab.acting_as(ADA).launch(preset_spec(seeds=1), idempotency_key="one click") == made
+    with pytest.raises(NotAllowed):
+        lab.acting_as(ADA).launch(preset_spec(seeds=1), idempotency_key="another click")
+
+
+def test_launches_at_once_do_not_both_take_the_last_place(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.people.set_quotas(queued=1)
+    both, create = threading.Barrier(2), lab.store.create
+
+    def slowly(*told: Any, **more: Any) -> str:
+        # Until the other has counted too, if it can.
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.3)
+        return create(*told, **more)
+
+    monkeypatch.setattr(lab.store, "create", slowly)
+
+    def launch(number: int) -> bool:
+        try:
+            lab.acting_as(ADA).launch(preset_spec(seeds=1))
+        except NotAllowed:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(launch, range(2))) == [False, True]
+
+
+def test_what_was_removed_goes_back_only_within_the_quota(lab: Lab) -> None:
+    lab.people.set_quotas(queued=1)
+    create(lab, ADA.name, "one")
+    lab.acting_as(ADA).queue.remove("one")
+    create(lab, ADA.name, "two")
+    with pytest.raises(NotAllowed, match="allowed: 1"):
+        lab.acting_as(ADA).queue.put_back("one")
+    assert lab.store.state("one") == "cancelled"
 
 
 def test_a_full_disk_quota_refuses_launches_and_uploads(lab: Lab) -> None:

@@ -12,6 +12,7 @@ import pytest
 from distill_core.errors import Conflict, LabError, NotFound
 from distill_core.folders import Home, write_json
 from distill_core.store.store import Store
+from distill_core.store.transitions import ENDED
 from distill_core.store.trash import SECONDS_OF_A_DAY, trash_days
 from tests.store_samples import declared, small_spec, whole_story, write_events
 
@@ -58,10 +59,26 @@ def test_a_purge_takes_folder_and_rows(store: Store) -> None:
 def test_only_what_is_deleted_and_at_rest_is_purged(store: Store) -> None:
     with pytest.raises(Conflict, match="not in the trash"):
         store.trash.purge("shown")
-    store.transition("new", expected={"cancelled"}, to="queued", at=3.0)
+    store.create(small_spec("waits"), experiment_id="waits", created_at=3.0)
+    store.set_deleted("waits", True, at=3.0)
     with pytest.raises(Conflict, match="stop it"):
-        store.trash.purge("new")
-    assert known(store) == {"old", "new", "shown"}
+        store.trash.purge("waits")
+    assert known(store) == {"old", "new", "shown", "waits"}
+
+
+def test_nothing_begins_again_in_the_trash(store: Store) -> None:
+    with pytest.raises(Conflict, match="in the trash"):
+        store.transition("new", expected={"cancelled"}, to="queued", at=3.0)
+    assert store.state("new") == "cancelled"
+    store.set_deleted("new", False, at=4.0)
+    assert store.transition("new", expected={"cancelled"}, to="queued", at=5.0) == "queued"
+
+
+def test_what_began_again_meanwhile_is_not_deleted(store: Store) -> None:
+    store.transition("shown", expected={"cancelled"}, to="queued", at=3.0)
+    with pytest.raises(Conflict, match="stop it before deleting"):
+        store.set_deleted("shown", True, at=4.0, expected=ENDED)
+    assert "shown" not in {row.experiment_id for row in store.trash.rows()}
 
 
 def test_what_was_deleted_longer_ago_goes_and_the_rest_stays(store: Store) -> None:
