@@ -44,7 +44,7 @@ def restore(
     if as_json:
         print_json(asdict(done))
         return
-    print(f"{len(done.experiments)} experiments restored.")
+    print(f"{len(done.experiments)} experiment{'s' * (len(done.experiments) != 1)} restored.")
     if done.kept or done.others_kept:
         kept = f"{len(done.kept)} experiments and {len(done.others_kept)} other things"
         say(f"{kept} were here already and stayed as they are; --replace takes them from the backup.")
