@@ -136,7 +136,8 @@ def test_checkpoints_are_written_as_often_as_asked(
     saved: list[int] = []
     save: Callable[[Candidate, RunFolder], None] = Candidate.save_checkpoint
     monkeypatch.setattr(
-        Candidate, "save_checkpoint", lambda self, folder: (saved.append(self.progress.step), save(self, folder))
+        Candidate, "save_checkpoint",
+        lambda self, folder, fence: (saved.append(self.progress.step), save(self, folder, fence=fence)),
     )
     cohort_in(digits, tmp_path / "often")[0].fit()
     assert saved == [step for step in range(1, 1 + EPOCHS * STEPS_PER_EPOCH) for _ in range(RUNS)]
