@@ -1,6 +1,6 @@
 """Runs the fast half of the fault cases again and again, and writes what came of it to docs/reliability.md.
 
-    python -m benchmarks.reliability [--repeats 20] [--date 2026-01-31] [--only WORD] [--all]
+    python -m benchmarks.reliability [--repeats 20] [--date 2026-01-31] [--only WORD] [--jobs 2] [--all]
 
 Every case kills, stops or starves real processes and then asks of everything that is left: no acknowledged number lost,
 exactly one end each, no process, no zombie, no lock left behind. A case that fails once is a loss; the command then
@@ -49,13 +49,13 @@ class Case:
     longest_seconds: float = 0.0
 
 
-def repeat(cases: dict[tuple[str, str], Case], *, marks: str, only: str) -> float:
+def repeat(cases: dict[tuple[str, str], Case], *, marks: str, only: str, jobs: int) -> float:
     """Run the cases once, in a process of their own; returns the seconds it took."""
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [
-            sys.executable, "-m", "pytest", "tests/faults", "-q", "-n", "0", "-m", marks,
+            sys.executable, "-m", "pytest", "tests/faults", "-q", "-n", str(jobs), "--dist", "worksteal", "-m", marks,
             f"--junitxml={report}", f"--basetemp={folder}/tests", *(["-k", only] if only else []),
         ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -113,12 +113,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--date", default=time.strftime("%Y-%m-%d"), help="What the page gives as its day.")
     parser.add_argument("--only", default="", help="As pytest's -k; the page is then printed, not written.")
+    parser.add_argument("--jobs", type=int, default=2, help="Cases at a time, as the other tests run; 0: no helpers.")
     parser.add_argument("--all", action="store_true", help="The long half and the browser's cases too.")
     chosen = parser.parse_args(arguments)
     cases: dict[tuple[str, str], Case] = defaultdict(Case)
     seconds = []
     for number in range(chosen.repeats):
-        seconds.append(repeat(cases, marks=ALL if chosen.all else FAST, only=chosen.only))
+        seconds.append(repeat(cases, marks=ALL if chosen.all else FAST, only=chosen.only, jobs=chosen.jobs))
         losses = sum(len(case.failures) for case in cases.values())
         print(f"repeat {number + 1}: {seconds[-1]:.0f} s, {len(cases)} cases, {losses} losses so far", flush=True)
         # Whoever interrupts this keeps what was found out.
