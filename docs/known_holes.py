@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 LONGEST_SECONDS = 180
@@ -30,6 +31,9 @@ def judged(report: Mapping[str, Any]) -> tuple[bool, list[str]]:
 
 
 def main(requirements: str) -> int:
+    if find_spec("pip_audit") is None:
+        print("pip-audit is not installed; it is in requirements-dev.txt.")
+        return 1
     command = [sys.executable, "-m", "pip_audit", "-r", requirements, "--no-deps", "--disable-pip", "-f", "json"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False)

@@ -135,7 +135,7 @@ def limits(view: ExperimentView, verdicts: Sequence[Verdict]) -> list[str]:
     ]
     fewest = min((verdict.seeds for verdict in verdicts), default=0)
     if 0 < fewest < 3:
-        sentences.append(f"{_seeds(fewest).capitalize()} tell little; the verdict may change with more.")
+        sentences.append(f"{_seeds(fewest)} tell{'s' * (fewest == 1)} little; the verdict may change with more.")
     if len([verdict for verdict in verdicts if verdict.verdict == "helped"]) > 1:
         sentences.append("Several variants were judged at once; the intervals are not corrected for that.")
     withheld = ", ".join(plain_name(name) for name in view.spec.data.withheld_classes)

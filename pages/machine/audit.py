@@ -48,9 +48,10 @@ def show() -> None:
         st.info("No entry fits. Change the search or the filters.", icon=":material/search_off:")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        newest = f"the newest {MOST:,}" if len(found) == MOST else "all"
         noun = "entry" if len(kept) == 1 else "entries"
-        st.caption(f"{len(kept):,} {noun} of {newest}, newest first.", width="stretch")
+        all_of = f" of the newest {MOST:,}" if len(found) == MOST else ""
+        of = all_of or (f" of {len(found):,}" if len(kept) < len(found) else "")
+        st.caption(f"{len(kept):,} {noun}{of}, newest first.", width="stretch")
         st.download_button(
             "Download as CSV", data=lambda: as_csv(kept), file_name="audit.csv", mime="text/csv", key="csv",
             icon=":material/download:", on_click="ignore", help="What the filters leave, with times in UTC.",
