@@ -34,6 +34,7 @@ def test_every_command_of_the_readme_exists_and_every_command_is_in_the_readme()
     lines = [line.split("#")[0] for line in text.splitlines() if "python -m distill_core " in line]
     told = {word for line in lines for word in re.findall(r"(?:distill_core|\|) (\w+)", line)}
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    known |= {group.name or group.typer_instance.info.name for group in app.registered_groups}
     assert told == known
 
 
