@@ -27,7 +27,7 @@ def backup(
     if as_json:
         print_json({"path": str(path), "size_bytes": path.stat().st_size, **asdict(facts)})
         return
-    print(f"{path}: {facts.experiments} experiments, {facts.files} files, {path.stat().st_size / 1e6:.1f} MB.")
+    print(f"{path}: {_counted(facts.experiments, 'experiment')}, {_counted(facts.files, 'file')}, {path.stat().st_size / 1e6:.1f} MB.")
 
 
 def restore(
@@ -44,9 +44,9 @@ def restore(
     if as_json:
         print_json(asdict(done))
         return
-    print(f"{len(done.experiments)} experiment{'s' * (len(done.experiments) != 1)} restored.")
+    print(f"{_counted(len(done.experiments), 'experiment')} restored.")
     if done.kept or done.others_kept:
-        kept = f"{len(done.kept)} experiments and {len(done.others_kept)} other things"
+        kept = f"{_counted(len(done.kept), 'experiment')} and {_counted(len(done.others_kept), 'other thing')}"
         say(f"{kept} were here already and stayed as they are; --replace takes them from the backup.")
     if not done.facts.models:
         say("The backup has no models: figures and curves are back; what needs a network trains it again.")
@@ -81,7 +81,7 @@ def purge(
         gone = [find_experiment(lab, prefix) for prefix in experiments or ()]
         for experiment_id in gone:
             lab.upkeep.purge(experiment_id)
-    print_json({"purged": gone}) if as_json else print(f"{len(gone)} experiments purged.")
+    print_json({"purged": gone}) if as_json else print(f"{_counted(len(gone), 'experiment')} purged.")
 
 
 def disk(
@@ -114,3 +114,6 @@ def disk(
     ))
     print_table("The rest", ("what", "MB"), ((name, f"{size / 1e6:.1f}") for name, size in use.others.items()))
 
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

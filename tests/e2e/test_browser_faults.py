@@ -18,12 +18,12 @@ from distill_core.processes import hold
 from distill_core.services import Lab
 from tests.e2e import chart
 from tests.e2e.conftest import OpenTab, running_server
-from tests.faults.conftest import described, scene, with_catalogue
+from tests.faults.conftest import scene
 from tests.faults.scene import Scene
 from tests.faults.settling import wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.e2e]
-__all__ = ["described", "scene", "with_catalogue"]
+__all__ = ["scene"]
 
 
 def test_a_browser_goes_on_by_itself_when_its_killed_server_is_back(

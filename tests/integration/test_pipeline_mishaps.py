@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,7 +49,7 @@ def test_a_kill_while_a_run_is_taken_over_leaves_nothing_half(
         return str(shutil.copy2(source, target))
 
     with monkeypatch.context() as patch:
-        patch.setattr("shutil.copytree", partial(shutil.copytree, copy_function=killed))
+        patch.setattr("distill_core.pipeline.reuse.copy_file", killed)
         with pytest.raises(KeyboardInterrupt):
             lab.run("two", spec_data)
     assert len(copied) == 3 and "result.json" not in copied

@@ -108,7 +108,7 @@ def test_the_commands(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["disk", "--keep-only-best", "all"]) == 0
     assert "freed. Every best network is kept" in capsys.readouterr().out
     assert main(["backup", str(tmp_path / "b.tar.gz")]) == 0
-    assert "1 experiments" in capsys.readouterr().out
+    assert "1 experiment, " in capsys.readouterr().out
     assert main(["backup", str(tmp_path / "b.tar.gz")]) == 1
     assert "is there already" in capsys.readouterr().err
     assert main(["purge", "one"]) == 1
@@ -118,7 +118,7 @@ def test_the_commands(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["purge", "--older-than", "1", "one"]) == 1
     assert "allowed: one of them" in capsys.readouterr().err
     assert main(["purge", "--older-than", "1"]) == 0
-    assert "1 experiments purged" in capsys.readouterr().out
+    assert "1 experiment purged" in capsys.readouterr().out
     assert main(["restore", str(tmp_path / "b.tar.gz")]) == 0
-    assert "1 experiments restored" in capsys.readouterr().out
+    assert "1 experiment restored" in capsys.readouterr().out
     assert main(["doctor"]) == 0 and "SQLite" in capsys.readouterr().out
