@@ -27,7 +27,8 @@ def backup(
     if as_json:
         print_json({"path": str(path), "size_bytes": path.stat().st_size, **asdict(facts)})
         return
-    print(f"{path}: {_counted(facts.experiments, 'experiment')}, {_counted(facts.files, 'file')}, {path.stat().st_size / 1e6:.1f} MB.")
+    inside = f"{_counted(facts.experiments, 'experiment')}, {_counted(facts.files, 'file')}"
+    print(f"{path}: {inside}, {path.stat().st_size / 1e6:.1f} MB.")
 
 
 def restore(
