@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,13 +9,11 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from distill_core.access import NotAllowed
 from distill_core.artifacts import WHOLE
-from distill_core.errors import LabError, NotFound
 from pages.ui.addresses import base_path
+from pages.ui.refusals import refusal_of
 from pages.ui.session import lab_of
 
-log = logging.getLogger("distill_lab.routes")
 HEADERS = {
     "Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -29,16 +25,9 @@ def artifact(request: Request) -> Response:
     found = request.path_params
     try:
         made = lab_of(request).artifacts.file(found["experiment_id"], found["run_id"], found["kind"])
-    except NotFound as error:
-        return _refusal(404, error.sentence)
-    except NotAllowed as error:
-        return _refusal(403, error.sentence)
-    except LabError as error:
-        return _refusal(503, error.sentence)
-    except Exception:
-        error_id = secrets.token_hex(4)
-        log.exception("error %s", error_id)
-        return _refusal(500, f"The file could not be sent; see the server's log for error {error_id}.")
+    except Exception as error:
+        status, body = refusal_of(error, failed="The file could not be sent")
+        return JSONResponse(body, status_code=status, headers=HEADERS)
     after = BackgroundTask(_delete, made.path) if made.temporary else None
     # The name is made of ids, so that it needs no quoting of its own.
     headers = HEADERS | {"Content-Disposition": f'attachment; filename="{made.name}"'}
@@ -53,7 +42,3 @@ def artifact_address(experiment_id: str, kind: str, *, run_id: str = WHOLE) -> s
 
 def _delete(path: Path) -> None:
     path.unlink(missing_ok=True)
-
-
-def _refusal(status: int, sentence: str) -> Response:
-    return JSONResponse({"error": sentence}, status_code=status, headers=HEADERS)

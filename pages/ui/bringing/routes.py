@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from urllib.parse import unquote, urlsplit
 
 from anyio.to_thread import run_sync
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from distill_core.access import NotAllowed
-from distill_core.errors import LabError
-from distill_core.uploads import Receiver, TooLarge, Upload
+from distill_core.uploads import Receiver, Upload
+from pages.ui.refusals import refusal_of
 from pages.ui.session import lab_of
 
-log = logging.getLogger("distill_lab.routes")
 _PIECE_BYTES = 1 << 20
 PASS_HEADER, NAME_HEADER = "x-upload-pass", "x-file-name"
 
@@ -31,16 +27,9 @@ async def upload(request: Request) -> Response:
         return await _taken(request)
     except ClientDisconnect:
         return _refusal(400, "The upload was broken off; nothing is kept of it.")
-    except NotAllowed as error:
-        return _refusal(403, error.sentence)
-    except TooLarge as error:
-        return _refusal(413, error.sentence)
-    except LabError as error:
-        return _refusal(400, error.sentence)
-    except Exception:
-        error_id = secrets.token_hex(4)
-        log.exception("error %s", error_id)
-        return _refusal(500, f"The file could not be taken; see the server's log for error {error_id}.")
+    except Exception as error:
+        status, body = refusal_of(error, failed="The file could not be taken", otherwise=400)
+        return _refused(body, status)
 
 
 async def _taken(request: Request) -> Response:
@@ -83,7 +72,9 @@ def _json(content: dict[str, object], status: int) -> Response:
 
 
 def _refusal(status: int, sentence: str) -> Response:
+    return _refused({"error": sentence}, status)
+
+
+def _refused(body: dict[str, str], status: int) -> Response:
     # What is still to come is not waited for.
-    return JSONResponse({"error": sentence}, status_code=status, headers={
-        "Cache-Control": "no-store", "Connection": "close",
-    })
+    return JSONResponse(body, status_code=status, headers={"Cache-Control": "no-store", "Connection": "close"})

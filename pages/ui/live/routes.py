@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import logging
 import math
 import re
-import secrets
 import time
 from collections.abc import Sequence
 from functools import cache
@@ -18,20 +16,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from distill_core.access import NotAllowed
 from distill_core.charts.names import display_name
 from distill_core.charts.variants import series_styles
-from distill_core.errors import LabError, NotFound
 from distill_core.rows import RunRow
 from distill_core.services import Lab
 from pages.ui.addresses import base_path
 from pages.ui.artifact_routes import artifact
 from pages.ui.bringing.routes import upload
 from pages.ui.recent import Recent
+from pages.ui.refusals import refusal_of
 from pages.ui.session import lab_of
 from pages.ui.sharing.routes import shared_page
 
-log = logging.getLogger("distill_lab.routes")
 KNOWN_ID = re.compile(r"[a-z0-9-]{1,64}")
 # Ten viewers of one experiment ask the store once.
 FRESH_SECONDS = 0.1
@@ -61,8 +57,8 @@ def _json(content: Any, status: int = 200) -> Response:
     )
 
 
-def _refusal(status: int, sentence: str, **more: str) -> Response:
-    return _json({"error": sentence, **more}, status)
+def _refusal(status: int, sentence: str) -> Response:
+    return _json({"error": sentence}, status)
 
 
 _recent: Recent[bytes] = Recent(fresh_seconds=FRESH_SECONDS)
@@ -83,16 +79,9 @@ def live(request: Request) -> Response:
             (asked, experiment_id, cursor, with_runs), lambda: _points(asked, experiment_id, cursor, with_runs),
             now=time.monotonic(),
         )
-    except NotFound as error:
-        return _refusal(404, error.sentence)
-    except NotAllowed as error:
-        return _refusal(403, error.sentence)
-    except LabError as error:
-        return _refusal(503, error.sentence)
-    except Exception:
-        error_id = secrets.token_hex(4)
-        log.exception("error %s", error_id)
-        return _refusal(500, "The points could not be read; see the server's log.", error_id=error_id)
+    except Exception as error:
+        status, body = refusal_of(error, failed="The points could not be read")
+        return _json(body, status)
     return Response(answer, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
