@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from distill_core.access import Actor
+from distill_core.access import Actor, NotAllowed
 from distill_core.cli import main
 from distill_core.disk_use import DiskUse, disk_use
-from distill_core.errors import Conflict, NotAllowed
+from distill_core.errors import Conflict
 from distill_core.folders import Home, write_json
 from distill_core.services import Lab
 from tests.store_samples import small_spec
