@@ -115,9 +115,10 @@ class Upkeep(Acting):
 
         The best network of every run stays. Unfinished runs that are resumed afterwards begin from their start.
         """
+        for experiment_id in experiment_ids:  # Before anything goes: a refusal half way would leave half of it done.
+            self._require_own(experiment_id)
         freed = 0
         for experiment_id in experiment_ids:
-            self._require_own(experiment_id)
             with self._store().trash.at_rest(experiment_id) as folder:
                 for path in needless_checkpoints(folder):
                     freed += path.stat().st_size

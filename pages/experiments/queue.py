@@ -12,7 +12,7 @@ from distill_core.errors import LabError
 from distill_core.progress import progress_of
 from distill_core.queue import Device, Pause, QueueView
 from distill_core.rows import ExperimentRow
-from pages.ui import places, starting, undo, words
+from pages.ui import account, places, starting, undo, words
 from pages.ui.session import lab, watched
 from pages.ui.waiting_list.component import waiting_list
 
@@ -31,7 +31,7 @@ def pause_bar(paused: Pause | None, *, idle: bool) -> None:
         st.button(
             "Pause the queue", key="pause", icon=":material/pause:", on_click=act, args=(lab().queue.pause,),
             disabled=not lab().actor.has("admin"),
-            help="Nothing begins until it goes on; what runs goes on meanwhile.",
+            help="Nothing begins until it goes on; what runs goes on meanwhile. Admins may do this.",
         )
         return
     since = f", {words.ago(paused.at)}" if paused.at else ""
@@ -43,7 +43,8 @@ def pause_bar(paused: Pause | None, *, idle: bool) -> None:
         )
         st.button(
             "Go on", key="unpause", icon=":material/play_arrow:", type="primary", on_click=act,
-            args=(lab().queue.unpause,), disabled=not lab().actor.has("admin"), help="Lets the queue go on.",
+            args=(lab().queue.unpause,), disabled=not lab().actor.has("admin"),
+            help="Lets the queue go on. Admins may do this.",
         )
 
 
@@ -88,6 +89,10 @@ def waiting_part(view: QueueView) -> None:
         one.row.experiment_id for one in view.waiting
         if actor.has("admin") or (actor.has("operator") and one.row.owner == actor.name)
     )
+    if not actor.has("operator"):
+        st.caption(f":material/visibility: {account.why_not()}")
+    elif len(mine) < len(view.waiting):
+        st.caption(":material/visibility: You may move and remove your own experiments; admins, everybody's.")
     wish = waiting_list(view.waiting, mine=mine, key="waiting")
     if wish is None:
         return

@@ -27,6 +27,7 @@ def narrowed(found: pd.DataFrame, *, people: Sequence[str], actions: Sequence[st
 
 
 def show() -> None:
+    places.link(places.MACHINE, "Machine", icon=":material/arrow_back:")
     st.title("Audit log", anchor=False)
     found = rows(lab().people.log(MOST))
     st.caption("Who launched, stopped, deleted, shared and signed in. Entries are only ever added.")

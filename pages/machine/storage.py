@@ -14,7 +14,7 @@ from distill_core.disk_use import KINDS, Kind
 from distill_core.errors import LabError
 from distill_core.store.transitions import ENDED
 from distill_core.upkeep import HomeUse, Trashed
-from pages.ui import places, words
+from pages.ui import account, places, words
 from pages.ui.asking import ask, asked, say, show_told
 from pages.ui.guard import tell
 from pages.ui.session import lab
@@ -26,7 +26,6 @@ TITLES: dict[Kind, tuple[str, str]] = {
     "logs": ("Logs", "Logs, curves and what other tools get."),
     "data": ("Rest", "Answers to the test set, samples, settings."),
 }
-MEGABYTE = 1e6
 MOST_ROWS = 500
 
 
@@ -56,13 +55,13 @@ def experiments(use: HomeUse) -> None:
     frame = pd.DataFrame([
         {
             "name": plain_name(row.name, 60), "state": "deleted" if row.deleted else words.STATES[row.state][0],
-            "total": part.total / MEGABYTE, **{kind: getattr(part, kind) / MEGABYTE for kind in KINDS},
+            "total": part.total, **{kind: getattr(part, kind) for kind in KINDS},
             "id": row.experiment_id,
         }
         for row, part in shown
     ])
     sizes: dict[str, ColumnConfig] = {
-        kind: st.column_config.NumberColumn(f"{title}, MB", format="%.1f", help=help_text)
+        kind: st.column_config.NumberColumn(title, format="bytes", help=help_text)
         for kind, (title, help_text) in TITLES.items()
     }
     chosen = st.dataframe(
@@ -71,7 +70,7 @@ def experiments(use: HomeUse) -> None:
         column_config={
             "name": st.column_config.TextColumn("Experiment", help="Choose rows to free their checkpoints alone."),
             "state": st.column_config.TextColumn("State", help="Only ended experiments can give room."),
-            "total": st.column_config.NumberColumn("In all, MB", format="%.1f", help="All files of the experiment."),
+            "total": st.column_config.NumberColumn("In all", format="bytes", help="All files of the experiment."),
             "id": st.column_config.TextColumn("Id", help="As in addresses and on the disk."), **sizes,
         },
     )
@@ -92,8 +91,9 @@ def keep_best(chosen: list[str], *, some: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Keep only best checkpoints", key="keep-best", icon=":material/compress:", on_click=ask,
-            args=("keep-best",),
-            help="Removes what only resuming needs. Every run's best network stays.",
+            args=("keep-best",), disabled=not account.may_launch(),
+            help="Removes what only resuming needs. Every run's best network stays." if account.may_launch()
+            else account.why_not(),
         )
         st.caption(f"Frees {size} of {whose}.", width="content")
 
@@ -119,7 +119,7 @@ def trash(found: list[Trashed]) -> None:
         st.caption(":material/delete: The trash is empty. What you delete is kept here for a while and can come back.")
         return
     for item in found:
-        row = item.row
+        row, mine = item.row, account.may_change(item.row.owner)
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"trash-{row.experiment_id}"):
             with st.container(gap="xxsmall", width="stretch"):
                 st.markdown(f"**{markdown_name(row.name, 60)}**")
@@ -129,12 +129,14 @@ def trash(found: list[Trashed]) -> None:
                 st.caption(f"Deleted {words.ago(item.deleted_at)} · {left} · {words.size(item.use.total)}")
             if st.button(
                 "Restore", key=f"restore-{row.experiment_id}", icon=":material/undo:",
-                help="Puts it back on the list of experiments.",
+                disabled=not mine,
+                help="Puts it back on the list of experiments." if mine else account.why_not(row.owner),
             ):
                 put_back(row.experiment_id, row.name)
             st.button(
                 "Purge now", key=f"purge-{row.experiment_id}", icon=":material/delete_forever:", type="tertiary",
-                help="Takes it from the disk for good.", on_click=ask, args=(f"purge-{row.experiment_id}",),
+                disabled=not mine, on_click=ask, args=(f"purge-{row.experiment_id}",),
+                help="Takes it from the disk for good." if mine else account.why_not(row.owner),
             )
         asked(
             f"purge-{row.experiment_id}",
@@ -217,6 +219,7 @@ def restored(path: Path) -> str:
 
 
 def show() -> None:
+    places.link(places.MACHINE, "Machine", icon=":material/arrow_back:")
     st.title("Storage", anchor=False)
     show_told()
     use = lab().upkeep.home_use()

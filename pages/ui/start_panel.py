@@ -36,6 +36,9 @@ def start_panel(spec: ExperimentSpec | None, problems: Sequence[Problem], *, pur
             help="Runs in the background; closing this tab does not stop it." if account.may_launch()
             else account.why_not()) and spec is not None:
             starting.launch(spec, purpose=purpose, **address)
+        if not account.may_launch():
+            # A help on a button that is off is never seen on a phone.
+            st.caption(f":material/visibility: {account.why_not()}")
 
 
 def _variants(spec: ExperimentSpec) -> None:

@@ -13,7 +13,7 @@ from distill_core.store.store import Store
 from pages.doors import signing_in
 from pages.doors.settings import Doors
 from pages.doors.signing_in import SignIn, Visitor
-from tests.fixtures import build_finished_experiment, preset_spec
+from tests.fixtures import build_finished_experiment, create_experiment, preset_spec
 
 PAGE, LIST = "machine/audit.py", "experiments/overview.py"
 
@@ -72,6 +72,20 @@ def test_a_viewer_sees_everything_and_the_buttons_are_off(open_page, home: Home,
     app = open_page("experiments/detail.py", id="one")
     assert not app.exception and app.button(key="delete").disabled
     assert open_page(LIST).button(key="demo").disabled
+
+
+def test_a_viewer_reads_why_the_queue_and_the_trash_are_out_of_reach(open_page, home: Home, person) -> None:
+    build_finished_experiment(home, experiment_id="gone", spec=preset_spec(seeds=1))
+    Store(home).set_deleted("gone", True, at=1_790_000_000.0)
+    create_experiment(home, experiment_id="waits", spec=preset_spec(seeds=1))
+    app = open_page("experiments/queue.py")
+    assert not app.exception and app.button(key="pause").disabled
+    assert any("Your role is viewer" in one.value for one in app.caption)
+    app = open_page("machine/storage.py")
+    assert not app.exception and app.button(key="restore-gone").disabled and app.button(key="purge-gone").disabled
+    person.append(Actor("ada@x.org", "admin"))
+    assert not open_page("machine/storage.py").button(key="restore-gone").disabled
+    assert not any("role is viewer" in one.value for one in open_page("experiments/queue.py").caption)
 
 
 def test_the_list_tells_owners_and_narrows_to_mine(open_page, home: Home, person) -> None:

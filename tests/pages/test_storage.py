@@ -24,7 +24,7 @@ def test_sizes_are_told_and_checkpoints_can_go(open_page, home: Home) -> None:
     app = open_page(PAGE)
     assert not app.exception
     table = app.dataframe[0].value
-    assert list(table["id"]) == [identity] and table["checkpoints"][0] == 3.0
+    assert list(table["id"]) == [identity] and table["checkpoints"][0] == 3_000_000
     assert any("Frees 3" in caption.value for caption in app.caption)
     app.button(key="keep-best").click().run()
     app.button(key="keep-best-sure").click().run()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from distill_core.access import Actor, NotAllowed
 from distill_core.cli import main
 from distill_core.disk_use import DiskUse, disk_use
 from distill_core.errors import Conflict
@@ -63,6 +64,20 @@ def test_keeping_only_the_best_frees_what_it_said_and_no_best_network(lab: Lab) 
     assert failed.bests() == [failed.best(7)] and not failed.checkpoint_before.exists()
     assert lab.upkeep.freed_by_keeping_best() == {} and lab.upkeep.keep_only_best(["one"]) == 0
     assert lab.audit.newest()[-1].detail == "checkpoints, but for the best"
+
+
+def test_who_may_not_free_all_that_is_asked_frees_nothing(lab: Lab) -> None:
+    stop(lab)
+    bo = lab.acting_as(Actor("bo", "operator"))
+    lab.store.create(small_spec("bo's"), experiment_id="mine", created_at=3.0, owner="bo")
+    lab.store.transition("mine", expected={"queued"}, to="cancelled", at=4.0)
+    run = lab.home.experiment("mine").run("stopped")
+    run.path.mkdir(parents=True)
+    run.checkpoint.write_bytes(b"x" * 30)
+    with pytest.raises(NotAllowed):
+        bo.upkeep.keep_only_best(["mine", "one"])
+    assert run.checkpoint.exists()
+    assert bo.upkeep.keep_only_best(["mine"]) == 30
 
 
 def test_the_home_is_summed_up(lab: Lab) -> None:
