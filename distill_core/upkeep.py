@@ -100,10 +100,10 @@ class Upkeep(Acting):
     def freed_by_keeping_best(self, experiment_ids: Sequence[str] = ()) -> dict[str, int]:
         """What `keep_only_best` would free, in bytes by id; those that have nothing to free are left out.
 
-        No ids: of all ended experiments.
+        No ids: of all ended experiments that the actor may change.
         """
         found = {}
-        for experiment_id in experiment_ids or self._ended():
+        for experiment_id in experiment_ids or self._ended_own():
             paths = needless_checkpoints(self._home.experiment(experiment_id))
             if size := sum(path.stat().st_size for path in paths if path.exists()):
                 found[experiment_id] = size
@@ -238,8 +238,10 @@ class Upkeep(Acting):
         if not self.actor.has("admin"):
             self.actor.require_own(self._store().experiment(experiment_id).row.owner)
 
-    def _ended(self) -> list[str]:
-        rows = self._store().experiments(limit=1_000_000, states=ENDED)
+    def _ended_own(self) -> list[str]:
+        """All of an admin."""
+        owner = "" if self.actor.has("admin") else self.actor.name
+        rows = self._store().experiments(limit=1_000_000, states=ENDED, owner=owner)
         return [row.experiment_id for row in rows]
 
     def _use(self, row: ExperimentRow) -> DiskUse:

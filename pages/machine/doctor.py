@@ -87,7 +87,8 @@ def show() -> None:
     st.caption(f"Index: {markdown_text(report['database'])}")
     if st.button(
         "Rebuild the index from the folders", key="reindex", icon=":material/refresh:",
-        help="Harmless; takes a moment for many experiments.",
+        help="Harmless; takes a moment for many experiments." if account.may_audit() else "An admin may do this.",
+        disabled=not account.may_audit(),
     ):
         with st.spinner("Reading every experiment's folder …", show_time=True):
             number, problems = lab().reindex()

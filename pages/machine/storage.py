@@ -83,7 +83,9 @@ def experiments(use: HomeUse) -> None:
 def keep_best(chosen: list[str], *, some: bool) -> None:
     """Offers to remove checkpoints, and says what that frees and takes."""
     freed = {} if some and not chosen else lab().upkeep.freed_by_keeping_best(chosen)
-    whose = words.plural(len(chosen), "chosen experiment") if some else "all ended experiments"
+    whose = words.plural(len(chosen), "chosen experiment") if some else (
+        "all ended experiments" if account.may_audit() else "your ended experiments"
+    )
     if not freed:
         st.caption(f":material/check: Of {whose}, no checkpoint can go: only best networks are kept.")
         return

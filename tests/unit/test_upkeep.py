@@ -56,6 +56,7 @@ def test_keeping_only_the_best_frees_what_it_said_and_no_best_network(lab: Lab) 
     # Of the failed run, whose best network is nowhere else, the newest best stays.
     promised = lab.upkeep.freed_by_keeping_best()
     assert promised == {"one": 2 * 610 + 2 * 200 + 200}
+    assert lab.acting_as(Actor("bo", "operator")).upkeep.freed_by_keeping_best() == {}, "offered what is their own"
     before = lab.upkeep.uses(lab.experiments())["one"].total
     assert lab.upkeep.keep_only_best(["one"]) == promised["one"]
     assert before - lab.upkeep.uses(lab.experiments())["one"].total == promised["one"], "told at once"
