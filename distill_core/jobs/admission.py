@@ -38,6 +38,7 @@ class Admission:
         self._looked = float("-inf")
         self._needs: dict[tuple[str, float | None], Need] = {}
         self._resting: dict[tuple[str, int], float] = {}
+        self._turned_away: dict[str, float] = {}
         self._waits: dict[str, str] = {}
         self._trouble = ""
         self._access, self._running = AccessSettings(), Counter[str]()
@@ -89,6 +90,7 @@ class Admission:
         waiting = {row.experiment_id for row in rows if row.state == "queued"}
         self._needs = {key: need for key, need in self._needs.items() if key[0] in waiting}
         self._resting = {key: since for key, since in self._resting.items() if key[0] in waiting}
+        self._turned_away = {name: since for name, since in self._turned_away.items() if name in waiting}
         slots = [{"name": slot.name, "title": slot.title, "memory_bytes": slot.memory_bytes} for slot in self._slots]
         waits = {name: why for name, why in self._waits.items() if name in waiting}
         now = {"slots": slots, "waits": waits, "trouble": self._trouble}
@@ -99,6 +101,11 @@ class Admission:
             with suppress(OSError):
                 write_json(self._home.queue_board, now)
                 self._told = now
+
+    def was_turned_away(self, row: ExperimentRow) -> None:
+        """A device that was thought free is not there: ask anew, and give the cluster a moment to tell."""
+        self._looked = float("-inf")
+        self._turned_away[row.experiment_id] = self._monotonic()
 
     def _ask_for_slots(self) -> Sequence[Slot]:
         now = self._monotonic()
@@ -117,6 +124,9 @@ class Admission:
 
     def _rest(self, row: ExperimentRow) -> str:
         """Why another attempt does not begin yet; empty if it may. What passes needs time to pass."""
+        turned_away = self._turned_away.get(row.experiment_id)
+        if turned_away is not None and self._monotonic() - turned_away < _SECONDS_BETWEEN_LOOKS:
+            return row.reason
         if not row.failure or not row.attempt:
             return ""
         now = self._monotonic()

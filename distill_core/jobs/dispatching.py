@@ -142,6 +142,7 @@ class Dispatcher:
             )
             move({"starting"}, "lost")
             move({"lost"}, "queued")
+            self._admission.was_turned_away(row)
         except Exception as error:
             log.exception("%s: cannot start", row.experiment_id)
             reason = f"The worker could not be started: {error}."

@@ -82,7 +82,14 @@ def test_a_killed_node_s_experiment_goes_on_on_another_to_the_same_result(
     for run_id in ours:
         mine, other = (home.run(run_id) for home in (folder, alone.home.experiment("here")))
         np.testing.assert_array_equal(np.load(mine.test_logits), np.load(other.test_logits))
-    told = [json.loads(line) for line in folder.journal.read_text().splitlines()]
-    assert [line["state"] for line in told if line["kind"] == "state"] == [
-        "queued", "starting", "running", "lost", "queued", "starting", "running", "succeeded"
-    ]
+    states: list[str] = []
+    turned_away = 0
+    for line in map(json.loads, folder.journal.read_text().splitlines()):
+        if line["kind"] == "state":
+            states.append(line["state"])
+            if line["state"] == "queued" and "has left" in line["reason"]:
+                # Sent to the node that had just gone: no attempt, and the devices are asked for anew.
+                turned_away += 1
+                del states[-3:]
+    assert states == ["queued", "starting", "running", "lost", "queued", "starting", "running", "succeeded"]
+    assert turned_away <= 2

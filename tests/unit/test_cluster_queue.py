@@ -57,9 +57,13 @@ class AwayTwice(LocalExecutor):
 def test_a_head_that_is_away_for_a_moment_costs_no_attempt(tmp_path: Path) -> None:
     store, executor = Store(Home(tmp_path)), AwayTwice()
     store.create(small_spec("succeeds"), experiment_id="e1", created_at=1.0)
-    dispatcher = Dispatcher(store.home, store, executor)
-    for _ in range(2):
+    now = [0.0]
+    dispatcher = Dispatcher(store.home, store, executor, monotonic=lambda: now[0])
+    for number in (1, 2):
         dispatcher.tick()
+        dispatcher.tick()
+        assert executor.asked == number, "after a rest, not at every tick"
+        now[0] += 3.0
         row = store.experiment("e1").row
         assert (row.state, row.attempt, row.reason) == ("queued", 0, "The head does not answer.")
     dispatcher.tick()
