@@ -12,7 +12,8 @@ from tests.faults.scene import Scene
 from tests.faults.settling import seen, wait_for
 
 pytestmark = pytest.mark.faults
-EPOCHS = 60
+# So many that two kills, half a second after a sign of life each, meet a worker that is still at work.
+EPOCHS = 160
 
 
 def undisturbed(epochs: int) -> set[tuple[str, int, float]]:
