@@ -4,15 +4,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.ui import account, places
+from pages.ui import account, places, spoken
 from pages.ui.guard import guarded
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
+spoken.settle()
 st.set_page_config(page_title="Distill Lab", page_icon=ASSETS / "favicon.svg", layout="wide")
 st.html(ASSETS / "style.css")
 st.logo(str(ASSETS / "logo.svg"), size="medium")
 chosen = st.navigation(places.sections(), position="top")
 with guarded():
-    account.show()
+    with st.container(key="corner", horizontal=True, horizontal_alignment="right", gap="xsmall"):
+        spoken.choose()
+        account.show()
     chosen.run()

@@ -65,11 +65,8 @@ def show() -> None:
     if not is_signing_in():
         return
     actor = who()
-    with (
-        st.container(key="account", horizontal=True, horizontal_alignment="right"),
-        st.popover(
-            markdown_name(actor.name, 24), icon=":material/account_circle:", type="tertiary",
-        ),
+    with st.popover(
+        markdown_name(actor.name, 24), icon=":material/account_circle:", type="tertiary", key="account",
     ):
         _facts(actor)
         if actor.role == "admin":

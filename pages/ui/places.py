@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import streamlit as st
 
+from pages.ui import spoken
+
 FOLDER = Path(__file__).parent.parent
 HOME, EXPERIMENTS, EXPERIMENT, NEW, COMPARE, MACHINE = "home", "experiments", "experiment", "new", "compare", "machine"
 DATA, DATA_SET, COMPRESS = "data", "data-set", "compress"
@@ -101,9 +103,10 @@ def sections() -> list[st.Page]:
 
 def go(place: str, **parameters: str) -> NoReturn:
     """Leave for another page; `parameters` become its address."""
-    st.switch_page(page(place), query_params=parameters)
+    st.switch_page(page(place), query_params=spoken.of_address() | parameters)
 
 
 def link(place: str, label: str, *, icon: str | None = None, help: str | None = None, **parameters: str) -> None:
     """A real link, so that it opens in a new tab as well."""
-    st.page_link(page(place), label=label, icon=icon, help=help, query_params=parameters or None)
+    address = spoken.of_address() | parameters
+    st.page_link(page(place), label=label, icon=icon, help=help, query_params=address or None)
