@@ -1,0 +1,235 @@
+"""Keeps the catalogues of other languages whole: `python -m docs.translations` collects every message anew.
+
+    python -m docs.translations            writes the catalogues: new messages without a translation, no obsolete ones
+    python -m docs.translations --check    only tells what is missing; ends with 1 if anything is
+
+Messages are what the code marks (`_`, `counted`, `marked`), the sentences that the core makes in English for `told`
+(errors, notes, reasons, whatever their process), and what the registries and presets show. A test runs the check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po, write_po
+
+from distill_core.language import ENGLISH, LANGUAGES
+from distill_core.language.catalogues import FOLDER
+
+ROOT = Path(__file__).parent.parent
+FILE_NAME = "messages.po"
+MARKS = {"_": 1, "marked": 1, "told": 1, "counted": 2}
+# Rooms that mark their messages themselves, and what is never read on a page: programs, bundles (English by
+# intent, for they travel), the command line, database steps.
+SILENT = re.compile(
+    r"distill_core/(cli|language|store/migrations|charts|report|lessons|plain_code)/|distill_core/events.py"
+    r"|distill_core/deployment/(card_|model_card|bundle|run_script|measure_|measuring|timing|samples_file|markdown)"
+    r"|distill_core/(processor|exporters/|jobs/(describe|worker|helper|dispatcher|crew)\.py)"
+)
+# Failures of the program itself, never shown as they are.
+PROGRAMMERS = {"ValueError", "TypeError", "AssertionError", "RuntimeError", "KeyError", "NotImplementedError"}
+_WORD = re.compile(r"[A-Za-z]{2,}")
+_PLACE = re.compile(r"\{\w*[^{}]*\}")
+
+
+@dataclass
+class Found:
+    """One message: where it stands, and its plural if it has one."""
+
+    places: list[tuple[str, int]] = field(default_factory=list)
+    plural: str = ""
+
+
+class NotLiteral(Exception):
+    """A marked message that is made at run time, which no catalogue can hold."""
+
+
+def collected() -> dict[str, Found]:
+    """Every message of the code, the registries and the presets, in the order of the files."""
+    found: dict[str, Found] = {}
+    for file in [*sorted(ROOT.glob("pages/**/*.py")), *sorted(ROOT.glob("distill_core/**/*.py"))]:
+        name = file.relative_to(ROOT).as_posix()
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for message, plural, line in [*_marked(tree, name), *(() if _is_silent(name) else _sentences(tree))]:
+            one = found.setdefault(message, Found())
+            one.places.append((name, line))
+            one.plural = one.plural or plural
+    for message, origin in _described():
+        found.setdefault(message, Found()).places.append((origin, 0))
+    return found
+
+
+def _is_silent(name: str) -> bool:
+    return not name.startswith("distill_core/") or bool(SILENT.match(name))
+
+
+def _marked(tree: ast.Module, name: str) -> Iterator[tuple[str, str, int]]:
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS):
+            continue
+        words = node.args[: MARKS[node.func.id]]
+        if any(isinstance(word, ast.JoinedStr) for word in words) and node.func.id != "told":
+            raise NotLiteral(f"{name}:{node.lineno}: {node.func.id}() needs a literal; fill its places with format().")
+        texts = [word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+        if len(texts) == len(words) and texts[0]:
+            yield texts[0], texts[1] if len(texts) > 1 else "", node.lineno
+
+
+def _sentences(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
+    """Texts of three words or more, and shorter ones within what is raised or given as a problem."""
+    passed_over, told_of = _passed_over(tree), set()
+    for node in ast.walk(tree):
+        is_told = isinstance(node, ast.Raise) or (isinstance(node, ast.Call) and _called(node) == "Problem")
+        if is_told:
+            told_of |= {id(inner) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in passed_over:
+            continue
+        text = template(node)
+        words = len(_WORD.findall(_PLACE.sub(" ", text)))
+        if "://" not in text and " " in text.strip() and words >= (1 if id(node) in told_of else 3):
+            yield text, "", node.lineno  # type: ignore[attr-defined]
+
+
+def _passed_over(tree: ast.Module) -> set[int]:
+    """Docstrings, pieces of f-strings, log messages, programmers' errors, marked messages and type hints."""
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        inner: list[ast.AST] = []
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            inner = [node.value]
+        elif isinstance(node, ast.JoinedStr):
+            inner = [part for value in node.values for part in ast.walk(value)]
+        elif isinstance(node, ast.Call):
+            owner = node.func.value.id if isinstance(node.func, ast.Attribute) and isinstance(
+                node.func.value, ast.Name
+            ) else ""
+            if owner in ("log", "re", "logging") or _called(node) in {*PROGRAMMERS, *MARKS, "print"}:
+                inner = list(ast.walk(node))
+        found |= {id(one) for one in inner}
+    return found
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+
+
+def template(node: ast.AST) -> str:
+    """A text, or an f-string with its places named by what fills them; empty for all else."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) and not set("{}\n") & set(node.value) else ""
+    if not isinstance(node, ast.JoinedStr):
+        return ""
+    text, used = "", dict[str, int]()
+    for part in node.values:
+        if isinstance(part, ast.FormattedValue):
+            name = _place(part.value)
+            used[name] = used.get(name, 0) + 1
+            text += f"{{{name}{used[name] if used[name] > 1 else ''}}}"
+        elif isinstance(part, ast.Constant):
+            if set("{}\n") & set(part.value):
+                return ""
+            text += part.value
+    return text
+
+
+def _place(value: ast.expr) -> str:
+    """What fills a place, by its last name: `self.field` is field, `plain_name(entry.title)` is title."""
+    names = [node.attr if isinstance(node, ast.Attribute) else node.id for node in ast.walk(value)
+             if isinstance(node, (ast.Attribute, ast.Name))]
+    arguments = [node for node in ast.walk(value) if isinstance(node, ast.Call)]
+    inside = arguments[0].args[0] if arguments and arguments[0].args else value
+    for node in ast.walk(inside):
+        if isinstance(node, ast.Attribute):
+            return node.attr
+        if isinstance(node, ast.Name):
+            return node.id
+    return names[0] if names else "it"
+
+
+def _described() -> Iterator[tuple[str, str]]:
+    """Titles, summaries and descriptions of all entries and presets."""
+    from distill_core.pipeline import installed_catalogue
+    from distill_core.presets import load_presets
+
+    for kind, entries in installed_catalogue().to_json().items():
+        for entry in entries:
+            origin = f"{kind}/{entry['name']}"
+            yield from ((entry[key], origin) for key in ("title", "summary") if entry[key])
+            for parameter in entry["schema"].get("properties", {}).values():
+                yield from ((parameter[key], origin) for key in ("title", "description") if parameter.get(key))
+    for preset in load_presets():
+        texts = (preset.title, preset.summary, preset.spec.shows)
+        yield from ((text, f"presets/{preset.name}") for text in texts if text)
+
+
+def kept(language: str) -> Catalog:
+    """What the catalogues of a language have now."""
+    whole = Catalog(locale=language)
+    for file in sorted((FOLDER / language).glob("*.po")):
+        with file.open("rb") as opened:
+            for message in read_po(opened, locale=language):
+                if message.id and (message.id not in whole or _translation(message)):
+                    whole[message.id] = message
+    return whole
+
+
+def troubles(language: str, found: dict[str, Found]) -> list[str]:
+    """A line for each message without a whole translation."""
+    have, lines = kept(language), []
+    for text, one in found.items():
+        place = "{}:{}".format(*one.places[0])
+        message = have.get((text, one.plural) if one.plural else text)
+        translation = _translation(message) if message is not None else ""
+        if message is None or not translation or message.fuzzy:
+            lines.append(f"{place}: not translated: {text!r}")
+        elif unknown := set(_PLACE.findall(translation)) - set(_PLACE.findall(f"{text} {one.plural}")):
+            lines.append(f"{place}: unknown places {', '.join(sorted(unknown))} in the translation of {text!r}")
+    return lines
+
+
+def written(language: str, found: dict[str, Found]) -> Catalog:
+    """The new catalogue: all messages in the order of the code, with the translations there are."""
+    have = kept(language)
+    whole = Catalog(locale=language, project="Distill Lab", fuzzy=False)
+    for text, one in found.items():
+        identity = (text, one.plural) if one.plural else text
+        old = have.get(identity)
+        string = old.string if old is not None else ("",) if one.plural else ""
+        places = [(name, line or None) for name, line in dict(reversed(one.places)).items()]
+        whole.add(identity, string, locations=[(name, None) for name, _ in reversed(places)][:3])
+    return whole
+
+
+def _translation(message: Message) -> str:
+    return message.string if isinstance(message.string, str) else next(iter(message.string or ()), "")
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--check", action="store_true")
+    chosen = options.parse_args()
+    found, missing = collected(), []
+    for language in LANGUAGES:
+        if language == ENGLISH:
+            continue
+        if not chosen.check:
+            whole = written(language, found)
+            for file in (FOLDER / language).glob("*.po"):
+                file.unlink()
+            with (FOLDER / language / FILE_NAME).open("wb") as opened:
+                write_po(opened, whole, width=120, omit_header=False)
+        missing += troubles(language, found)
+    print("\n".join(missing) or f"{len(found):,} messages, all translated.")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
