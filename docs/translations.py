@@ -29,7 +29,7 @@ MARKS = {"_": 1, "marked": 1, "told": 1, "counted": 2}
 # Rooms that mark their messages themselves, and what is never read on a page: programs, bundles (English by
 # intent, for they travel), the command line, database steps.
 SILENT = re.compile(
-    r"distill_core/(cli|language|store/migrations|charts|report|lessons|plain_code)/|distill_core/events.py"
+    r"distill_core/(cli|language|store/migrations|report|lessons|plain_code)/|distill_core/events.py"
     r"|distill_core/deployment/(card_|model_card|bundle|run_script|measure_|measuring|timing|samples_file|markdown)"
     r"|distill_core/(processor|exporters/|jobs/(describe|worker|helper|dispatcher|crew)\.py)"
 )
@@ -84,29 +84,48 @@ def _marked(tree: ast.Module, name: str) -> Iterator[tuple[str, str, int]]:
 
 def _sentences(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
     """Texts of three words or more, and shorter ones within what is raised or given as a problem."""
-    passed_over, told_of = _passed_over(tree), set()
+    passed_over, told_of = _passed_over(tree), {id(word) for word in _alternatives(tree)}
     for node in ast.walk(tree):
-        is_told = isinstance(node, ast.Raise) or (isinstance(node, ast.Call) and _called(node) == "Problem")
-        if is_told:
+        if isinstance(node, ast.Raise) or (isinstance(node, ast.Call) and _called(node) == "Problem"):
             told_of |= {id(inner) for inner in ast.walk(node)}
+        elif isinstance(node, ast.Call):
+            told_of |= {id(word) for word in _labels(node)}
     for node in ast.walk(tree):
         if id(node) in passed_over:
             continue
         text = template(node)
         words = len(_WORD.findall(_PLACE.sub(" ", text)))
-        if "://" not in text and " " in text.strip() and words >= (1 if id(node) in told_of else 3):
+        enough = words >= 1 if id(node) in told_of else words >= 3 and " " in text.strip()
+        if "://" not in text and enough:
             yield text, "", node.lineno  # type: ignore[attr-defined]
+
+
+def _alternatives(tree: ast.Module) -> Iterator[ast.AST]:
+    """Words that an f-string chooses between: `{'class has' if one else 'classes have'}`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            choices = [inner for inner in ast.walk(node) if isinstance(inner, ast.IfExp)]
+            yield from (word for choice in choices for word in (choice.body, choice.orelse))
+
+
+def _labels(call: ast.Call) -> Iterator[ast.AST]:
+    """A chart's short words: its titles, and the labels of its hover texts."""
+    yield from (keyword.value for keyword in call.keywords if keyword.arg in ("title_text", "title", "heading"))
+    if _called(call) == "hover" and call.args and isinstance(call.args[0], ast.List):
+        for line in call.args[0].elts:
+            if isinstance(line, ast.Tuple) and line.elts:
+                yield line.elts[0]
 
 
 def _passed_over(tree: ast.Module) -> set[int]:
     """Docstrings, pieces of f-strings, log messages, programmers' errors, marked messages and type hints."""
-    found: set[int] = set()
+    found, alternatives = set[int](), {id(word) for word in _alternatives(tree)}
     for node in ast.walk(tree):
         inner: list[ast.AST] = []
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             inner = [node.value]
         elif isinstance(node, ast.JoinedStr):
-            inner = [part for value in node.values for part in ast.walk(value)]
+            inner = [part for value in node.values for part in ast.walk(value) if id(part) not in alternatives]
         elif isinstance(node, ast.Call):
             owner = node.func.value.id if isinstance(node.func, ast.Attribute) and isinstance(
                 node.func.value, ast.Name

@@ -11,6 +11,7 @@ import streamlit as st
 from distill_core.charts.confusion import confusion, total_confusion
 from distill_core.charts.names import markdown_text
 from distill_core.charts.per_class import per_class
+from distill_core.charts.retold import retold
 from distill_core.charts.style import Theme, caption_of, plot_config
 from distill_core.rows import RunRow
 from pages.ui import words
@@ -47,7 +48,7 @@ def measured_with(conditions: Sequence[tuple[int, int]], *, key: str) -> tuple[i
 
 def show_chart(figure: go.Figure, *, key: str, file_name: str, alt: str, image: Picture = "svg") -> None:
     """A figure in the house style with its caption below, where it has the page's width."""
-    st.plotly_chart(figure, theme=None, key=key, config=plot_config(file_name, image=image), alt=alt)
+    st.plotly_chart(retold(figure), theme=None, key=key, config=plot_config(file_name, image=image), alt=alt)
     if caption := caption_of(figure):
         st.caption(markdown_text(caption))
 
