@@ -34,7 +34,7 @@ class Colours:
 
 THEMES: dict[Theme, Colours] = {
     "light": Colours(
-        background="#FFFFFF", raised="#FFFFFF", text="#1A1F26", muted="#5B6470", grid="#ECEFF2", axis="#C3CAD2"
+        background="#FFFFFF", raised="#FFFFFF", text="#101418", muted="#5B6470", grid="#ECEFF2", axis="#C3CAD2"
     ),
     "dark": Colours(
         background="#0F1318", raised="#181D24", text="#E7EAEE", muted="#9AA4B0", grid="#20262E", axis="#3C4550"

@@ -15,7 +15,7 @@ from distill_core.language.speaking import ENGLISH, Language, current
 
 _PLACE = re.compile(r"\{(\w+)[^{}]*\}")
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?;]) ")
-_DEEPEST = 4
+_DEEPEST, _MOST_PARTS, _LEAST_OWN_TEXT = 4, 8, 4
 
 
 def told(sentence: str) -> str:
@@ -26,44 +26,46 @@ def told(sentence: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _told(sentence: str, language: Language, depth: int) -> str:
-    whole = _by_pattern(sentence, language, depth)
-    if whole is not None:
-        return whole
-    parts = _BETWEEN_SENTENCES.split(sentence)
-    if len(parts) == 1 or depth >= _DEEPEST:
-        return sentence
-    # Sentences are joined where they are made; the longest beginning that is known is told first.
-    for end in range(len(parts) - 1, 0, -1):
-        first = _by_pattern(" ".join(parts[:end]), language, depth)
-        if first is not None:
-            return f"{first} {_told(' '.join(parts[end:]), language, depth + 1)}"
-    return f"{parts[0]} {_told(' '.join(parts[1:]), language, depth + 1)}"
+    """Sentences are joined where they are made: of all ways to part them, the one of which most text is known."""
+    parts = _BETWEEN_SENTENCES.split(sentence)[:_MOST_PARTS]
+    rest = sentence[len(" ".join(parts)) :]
+    best: list[tuple[int, str]] = [(0, rest)]
+    for start in range(len(parts) - 1, -1, -1):
+        ways = []
+        for end in range(start + 1, len(parts) + 1):
+            text, (later, after) = " ".join(parts[start:end]), best[len(parts) - end]
+            found = _by_pattern(text, language, depth)
+            if found is not None or end == start + 1:
+                known, said = found or (0, text)
+                ways.append((known + later, f"{said} {after}" if end < len(parts) else said + after))
+        best.append(max(ways, key=lambda way: way[0]))
+    return best[-1][1]
 
 
-def _by_pattern(sentence: str, language: Language, depth: int) -> str | None:
-    if (same := messages(language).get(sentence)) is not None:
-        return same
-    for pattern, names, translation in _patterns(language):
-        if found := pattern.fullmatch(sentence):
+def _by_pattern(text: str, language: Language, depth: int) -> tuple[int, str] | None:
+    """How much of the text is a pattern's own, and the text in the language; None if no pattern fits."""
+    if (same := messages(language).get(text)) is not None:
+        return len(text), same
+    for size, pattern, names, translation in _patterns(language):
+        if found := pattern.fullmatch(text):
             filled = dict(zip(names, found.groups(), strict=True))
             if depth < _DEEPEST:
                 filled = {name: _told(value, language, depth + 1) for name, value in filled.items()}
-            return translation.format_map(filled)
+            return size, _PLACE.sub(lambda place: filled.get(place[1], place[0]), translation)
     return None
 
 
 @cache
-def _patterns(language: Language) -> list[tuple[re.Pattern[str], list[str], str]]:
-    """Those with the most text of their own first: they are the surest."""
+def _patterns(language: Language) -> list[tuple[int, re.Pattern[str], list[str], str]]:
+    """(own text's length, pattern, its places, translation); those with the most text of their own first."""
     found = []
     for message, translation in messages(language).items():
         literal, names = _PLACE.sub("", message), _PLACE.findall(message)
         # A pattern that is hardly more than its places would match anything.
-        if not names or len(set(names)) < len(names) or len(literal.replace(" ", "")) < 4:
+        if not names or len(set(names)) < len(names) or len(literal.replace(" ", "")) < _LEAST_OWN_TEXT:
             continue
         text = "".join(
             "(.+?)" if number % 2 else re.escape(part) for number, part in enumerate(_PLACE.split(message))
         )
-        plain = _PLACE.sub(lambda place: f"{{{place[1]}}}", translation)
-        found.append((len(literal), re.compile(text, re.DOTALL), names, plain))
-    return [(pattern, names, plain) for _, pattern, names, plain in sorted(found, key=lambda one: -one[0])]
+        found.append((len(literal), re.compile(text, re.DOTALL), names, translation))
+    return sorted(found, key=lambda one: -one[0])

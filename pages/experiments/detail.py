@@ -9,6 +9,7 @@ from distill_core.charts.gains import gains
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.errors import Conflict
 from distill_core.evaluation.metrics import heading, loss_metric, metric_title, primary_metric
+from distill_core.language import _
 from distill_core.rows import ExperimentView
 from distill_core.signature import Task
 from pages.ui import (
@@ -29,6 +30,7 @@ from pages.ui import (
     words,
 )
 from pages.ui.live.component import live_curves, views_of
+from pages.ui.live.points_table import points_table
 from pages.ui.session import lab, watched
 from pages.ui.sharing.dialog import share_button
 
@@ -178,6 +180,9 @@ def curves(view: ExperimentView) -> None:
         view.row.experiment_id, state=f"{view.row.state}", view=str(chosen), views=views,
         label=f"{views[str(chosen)]['label']} by epoch for every run",
         term_titles={entry.name: entry.title for entry in lab().catalogue().losses},
+    )
+    results.show_numbers(
+        lambda: points_table(view), key="curves", alt=_("Validation figures of every run, epoch by epoch"),
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -13,6 +14,8 @@ from distill_core.charts.names import markdown_text
 from distill_core.charts.per_class import per_class
 from distill_core.charts.retold import retold
 from distill_core.charts.style import Theme, caption_of, plot_config
+from distill_core.charts.tabled import tabled
+from distill_core.language import _
 from distill_core.rows import RunRow
 from pages.ui import words
 from pages.ui.rivals import rival_names, rival_of
@@ -47,10 +50,25 @@ def measured_with(conditions: Sequence[tuple[int, int]], *, key: str) -> tuple[i
 
 
 def show_chart(figure: go.Figure, *, key: str, file_name: str, alt: str, image: Picture = "svg") -> None:
-    """A figure in the house style with its caption below, where it has the page's width."""
+    """A figure in the house style, its caption below, where it has the page's width, and its numbers as a table."""
     st.plotly_chart(retold(figure), theme=None, key=key, config=plot_config(file_name, image=image), alt=alt)
     if caption := caption_of(figure):
         st.caption(markdown_text(caption))
+    show_numbers(lambda: tabled(figure), key=key, alt=alt)
+
+
+def show_numbers(numbers: Callable[[], pd.DataFrame], *, key: str, alt: str) -> None:
+    """What a chart shows, as a table behind a press; it is made when somebody looks."""
+    behind = st.expander(
+        _("As a table"), type="compact", icon=":material/table:", key=f"{key}-numbers", on_change="rerun"
+    )
+    if behind.open:
+        with behind:
+            table = numbers()
+            if table.empty:
+                st.caption(_("There are no numbers yet."))
+            else:
+                st.dataframe(table, hide_index=True, key=f"{key}-table", alt=alt)
 
 
 def show_per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, key: str) -> None:
