@@ -51,7 +51,7 @@ def _by_pattern(text: str, language: Language, depth: int) -> tuple[int, str] | 
             filled = dict(zip(names, found.groups(), strict=True))
             if depth < _DEEPEST:
                 filled = {name: _told(value, language, depth + 1) for name, value in filled.items()}
-            return size, _PLACE.sub(lambda place: filled.get(place[1], place[0]), translation)
+            return size, translation.format(**filled)
     return None
 
 
