@@ -37,6 +37,8 @@ SILENT = re.compile(
 PROGRAMMERS = {"ValueError", "TypeError", "AssertionError", "RuntimeError", "KeyError", "NotImplementedError"}
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLACE = re.compile(r"\{\w*[^{}]*\}")
+# The dotted path of a spec's field, such as {at}.architecture.name, which is the same in every language.
+_FIELD = re.compile(r"[\w{}]+(\.[\w{}]+)+|[a-z]+_[a-z_]+")
 
 
 @dataclass
@@ -96,7 +98,7 @@ def _sentences(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
         text = template(node)
         words = len(_WORD.findall(_PLACE.sub(" ", text)))
         enough = words >= 1 if id(node) in told_of else words >= 3 and " " in text.strip()
-        if "://" not in text and enough:
+        if "://" not in text and enough and not _FIELD.fullmatch(text):
             yield text, "", node.lineno  # type: ignore[attr-defined]
 
 
