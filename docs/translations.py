@@ -38,6 +38,7 @@ PROGRAMMERS = {"ValueError", "TypeError", "AssertionError", "RuntimeError", "Key
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLACE = re.compile(r"\{\w*[^{}]*\}")
 # The dotted path of a spec's field, such as {at}.architecture.name, which is the same in every language.
+_NO_WORDS = re.compile(r"://|charset=|^(SELECT|PRAGMA|ALTER|SET LOCAL) |sans-serif|monospace")
 _FIELD = re.compile(r"[\w{}]+(\.[\w{}]+)+|[a-z]+_[a-z_]+")
 
 
@@ -98,7 +99,7 @@ def _sentences(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
         text = template(node)
         words = len(_WORD.findall(_PLACE.sub(" ", text)))
         enough = words >= 1 if id(node) in told_of else words >= 3 and " " in text.strip()
-        if "://" not in text and enough and not _FIELD.fullmatch(text):
+        if enough and not _FIELD.fullmatch(text) and not _NO_WORDS.search(text):
             yield text, "", node.lineno  # type: ignore[attr-defined]
 
 
