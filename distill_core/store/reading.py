@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import Column, select
 
 from distill_core.events import Failure, State
 from distill_core.folders import Home
@@ -43,12 +43,7 @@ class Reading:
 
     def owner(self, experiment_id: str) -> str:
         """Who launched it; empty for one of a version that had no owners. Raises NotFound."""
-        with self._database.read() as connection:
-            owner: str | None = connection.scalar(
-                select(experiments.c.owner).where(experiments.c.experiment_id == experiment_id)
-            )
-        if owner is None:
-            raise records.unknown(experiment_id)
+        owner: str = self._told_of(experiment_id, experiments.c.owner)
         return owner
 
     def made_by(self, idempotency_key: str) -> str | None:
@@ -73,13 +68,16 @@ class Reading:
             return queries.active_rows(connection, states)
 
     def state(self, experiment_id: str) -> State:
-        with self._database.read() as connection:
-            state: State | None = connection.scalar(
-                select(experiments.c.state).where(experiments.c.experiment_id == experiment_id)
-            )
-        if state is None:
-            raise records.unknown(experiment_id)
+        state: State = self._told_of(experiment_id, experiments.c.state)
         return state
+
+    def _told_of(self, experiment_id: str, column: Column[Any]) -> Any:
+        """One column of an experiment, which is never null. Raises NotFound."""
+        with self._database.read() as connection:
+            found = connection.scalar(select(column).where(experiments.c.experiment_id == experiment_id))
+        if found is None:
+            raise records.unknown(experiment_id)
+        return found
 
     def experiment(self, experiment_id: str) -> ExperimentView:
         """Raises NotFound, or SpecError if another version of the lab wrote a spec that this one cannot read."""
