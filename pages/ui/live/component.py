@@ -14,6 +14,7 @@ from distill_core.charts.style import THEMES, Theme, live_layout
 from distill_core.evaluation.metrics import METRICS, loss_metric, metric_title, primary_metric
 from distill_core.signature import Task
 from pages.ui.addresses import base_path
+from pages.ui.scripts import joined_script
 
 HERE = Path(__file__).parent
 WORDS = {
@@ -54,7 +55,7 @@ def _renderer() -> ComponentRenderer:
         "distill_lab_curves",
         html='<div class="lab-root"></div>',
         css=(HERE / "curves.css").read_text(encoding="utf-8"),
-        js=(HERE / "curves.js").read_text(encoding="utf-8"),
+        js=joined_script(HERE / "curves.js"),
         # Plotly writes its styles into the document's head; a shadow root would not see them.
         isolate_styles=False,
     )

@@ -1,0 +1,73 @@
+// The layout around the lines: axes, the reader's zoom, the teachers' levels.
+
+import { theme } from "./looks.js";
+import { bestPoint, teacherLevels, viewOf } from "./readings.js";
+
+export class Axes {
+  constructor(curves) { this.curves = curves; }
+
+  layout() {
+    const { curves } = this, now = theme(curves.root), look = curves.data.layout[now], narrow = curves.root.clientWidth < 560;
+    const view = viewOf(curves.data);
+    const layout = {
+      template: { layout: look.template }, uirevision: "live", height: narrow ? 400 : 440, margin: { l: 8, r: 12, t: 30, b: 8 },
+      xaxis: { title: { text: "Epoch" }, rangemode: "tozero" },
+      // Each view keeps its own zoom: the numbers of one mean nothing in another.
+      yaxis: { title: { text: view.title }, uirevision: curves.data.view, ...this.vertical() },
+      legend: { y: -0.16, yanchor: "top", groupclick: "togglegroup", itemwidth: 30 },
+      shapes: [], annotations: [],
+    };
+    this.addLevels(layout, view, now, narrow);
+    return layout;
+  }
+
+  addLevels(layout, view, now, narrow) {
+    const levels = teacherLevels(this.curves, view).map(([teacher, level]) => ({ look: teacher.style[now], level }));
+    for (const { look, level } of levels) {
+      layout.shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: { color: look.color, width: 1, dash: "dot" } });
+    }
+    if (!levels.length) return;
+    // Told together beyond the best, or the levels of several teachers would lie on each other's lines.
+    const told = levels.map(({ look, level }) => `<span style="color:${look.color}">${look.name} ${level.toFixed(view.digits)}</span>`);
+    const inARow = narrow ? 2 : 5, rows = told.map((text, i) => text + (i + 1 < told.length ? (i % inARow === inARow - 1 ? "<br>" : " · ") : ""));
+    const best = Math[view.higher ? "max" : "min"](...levels.map((one) => one.level));
+    layout.annotations.push({
+      xref: "paper", x: 1, y: best, xanchor: "right", yanchor: view.higher ? "bottom" : "top", align: "right", showarrow: false,
+      text: rows.join(""),
+    });
+  }
+
+  // Whether the reader has moved this view's vertical range away from what was asked for.
+  zoomed() {
+    const shown = this.curves.plot.layout?.yaxis;
+    if (!shown || this.asked?.view !== this.curves.data.view) return false;
+    const range = this.asked.axis.range;
+    return range ? shown.autorange === true || String(shown.range) !== String(range) : shown.autorange === false;
+  }
+
+  // Plotly keeps a reader's zoom only while the same range is asked for as before it.
+  vertical() {
+    if (!this.zoomed()) this.asked = { view: this.curves.data.view, axis: this.range() };
+    return structuredClone(this.asked.axis);
+  }
+
+  // Accuracy climbs within a few epochs; the rest of the chart is for what happens then. Double click shows all.
+  range() {
+    const { curves } = this, view = viewOf(curves.data);
+    if (!view.fitted) return {};
+    const values = [...curves.points.values()].flatMap((held) => held.map(view.value)).filter(Number.isFinite).sort((a, b) => a - b);
+    if (values.length < 20) return { rangemode: "normal" };
+    const share = view.unit === "%", high = values[values.length - 1];
+    let low = values[Math.floor(values.length * (share ? 0.06 : 0.25))];
+    // R² begins anywhere below zero and spends a quarter of its epochs there; but no run's best may be out of sight.
+    if (!share) low = Math.min(low, ...curves.runs.map((run) => bestPoint(curves, run)).filter(Boolean).map(view.value).filter(Number.isFinite));
+    const margin = 0.06 * (high - low) + 0.005 * view.factor;
+    return { range: [share ? Math.max(0, low - margin) : low - margin, high + margin] };
+  }
+
+  // A new best beyond the chosen range: the range is chosen anew, unless the reader has zoomed.
+  outOfRange(y) {
+    const range = this.asked.axis.range;
+    return Boolean(range) && !this.zoomed() && y.some((some) => some.some((value) => value > range[1]));
+  }
+}

@@ -1,0 +1,44 @@
+// What the points of the runs say in the chosen view: lines, best epochs, the teachers' levels.
+// `curves` has `data` (from Python), `runs`, and `held(run id)`: the points of a run by epoch, ascending.
+
+import { DASHES } from "./looks.js";
+
+// Where a point holds what a view shows; titles, units and ranges come with the data, as they depend on the task.
+const COLUMNS = { accuracy: 3, nll: 4, loss: 2 };
+
+export function number(value) { return typeof value === "number" && Number.isFinite(value) ? value : null; }
+
+// The chosen view, with `value(point)`; validation views mark best epochs and the teachers' levels.
+export function viewOf(data) {
+  const name = data.views[data.view] ? data.view : "accuracy", told = data.views[name];
+  const value = (point) => { const raw = number(point[COLUMNS[name]]); return raw === null ? null : told.factor * raw; };
+  return { ...told, name, value, validation: "higher" in told };
+}
+
+// The lines of one run: one, or one for each term.
+export function series(curves, run) {
+  const held = curves.held(run.id), view = viewOf(curves.data);
+  if (curves.data.view !== "terms") return [{ key: run.id, suffix: "", points: held.map((p) => [p[1], view.value(p)]) }];
+  const names = Object.keys(held.length ? held[held.length - 1][5] || {} : {});
+  if (names.length < 2) return [];
+  const total = (p) => names.reduce((sum, name) => sum + (number(p[5][name]) || 0), 0);
+  return names.map((name, index) => ({
+    key: `${run.id}/${name}`, suffix: ` · ${curves.data.terms[name] || name}`, dash: DASHES[index % DASHES.length],
+    points: held.map((p) => [p[1], total(p) > 0 ? (100 * (number(p[5][name]) || 0)) / total(p) : null]),
+  }));
+}
+
+export function isWhole(curves, run) { return run.finished && curves.held(run.id).length > 0; }
+
+// The epoch whose weights are kept: as told when the run ended, until then the best so far.
+export function bestPoint(curves, run) {
+  const held = curves.held(run.id);
+  return (run.best_epoch && held.find((p) => p[1] === run.best_epoch)) || held.filter((p) => p[6]).pop();
+}
+
+// What each finished teacher reaches, with the teacher; none in a view of the training.
+export function teacherLevels(curves, view) {
+  const teachers = view.validation ? curves.runs.filter((run) => run.role === "teacher" && run.finished) : [];
+  return teachers.map((run) => [run, bestPoint(curves, run)]).filter(([, best]) => best && view.value(best) !== null)
+    .map(([run, best]) => [run, view.value(best)]);
+}
