@@ -1,7 +1,7 @@
 // The layout around the lines: axes, the reader's zoom, the teachers' levels.
 
 import { theme } from "./looks.js";
-import { bestPoint, teacherLevels, viewOf } from "./readings.js";
+import { bestPoint, series, teacherLevels, viewOf } from "./readings.js";
 
 export class Axes {
   constructor(curves) { this.curves = curves; }
@@ -11,13 +11,17 @@ export class Axes {
     const view = viewOf(curves.data);
     const layout = {
       template: { layout: look.template }, uirevision: "live", height: narrow ? 400 : 440, margin: { l: 8, r: 12, t: 30, b: 8 },
-      xaxis: { title: { text: "Epoch" }, rangemode: "tozero" },
+      xaxis: { title: { text: "Epoch" }, rangemode: "tozero", ...this.horizontal() },
       // Each view keeps its own zoom: the numbers of one mean nothing in another.
       yaxis: { title: { text: view.title }, uirevision: curves.data.view, ...this.vertical() },
       legend: { y: -0.16, yanchor: "top", groupclick: "togglegroup", itemwidth: 30 },
       shapes: [], annotations: [],
     };
     this.addLevels(layout, view, now, narrow);
+    if (curves.replay.on) {
+      const at = curves.replay.shown, { color } = look.template.font;
+      layout.shapes.push({ type: "line", yref: "paper", x0: at, x1: at, y0: 0, y1: 1, opacity: 0.35, line: { color, width: 1 } });
+    }
     return layout;
   }
 
@@ -54,15 +58,31 @@ export class Axes {
   // Accuracy climbs within a few epochs; the rest of the chart is for what happens then. Double click shows all.
   range() {
     const { curves } = this, view = viewOf(curves.data);
-    if (!view.fitted) return {};
+    if (!view.fitted) return curves.replay.on ? this.whole() : {};
     const values = [...curves.points.values()].flatMap((held) => held.map(view.value)).filter(Number.isFinite).sort((a, b) => a - b);
-    if (values.length < 20) return { rangemode: "normal" };
+    if (values.length < 20) return curves.replay.on ? this.whole() : { rangemode: "normal" };
     const share = view.unit === "%", high = values[values.length - 1];
     let low = values[Math.floor(values.length * (share ? 0.06 : 0.25))];
     // R² begins anywhere below zero and spends a quarter of its epochs there; but no run's best may be out of sight.
-    if (!share) low = Math.min(low, ...curves.runs.map((run) => bestPoint(curves, run)).filter(Boolean).map(view.value).filter(Number.isFinite));
+    if (!share) low = Math.min(low, ...curves.runs.map((run) => bestPoint(curves, run, curves.all(run.id))).filter(Boolean).map(view.value).filter(Number.isFinite));
     const margin = 0.06 * (high - low) + 0.005 * view.factor;
     return { range: [share ? Math.max(0, low - margin) : low - margin, high + margin] };
+  }
+
+  // In a replay both axes stay as the whole run needs them.
+  horizontal() {
+    const { replay } = this.curves;
+    return replay.on ? { range: [0, 1.02 * replay.last] } : {};
+  }
+
+  // Around everything that the view will have shown by the last epoch.
+  whole() {
+    const { curves } = this;
+    const values = curves.runs.flatMap((run) => series(curves, run, curves.all(run.id)))
+      .flatMap((line) => line.points.map((point) => point[1])).filter(Number.isFinite);
+    if (!values.length) return {};
+    const low = values.reduce((a, b) => Math.min(a, b)), high = values.reduce((a, b) => Math.max(a, b)), margin = 0.05 * (high - low) || 0.5;
+    return { range: [low - margin, high + margin] };
   }
 
   // A new best beyond the chosen range: the range is chosen anew, unless the reader has zoomed.

@@ -12,6 +12,7 @@ from streamlit.components.v2.types import ComponentRenderer
 
 from distill_core.charts.style import THEMES, Theme, live_layout
 from distill_core.evaluation.metrics import METRICS, loss_metric, metric_title, primary_metric
+from distill_core.language import _
 from distill_core.signature import Task
 from pages.ui.addresses import base_path
 from pages.ui.scripts import joined_script
@@ -50,6 +51,16 @@ def views_of(task: Task) -> dict[str, dict[str, Any]]:
     return result
 
 
+def replay_words() -> dict[str, str]:
+    """What the bar of a replay says, in the reader's language."""
+    return {
+        "replay": _("Replay"), "help": _("Plays the curves epoch by epoch, as they came."), "play": _("Play"),
+        "pause": _("Pause"), "back": _("One epoch back"), "forward": _("One epoch on"), "slider": _("Epoch shown"),
+        "speed": _("Speed"), "epoch": _("Epoch {epoch} of {last}"), "live": _("Back to live"),
+        "whole": _("Show the whole run"),
+    }
+
+
 def _renderer() -> ComponentRenderer:
     return component(
         "distill_lab_curves",
@@ -73,12 +84,12 @@ _mount = _renderer()
 
 def live_curves(
     experiment_id: str, *, state: str, view: str, views: Mapping[str, Mapping[str, Any]], label: str,
-    term_titles: Mapping[str, str],
+    term_titles: Mapping[str, str], replay: bool = True,
 ) -> None:
     """The curves of an experiment; they follow it by themselves and need no script run.
 
     `state` restarts the polling of an experiment that was resumed; `views` are those of its task; `label` describes the
-    chart to screen readers.
+    chart to screen readers. With `replay` a reader can play them epoch by epoch; `epoch=` in the address opens there.
     """
     _mount(
         key=f"curves-{experiment_id}",
@@ -86,5 +97,6 @@ def live_curves(
             "experiment": experiment_id, "state": state, "view": view, "label": label, "terms": dict(term_titles),
             "views": {name: dict(one) for name, one in views.items()},
             "words": WORDS, "layout": _layouts(), "base": base_path(), "plotly": plotly.__version__,
+            "replay": replay_words() if replay else None,
         },
     )

@@ -6,6 +6,8 @@ import { theme } from "./looks.js";
 import { loadPlotly } from "./plotly.js";
 import { Polling } from "./polling.js";
 import { series } from "./readings.js";
+import { Replay } from "./replay.js";
+import { ReplayBar } from "./replay_bar.js";
 import { MOST_POINTS } from "./thinning.js";
 import { safe, traces } from "./traces.js";
 
@@ -17,6 +19,8 @@ class Curves {
     this.drawn = new Map();    // trace uid -> index
     this.queue = Promise.resolve();
     this.axes = new Axes(this);
+    this.replay = new Replay({ points: () => this.points, changed: () => this.showReplay() });
+    this.bar = new ReplayBar(this.replay);
     this.build();
     this.observer = new ResizeObserver(() => {
       if (this.ready && this.plot.clientWidth) window.Plotly.Plots.resize(this.plot);
@@ -25,6 +29,7 @@ class Curves {
       taken: (answer) => this.take(answer), told: (text) => this.showStatus(text), over: () => this.showEmpty(),
       knows: (id) => (id ? this.runs.some((run) => run.id === id) : this.runs.length > 0),
     });
+    if (data.replay) this.replay.openAt(window.location.search);
     this.update(data);
     this.start();
   }
@@ -38,12 +43,15 @@ class Curves {
     this.plot.setAttribute("role", "img");
     this.empty = document.createElement("div");
     this.empty.className = "lab-empty";
-    this.root.replaceChildren(this.status, this.plot, this.empty);
+    this.root.replaceChildren(this.status, this.plot, this.bar.element, this.empty);
   }
 
   get ended() { return this.polling.ended; }
 
-  held(id) { return this.points.get(id) || []; }
+  // The points of a run, ascending by epoch: all, and those that a replay shows.
+  all(id) { return this.points.get(id) || []; }
+
+  held(id) { return this.replay.cut(this.all(id)); }
 
   start() {
     if (this.polling.alive) return;
@@ -56,6 +64,7 @@ class Curves {
 
   stop() {
     this.polling.stop();
+    if (this.replay.playing) this.replay.pause();
     clearInterval(this.themeTimer);
     this.observer.disconnect();
   }
@@ -71,7 +80,8 @@ class Curves {
 
   showStatus(text) {
     const hidden = document.visibilityState !== "visible";
-    const shown = text || (this.ended ? "" : hidden ? "Paused while hidden" : this.polling.cursor ? "Live" : "");
+    this.bar.show(this.data.replay, { ended: this.ended, any: this.ready });
+    const shown = text || (this.ended || this.replay.on ? "" : hidden ? "Paused while hidden" : this.polling.cursor ? "Live" : "");
     this.status.textContent = shown;
     this.status.dataset.kind = shown === "Live" ? "live" : text ? "trouble" : "quiet";
   }
@@ -82,7 +92,7 @@ class Curves {
     if (answer.runs && JSON.stringify(answer.runs) !== JSON.stringify(this.runs)) { this.runs = answer.runs; structural = true; }
     const added = new Map();
     for (const point of answer.points) {
-      const held = this.held(point[0]);
+      const held = this.all(point[0]);
       this.points.set(point[0], held);
       const last = held.length ? held[held.length - 1][1] : 0;
       if (point[1] > last) {
@@ -104,6 +114,12 @@ class Curves {
     const nothing = any && this.data.view === "terms" && !traces(this).length;
     this.empty.textContent = nothing ? this.data.words.single : any ? "" : this.ended ? this.data.words.none : this.data.words.waiting;
     this.empty.hidden = any && !nothing;
+    this.bar.show(this.data.replay, { ended: this.ended, any });
+  }
+
+  showReplay() {
+    this.showStatus();
+    return this.draw();
   }
 
   draw(added = null) {
@@ -114,9 +130,11 @@ class Curves {
   async drawNow(added) {
     if (![...this.points.values()].some((held) => held.length)) { this.showEmpty(); return; }
     const Plotly = await loadPlotly(this.data.base, this.data.plotly);
-    if (added && this.ready && this.extend(Plotly, added)) return;
+    if (added && this.ready && !this.replay.on && this.extend(Plotly, added)) return;
     const lines = traces(this);
     this.theme = theme(this.root);
+    // Sliders and lists are drawn by the browser, which must know.
+    this.bar.element.style.colorScheme = this.theme;
     this.showEmpty();
     // A config that is not the very same makes Plotly build the chart anew, which would lose the reader's zoom.
     this.config ??= this.chartConfig(Plotly);

@@ -1,5 +1,6 @@
 // What the points of the runs say in the chosen view: lines, best epochs, the teachers' levels.
-// `curves` has `data` (from Python), `runs`, and `held(run id)`: the points of a run by epoch, ascending.
+// `curves` has `data` (from Python), `runs`, and `held(run id)`: the points of a run by epoch, ascending, as far as they
+// are shown; `all(run id)`: all of them, which axes and levels go by, so that nothing jumps in a replay.
 
 import { DASHES } from "./looks.js";
 
@@ -16,8 +17,8 @@ export function viewOf(data) {
 }
 
 // The lines of one run: one, or one for each term.
-export function series(curves, run) {
-  const held = curves.held(run.id), view = viewOf(curves.data);
+export function series(curves, run, held = curves.held(run.id)) {
+  const view = viewOf(curves.data);
   if (curves.data.view !== "terms") return [{ key: run.id, suffix: "", points: held.map((p) => [p[1], view.value(p)]) }];
   const names = Object.keys(held.length ? held[held.length - 1][5] || {} : {});
   if (names.length < 2) return [];
@@ -31,14 +32,13 @@ export function series(curves, run) {
 export function isWhole(curves, run) { return run.finished && curves.held(run.id).length > 0; }
 
 // The epoch whose weights are kept: as told when the run ended, until then the best so far.
-export function bestPoint(curves, run) {
-  const held = curves.held(run.id);
+export function bestPoint(curves, run, held = curves.held(run.id)) {
   return (run.best_epoch && held.find((p) => p[1] === run.best_epoch)) || held.filter((p) => p[6]).pop();
 }
 
 // What each finished teacher reaches, with the teacher; none in a view of the training.
 export function teacherLevels(curves, view) {
   const teachers = view.validation ? curves.runs.filter((run) => run.role === "teacher" && run.finished) : [];
-  return teachers.map((run) => [run, bestPoint(curves, run)]).filter(([, best]) => best && view.value(best) !== null)
+  return teachers.map((run) => [run, bestPoint(curves, run, curves.all(run.id))]).filter(([, best]) => best && view.value(best) !== null)
     .map(([run, best]) => [run, view.value(best)]);
 }

@@ -5,6 +5,7 @@ import { bestPoint, isWhole, series, viewOf } from "./readings.js";
 import { thin } from "./thinning.js";
 
 const MOST_IN_LEGEND = 8;
+const FIGURE_SPACE = "\u2007";
 
 // Plotly builds selectors from a trace's uid.
 export function safe(uid) { return uid.replace(/[^A-Za-z0-9_-]/g, "_"); }
@@ -31,7 +32,7 @@ export function traces(curves) {
       const [x, y] = thin(line.points.map((p) => p[0]), line.points.map((p) => p[1]));
       const seed = teacher ? "" : ` · seed ${run.seed}`;
       push({
-        uid: line.key, name: look.name + line.suffix, x, y, mode: line.points.length === 1 ? "markers" : "lines",
+        uid: line.key, name: look.name + line.suffix + reading(curves, view, y), x, y, mode: line.points.length === 1 ? "markers" : "lines",
         marker: { color: look.color, size: 5 }, opacity: !teacher && many ? 0.5 : 1,
         line: { color: look.color, dash: line.dash || look.dash, width: teacher || !many ? 2 : 1.1 },
         hovertemplate: `<b>${look.name}${line.suffix}</b>${seed}<br>epoch %{x}: %{y:.4~g}<extra></extra>`,
@@ -44,6 +45,13 @@ export function traces(curves) {
     if (view.validation) pushBest(curves, push, look, mine, view, background);
   }
   return result;
+}
+
+// In a replay the legend tells each line's value at the epoch shown, always as wide, so that nothing moves.
+function reading(curves, view, y) {
+  if (!curves.replay.on) return "";
+  const digits = view.unit === "%" ? 1 : 3, value = y.at(-1);
+  return `  ${(value === null ? "–" : value.toFixed(digits)).padStart(digits + 4, FIGURE_SPACE)}`;
 }
 
 // Variants of which two seeds or more are finished.
@@ -68,7 +76,7 @@ function pushMean(curves, push, look, mine, view) {
   const means = epochs.map((e) => byEpoch.get(e).reduce((a, b) => a + b, 0) / whole.length);
   const [x, y] = thin(epochs, means);
   push({
-    uid: `mean/${look.group}`, name: look.name, x, y, mode: "lines", line: { color: look.color, dash: look.dash, width: 2.8 },
+    uid: `mean/${look.group}`, name: look.name + reading(curves, view, y), x, y, mode: "lines", line: { color: look.color, dash: look.dash, width: 2.8 },
     hovertemplate: `<b>${look.name}</b>, mean of ${whole.length} seeds<br>epoch %{x}: %{y:.4~g}<extra></extra>`,
   }, look.group, true);
 }
