@@ -169,6 +169,12 @@ def _load() -> None:
         _log.exception("torch cannot be loaded")
 
 
+def _self_check(request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
+    from distill_core.jobs.self_check_answer import self_check_answer
+
+    return self_check_answer()
+
+
 def torch_answers(home: Home) -> dict[str, Answer]:
     """The kinds of requests that need torch, which is loaded with the first of them."""
 
@@ -183,6 +189,7 @@ def torch_answers(home: Home) -> dict[str, Answer]:
         "check": lambda request, gone: made().check(request, gone),
         "layers": lambda request, gone: made().layers(request, gone),
         "variants": lambda request, gone: made().variants(request, gone),
+        "self-check": _self_check,
     }
 
 

@@ -103,7 +103,8 @@ class PreviewClient:
     def ask(
         self, kind: str, payload: Mapping[str, Any] | None = None, *, timeout_seconds: float = 60.0
     ) -> dict[str, Any]:
-        """The result of one request: kinds are ping, profile, check, layers, variants and leave.
+        """The result of one request: kinds are ping, profile, check, layers, variants, self-check
+        and leave.
 
         Raises what the process found wrong (SpecError with its problems, DataError, DeviceError, ...), or
         HelperUnavailable if it cannot be started or does not answer in time.

@@ -64,3 +64,8 @@ class Previews(Acting):
             "trained": {run_id: str(path) for run_id, path in known.items()},
         }
         return self._client.ask("variants", request, timeout_seconds=_LONGEST_SECONDS)
+
+    @needs("viewer")
+    def self_check(self) -> dict[str, Any]:
+        """Our losses and statistics against values computed elsewhere: see self_check_answer. HelperUnavailable."""
+        return self._client.ask("self-check", timeout_seconds=_LONGEST_SECONDS)

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from distill_core.charts.names import markdown_text
+from distill_core.language import _
 from pages.ui import account, places, words
 from pages.ui.session import lab
 
@@ -55,6 +56,10 @@ def show() -> None:
     places.link(
         places.STORAGE, "Storage", icon=":material/hard_drive:",
         help="What takes how much of the disk, the trash, and backups.",
+    )
+    places.link(
+        places.SELF_CHECK, _("Self-check"), icon=":material/fact_check:",
+        help=_("Our losses against published reference values."),
     )
     if account.may_audit():
         places.link(places.AUDIT, "Audit log", icon=":material/policy:", help="Who did what, and when.")

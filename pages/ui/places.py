@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import streamlit as st
 
+from distill_core.language import _
 from pages.ui import spoken
 
 FOLDER = Path(__file__).parent.parent
@@ -16,6 +17,7 @@ TRY, LATENCY = "try", "latency"
 AUDIT = "audit"
 STORAGE = "storage"
 QUEUE = "queue"
+SELF_CHECK = "self-check"
 
 
 def page(place: str) -> st.Page:
@@ -86,6 +88,11 @@ def page(place: str) -> st.Page:
             FOLDER / "machine" / "audit.py", title="Audit log", icon=":material/policy:", url_path=AUDIT,
             visibility="hidden", help="Who did what, and when.",
         )
+    if place == SELF_CHECK:
+        return st.Page(
+            FOLDER / "machine" / "self_check.py", title=_("Self-check"), icon=":material/fact_check:",
+            url_path=SELF_CHECK, visibility="hidden", help=_("Our losses against published reference values."),
+        )
     return st.Page(
         FOLDER / "experiments" / "detail.py", title="Experiment", icon=":material/monitoring:", url_path=EXPERIMENT,
         visibility="hidden", help="One experiment: live curves, verdict, runs.",
@@ -96,7 +103,7 @@ def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
     places = (
         HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET,
-        EXPERIMENTS,
+        EXPERIMENTS, SELF_CHECK,
     )
     return [page(place) for place in places]
 

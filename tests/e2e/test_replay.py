@@ -1,4 +1,4 @@
-"""A replay in the live chart, fed with made-up answers: cutting, axes that stay, keys, the address, and back to live."""
+"""A replay in the live chart, fed with made-up answers: cutting, axes that stay, keys, the address, back to live."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,9 +25,10 @@ from distill_core.losses import (
     soft_cross_entropy,
     standardised_kd,
 )
+from distill_core.losses.reference import REFERENCE_FILE
 from distill_core.losses.term import StepTensors, TapShapes
 
-REFERENCE = json.loads((Path(__file__).parent / "reference_losses.json").read_text(encoding="utf-8"))
+REFERENCE = json.loads(REFERENCE_FILE.read_text(encoding="utf-8"))
 BATCH, CLASSES = REFERENCE["inputs"]["B"], REFERENCE["inputs"]["K"]
 TOLERANCE = 1e-8
 
