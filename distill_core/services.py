@@ -30,6 +30,7 @@ from distill_core.people import People
 from distill_core.presets import Preset, load_presets
 from distill_core.queue import Queue
 from distill_core.results import finite, run_of
+from distill_core.scripts import Scripts
 from distill_core.sharing import Shares
 from distill_core.shelf import Shelf
 from distill_core.spec import ExperimentSpec, parse_spec
@@ -75,6 +76,7 @@ class Lab(Looking):
         self.previews = Previews(self.home, lambda: self.store)
         self.compressions = Compressions(self.home, lambda: self.store)
         self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
+        self.scripts = Scripts(self.home, lambda: self.store, self.catalogue)
         self.artifacts = Artifacts(self.home, lambda: self.store, self.bundles, clock=clock)
         self.trying = Trying(self.home)
         self.latency = Measurements(self.home, lambda: self.store, clock=clock)

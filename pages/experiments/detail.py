@@ -21,6 +21,7 @@ from pages.ui import (
     family,
     feedback_panel,
     places,
+    plain_code_panel,
     progress,
     queue_line,
     results,
@@ -235,6 +236,7 @@ def figures(view: ExperimentView) -> None:
             tables.show_runs(runs, key="runs", expected=active)
             if not active:
                 exporting.show_export(view)
+            plain_code_panel.show_code(view)
     if "Compression" in tabs and tabs["Compression"].open:
         with tabs["Compression"]:
             compression_shown.show_compression(view, expected=active)
