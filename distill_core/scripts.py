@@ -8,7 +8,8 @@ from distill_core.access import Acting, needs
 from distill_core.catalog import Catalogue
 from distill_core.errors import NotFound
 from distill_core.folders import Home, read_json
-from distill_core.plain_code import NotShown, PlainScript, Shown, plain_script
+from distill_core.plain_code import PlainScript, Shown, plain_script
+from distill_core.plain_code.covering import compressed
 from distill_core.plan import with_baselines
 from distill_core.results import finite, run_of
 from distill_core.rows import RunRow
@@ -40,12 +41,13 @@ class Scripts(Acting):
 
 def _shown(run: RunRow, spec: ExperimentSpec, catalogue: Catalogue) -> Shown:
     if run.role == "compressed":
-        raise NotShown("Plain code does not cover compressed runs; choose the run that this one was made from.")
+        raise compressed()
     if run.role == "teacher":
         names = ["teacher", *(f"teacher {number}" for number in range(2, len(spec.teachers) + 1))]
         if run.name in names:
             return Shown(run.name, run.seed, number=names.index(run.name))
     student = next((one for one in with_baselines(spec, catalogue) if one.name == run.name), None)
     if student is None:
-        raise NotFound(f"The settings of experiment {run.experiment_id} have no variant of the name {run.name[:60]!r}.")
+        experiment_id, name = run.experiment_id, run.name[:60]
+        raise NotFound(f"The settings of experiment {experiment_id} have no variant of the name {name!r}.")
     return Shown(run.name, run.seed, student)

@@ -86,8 +86,9 @@ def _inputs(labels: list[int], *, batch: int, classes: int) -> _Inputs:
 
 
 def _dkd(one: _Inputs, *, temperature: float, alpha: float, beta: float) -> Tensor:
-    weights = {"target_weight": alpha, "non_target_weight": beta}
-    return dkd(one.student, one.teacher, one.labels, temperature=temperature, **weights)
+    return dkd(
+        one.student, one.teacher, one.labels, target_weight=alpha, non_target_weight=beta, temperature=temperature
+    )
 
 
 def _dist(one: _Inputs, *, tau: float, beta: float = 1, gamma: float = 1) -> Tensor:
@@ -124,7 +125,8 @@ def compare_losses() -> list[Comparison]:
     reference: dict[str, Any] = json.loads(REFERENCE_FILE.read_text(encoding="utf-8"))
     given = reference["inputs"]
     inputs = _inputs(given["labels"], batch=given["B"], classes=given["K"])
-    result, sources = [], {}
+    result: list[Comparison] = []
+    sources: dict[str, str] = {}
     for item in reference["values"]:
         name, settings = item["loss"], item.get("params", {})
         # A source is told with the first value of a loss, and holds for its other settings.

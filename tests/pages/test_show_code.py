@@ -32,7 +32,7 @@ def test_what_is_not_covered_is_told_in_a_sentence(home: Home, open_page: OpenPa
     spec = type(preset_spec()).model_validate(data)
     build_finished_experiment(home, spec=spec, experiment_id="one")
     app = open_page(PAGE, id="one", code="true")
-    names = [one.options for one in app.selectbox if one.key == "code-run"][0]
+    names = next(one.options for one in app.selectbox if one.key == "code-run")
     app.selectbox(key="code-run").set_value(next(i for i, name in enumerate(names) if "T=8" in name)).run()
     assert not app.exception
     assert any("Plain code does not cover a start with the teacher's weights" in one.value for one in app.info)
