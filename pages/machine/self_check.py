@@ -24,8 +24,8 @@ def table(comparisons: list[dict[str, Any]]) -> pd.DataFrame:
     """One row a value; digits as they are compared."""
     return pd.DataFrame([
         {
-            "agrees": _("agrees") if one["agrees"] else _("differs"), "what": told(one["what"]), "settings": settings_of(one),
-            "expected": one["expected"], "found": one["found"], "difference": one["difference"],
+            "agrees": _("agrees") if one["agrees"] else _("differs"), "what": told(one["what"]),
+            "settings": settings_of(one), "expected": one["expected"], "found": one["found"], "difference": one["difference"],
             "source": one["source"],
         }
         for one in comparisons
