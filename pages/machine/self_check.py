@@ -25,8 +25,8 @@ def table(comparisons: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame([
         {
             "agrees": _("agrees") if one["agrees"] else _("differs"), "what": told(one["what"]),
-            "settings": settings_of(one), "expected": one["expected"], "found": one["found"], "difference": one["difference"],
-            "source": one["source"],
+            "settings": settings_of(one), "expected": one["expected"], "found": one["found"],
+            "difference": one["difference"], "source": one["source"],
         }
         for one in comparisons
     ])

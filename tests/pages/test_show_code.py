@@ -28,11 +28,11 @@ def test_a_run_is_shown_as_a_file_once_asked_for(home: Home, open_page: OpenPage
 
 def test_what_is_not_covered_is_told_in_a_sentence(home: Home, open_page: OpenPage) -> None:
     data = preset_spec(seeds=1).to_json()
-    data["students"][3]["start"] = "teacher"
+    data["students"][3]["coreset"] = {"size": 20, "rule": "random"}
     spec = type(preset_spec()).model_validate(data)
     build_finished_experiment(home, spec=spec, experiment_id="one")
     app = open_page(PAGE, id="one", code="true")
     names = next(one.options for one in app.selectbox if one.key == "code-run")
     app.selectbox(key="code-run").set_value(next(i for i, name in enumerate(names) if "T=8" in name)).run()
     assert not app.exception
-    assert any("Plain code does not cover a start with the teacher's weights" in one.value for one in app.info)
+    assert any("Plain code does not cover a coreset" in one.value for one in app.info)
