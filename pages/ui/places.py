@@ -16,6 +16,7 @@ TRY, LATENCY = "try", "latency"
 AUDIT = "audit"
 STORAGE = "storage"
 QUEUE = "queue"
+EVIDENCE = "evidence"
 
 
 def page(place: str) -> st.Page:
@@ -76,6 +77,11 @@ def page(place: str) -> st.Page:
             FOLDER / "machine" / "doctor.py", title="Machine", icon=":material/memory:", url_path=MACHINE,
             help="Devices, threads, versions and free disk.",
         )
+    if place == EVIDENCE:
+        return st.Page(
+            FOLDER / "evidence" / "evidence.py", title="Evidence", icon=":material/fact_check:", url_path=EVIDENCE,
+            visibility="hidden", help="What stands behind an experiment's verdict.",
+        )
     if place == STORAGE:
         return st.Page(
             FOLDER / "machine" / "storage.py", title="Storage", icon=":material/hard_drive:", url_path=STORAGE,
@@ -96,7 +102,7 @@ def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
     places = (
         HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET,
-        EXPERIMENTS,
+        EXPERIMENTS, EVIDENCE,
     )
     return [page(place) for place in places]
 
