@@ -20,12 +20,13 @@ from distill_core.evaluation.disagreement import distances
 from distill_core.evaluation.fidelity import Fidelity, fidelity
 from distill_core.evaluation.hardest import Ranked, by_amount, hardest
 from distill_core.evaluation.marks import Marks, counted, marks, sample_kl
-from distill_core.evaluation.paired_tests import SignTest, sign_test, standardised_effect
+from distill_core.evaluation.paired_tests import sign_test, standardised_effect
 from distill_core.evaluation.quality import Errors, Quality, Reliability, quality, reliability
 from distill_core.evaluation.regression import r2
 from distill_core.evaluation.sampling_noise import TestSetNoise, noise_of_test_set
 from distill_core.evaluation.saved import DamagedAnswers, mapped_answers
-from distill_core.evaluation.seeds_needed import SeedsNeeded, seeds_needed
+from distill_core.evaluation.seeds_needed import seeds_needed
+from distill_core.evaluation.sureness import Sureness
 from distill_core.evaluation.verdict import Verdict
 from distill_core.folders import Home
 from distill_core.remembered import Remembered, stamp
@@ -41,21 +42,6 @@ _WITH_FIGURES = ("finished", "reused")
 
 class NoAnswers(LabError):
     """An experiment has no run whose saved answers can be read."""
-
-
-@dataclass(frozen=True)
-class Sureness:
-    """How sure one verdict is. The t interval is the verdict's own; `bootstrap` is None below two seeds.
-
-    `test_set`: what another test set might have shown of the same networks; None without saved answers.
-    """
-
-    verdict: Verdict
-    bootstrap: tuple[float, float] | None
-    signs: SignTest
-    effect: float | None
-    needed: SeedsNeeded | None
-    test_set: TestSetNoise | None
 
 
 @dataclass(frozen=True, eq=False)
