@@ -54,6 +54,14 @@ class Changes:
     confusion: NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class Said:
+    """Classes by place: the true one [M] of some samples, and what each of R runs named, [R,M]."""
+
+    label: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+
 class Evidence(Acting):
     """Thread-safe; loads no torch; what was worked out is kept until a file changes.
 
@@ -106,7 +114,10 @@ class Evidence(Acting):
         if not known or len(known) < len(pairs):
             return None
         runs = [run for pair in known for run in pair]
-        metric = "mse" if view.task == "regression" else "accuracy" if verdict.metric == "accuracy" else "nll"
+        # What is a mean over samples; of R², which is none, the squared error behind it.
+        metric = {"accuracy": "accuracy", "nll": "nll", "mse": "mse", "r2": "mse"}.get(verdict.metric)
+        if metric is None:
+            return None
 
         def worked_out() -> TestSetNoise | None:
             worths = [[self._worth(view, run, metric) for run in pair] for pair in known]
@@ -230,6 +241,14 @@ class Evidence(Acting):
             return by_amount(np.mean(apart, axis=0))
 
         return self._once("disagreed", view, runs, worked_out)
+
+    @needs("viewer")
+    def said(self, view: ExperimentView, runs: Sequence[RunRow], rows: Sequence[int]) -> Said:
+        """What runs of a classification named on some rows of the test set, and what is true."""
+        if not rows:
+            return Said(np.zeros(0, dtype=np.int64), np.zeros((len(runs), 0), dtype=np.int64))
+        found = [self._marks(view, run) for run in runs]
+        return Said(found[0].label[list(rows)], np.stack([one.predicted[list(rows)] for one in found]))
 
     # Reading -----------------------------------------------------------------------------------
 

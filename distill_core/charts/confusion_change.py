@@ -46,7 +46,7 @@ def confusion_change(
             shown=_MOST_CLASSES, count=f"{size:,}"
         ))
     part = change[np.ix_(kept, kept)]
-    names = [display_name(class_names[index], 16) for index in kept]
+    names = [display_name(class_names[int(index)], 16) for index in kept]
     most = max(_LEAST_SCALE, float(np.nanmax(np.abs(part)))) if np.isfinite(part).any() else _LEAST_SCALE
     more, less = SKY if theme == "dark" else BLUE, VERMILLION
     numbered = len(kept) <= _MOST_WITH_NUMBERS

@@ -41,9 +41,9 @@ def reliability(found: Sequence[tuple[Variant, Reliability]], *, theme: Theme) -
     fig.update_layout(height=560)
     bins_count = len(found[0][1].counts)
     add_caption(fig, [_(
-        "{bins} bins of equal width; below the diagonal a network is surer than it is right. Hollow: fewer than {least} "
-        "samples, so hardly more than chance. All seeds of a variant are pooled; samples are counted on a logarithmic "
-        "axis."
+        "{bins} bins of equal width; below the diagonal a network is surer than it is right. Hollow: fewer than "
+        "{least} samples, so hardly more than chance. All seeds of a variant are pooled; samples are counted on a "
+        "logarithmic axis."
     ).format(bins=bins_count, least=_LEAST)])
     return apply_style(fig, theme)
 

@@ -47,8 +47,10 @@ def sureness(found: Sequence[Sureness], runs: Sequence[RunRow], *, theme: Theme)
     fig.add_vrect(x0=-little, x1=little, fillcolor=faint(THEMES[theme].muted, 0.12), line_width=0, layer="below")
     fig.add_vline(x=0, line={"color": THEMES[theme].muted, "width": 1}, layer="below")
     title = heading(first.metric, runs[0].task if runs else "classification")
-    pattern = _("{figure}: student minus baseline, {unit}") if first.kind.unit else _("{figure}: student minus baseline")
-    fig.update_xaxes(title_text=pattern.format(figure=title, unit=_(first.kind.unit)), showgrid=True)
+    axis = _("{figure}: student minus baseline").format(figure=title)
+    if first.kind.unit:
+        axis = _("{figure}: student minus baseline, {unit}").format(figure=title, unit=_(first.kind.unit))
+    fig.update_xaxes(title_text=axis, showgrid=True)
     fig.update_yaxes(range=[len(compared) - 0.4, -0.6], visible=False)
     fig.update_layout(height=110 + _ROW_PX * len(compared))
     add_caption(fig, [_("Grey band: too little to matter, either way. {confidence} intervals.").format(
