@@ -88,7 +88,8 @@ def _offer(view: ExperimentView) -> Offer | None:
         return lab().trying.offer(view)
     except NotFound:
         st.caption(":material/info: " + _(
-            "The samples themselves can be shown once a model of this experiment is exported; until then, their numbers."
+            "The samples themselves can be shown once a model of this experiment is exported; until then, their "
+            "numbers."
         ))
         return None
 

@@ -40,8 +40,8 @@ PANEL = Panel(
     group="classes",
     shows=marked("Which classes the student recognises more or less often than the same network trained alone."),
     hides=marked(
-        "What the classes cost when they are mistaken, and what happens on test samples other than these; small classes "
-        "move much by chance."
+        "What the classes cost when they are mistaken, and what happens on test samples other than these; small "
+        "classes move much by chance."
     ),
     tasks=("classification", "tagging"),
     draw=draw,
