@@ -47,20 +47,26 @@ def confusion_change(
         ))
     part = change[np.ix_(kept, kept)]
     names = [display_name(class_names[int(index)], 16) for index in kept]
-    most = max(_LEAST_SCALE, float(np.nanmax(np.abs(part)))) if np.isfinite(part).any() else _LEAST_SCALE
     more, less = SKY if theme == "dark" else BLUE, VERMILLION
     numbered = len(kept) <= _MOST_WITH_NUMBERS
     fig = go.Figure()
-    fig.add_heatmap(
-        z=[[None if np.isnan(one) else float(one) for one in row] for row in part],
-        customdata=[[[true, taken] for taken in names] for true in names],
-        text=[[_number(one) for one in row] for row in part] if numbered else None,
-        texttemplate="%{text}" if numbered else None, textfont={"size": 11, "color": THEMES[theme].text},
-        zmin=-most, zmax=most, showscale=False, xgap=1, ygap=1, hoverongaps=False,
-        colorscale=[[0, faint(less, 0.6)], [0.5, faint(THEMES[theme].muted, 0.04)], [1, faint(more, 0.6)]],
-        hovertemplate=f"<b>{_('true')} %{{customdata[0]}}</b><br>{_('taken for')} %{{customdata[1]}}<br>"
-        "%{z:+.1%}<extra></extra>",
-    )
+    own = np.eye(len(kept), dtype=bool)
+    scales = []
+    # A scale each, for beside what a class gains as a whole its single confusions could not be seen.
+    for cells in (own, ~own):
+        chosen = np.where(cells, part, np.nan)
+        most = max(_LEAST_SCALE, float(np.nanmax(np.abs(chosen)))) if np.isfinite(chosen).any() else _LEAST_SCALE
+        scales.append(f"{100 * most:.0f}")
+        fig.add_heatmap(
+            z=[[None if np.isnan(one) else float(one) for one in row] for row in chosen],
+            customdata=[[[true, taken] for taken in names] for true in names],
+            text=[[_number(one) for one in row] for row in chosen] if numbered else None,
+            texttemplate="%{text}" if numbered else None, textfont={"size": 11, "color": THEMES[theme].text},
+            zmin=-most, zmax=most, showscale=False, xgap=1, ygap=1, hoverongaps=False,
+            colorscale=[[0, faint(less, 0.6)], [0.5, faint(THEMES[theme].muted, 0.04)], [1, faint(more, 0.6)]],
+            hovertemplate=f"<b>{_('true')} %{{customdata[0]}}</b><br>{_('taken for')} %{{customdata[1]}}<br>"
+            "%{z:+.1%}<extra></extra>",
+        )
     look = {"showgrid": False, "showline": False}
     fig.update_xaxes(
         title_text=_("Predicted class"), side="bottom", constrain="domain", tickvals=list(range(len(names))),
@@ -75,8 +81,8 @@ def confusion_change(
         fig.update_layout(title_text=display_name(title, 48), margin_t=40)
     notes.append(_(
         "Points of the row, mean over seeds. Plus, blue: more often than alone; minus, orange: less often. On the "
-        "diagonal plus is better, beside it minus. Full colour at {most} points."
-    ).format(most=f"{100 * most:.0f}"))
+        "diagonal plus is better, beside it minus. Full colour at {own} points on the diagonal, {other} beside it."
+    ).format(own=scales[0], other=scales[1]))
     add_caption(fig, notes)
     return apply_style(fig, theme)
 

@@ -47,7 +47,10 @@ def fidelity(found: Sequence[tuple[Variant, Sequence[Fidelity]]], *, theme: Them
             customdata=[[variant.name, f"{count:,.1f}"] for (variant, _each), count in zip(found, counts, strict=True)],
             marker={
                 "color": colour, "line_width": 0,
-                "pattern": {"shape": pattern, "fgcolor": THEMES[theme].background, "size": 6, "solidity": 0.35},
+                "pattern": {
+                    "shape": pattern, "bgcolor": colour, "fgcolor": THEMES[theme].background, "size": 6,
+                    "solidity": 0.3,
+                },
             },
             hovertemplate=hover([
                 (_("share"), "%{x:.1f}%"), (_("samples"), "%{customdata[1]}"),

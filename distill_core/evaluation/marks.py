@@ -41,12 +41,16 @@ class Marks:
 
     @property
     def guesses(self) -> int:
-        """The k of the top-k figure: 5, or one less than there are classes, for with all of them nobody errs."""
-        return max(1, min(MOST_GUESSES, self.classes - 1))
+        return guesses_of(self.classes)
 
     @property
     def in_guesses(self) -> NDArray[np.bool_]:
         return self.rank < self.guesses
+
+
+def guesses_of(classes: int) -> int:
+    """The k of the top-k figure: 5, or one less than there are classes, for with all of them nobody errs."""
+    return max(1, min(MOST_GUESSES, classes - 1))
 
 
 def marks(logits: ArrayLike, labels: ArrayLike, *, task: Task = "classification") -> Marks:

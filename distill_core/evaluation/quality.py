@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +14,6 @@ from distill_core.evaluation.marks import Marks
 from distill_core.evaluation.verdict import t_interval
 
 BINS = 15
-
-FigureName = Literal[
-    "accuracy", "top_guesses", "nll", "brier", "ece", "overconfidence", "r2", "mse", "rmse", "mae"
-]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +102,16 @@ def reliability(of: Iterable[Marks], *, bins: int = BINS) -> Reliability:
     return Reliability(counts=counts.astype(np.int64), right=means[0], confidence=means[1])
 
 
-def over_seeds(values: Iterable[float], *, confidence: float = 0.95) -> OverSeeds | None:
-    """None without a finite value; those not finite are left out."""
+def over_seeds(
+    values: Iterable[float], *, confidence: float = 0.95, least: float = -math.inf, most: float = math.inf
+) -> OverSeeds | None:
+    """None without a finite value; those not finite are left out.
+
+    `least` and `most` are what the figure can be at all: the interval, which knows of no bounds, is cut there.
+    """
     finite = tuple(float(value) for value in values if math.isfinite(value))
     if not finite:
         return None
-    low, high = t_interval(finite, confidence=confidence) or (None, None)
+    found = t_interval(finite, confidence=confidence)
+    low, high = (None, None) if found is None else (max(found[0], least), min(found[1], most))
     return OverSeeds(fmean(finite), low, high, finite)

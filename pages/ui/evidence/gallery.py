@@ -76,9 +76,9 @@ def class_words(view: ExperimentView) -> Callable[[int], str] | None:
 
 
 def _answers(predicted: np.ndarray, words: Callable[[int], str]) -> str:
-    """The classes named, the most frequent first: 8 (9 of 13), 3 (4)."""
+    """The classes named, the most frequent first, each with how many networks did: 8 (9), 3 (4)."""
     found = Counter(int(one) for one in predicted).most_common(3)
-    parts = [_("{name} × {count}").format(name=words(place), count=count) for place, count in found]
+    parts = [_("{name} ({count})").format(name=words(place), count=count) for place, count in found]
     return _("Said: {answers}").format(answers=", ".join(parts))
 
 

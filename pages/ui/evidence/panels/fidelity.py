@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from statistics import fmean
 
@@ -68,7 +69,8 @@ def draw(view: ExperimentView) -> None:
 
 def _row(variant: Variant, each: list[Fidelity], name: str) -> dict[str, str]:
     def spread(of: Callable[[Fidelity], float | None], *, share: bool) -> str:
-        return writing.spread(over_seeds(value for one in each if (value := of(one)) is not None), share=share)
+        known = [value for one in each if (value := of(one)) is not None]
+        return writing.spread(over_seeds(known, least=0.0, most=1.0 if share else math.inf), share=share)
 
     return {
         "variant": plain_name(name, 72),
