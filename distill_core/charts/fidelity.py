@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -37,24 +38,23 @@ def fidelity(found: Sequence[tuple[Variant, Sequence[Fidelity]]], *, theme: Them
     if not found:
         return empty_figure(_("No student has been tested beside the teacher yet."), theme)
     fig = go.Figure()
+    for row, (variant, each) in enumerate(found):
+        for part, title, colour, pattern in _PARTS:
+            count = fmean(_count(one, part) for one in each)
+            share = 100 * fmean(_count(one, part) / one.total for one in each)
+            fig.add_bar(
+                y=[row], x=[share], orientation="h", width=0.5, legendgroup=part, showlegend=False,
+                # The table of the chart's numbers names its rows by it.
+                name=f"{variant.name}: {_(title)}",
+                marker=_look(colour, pattern, theme),
+                hovertemplate=hover([
+                    (_("share"), "%{x:.1f}%"), (_("samples"), f"{count:,.1f}"),
+                ], heading=f"{variant.name}: {_(title)}"),
+            )
     for part, title, colour, pattern in _PARTS:
-        counts = [fmean(_count(one, part) for one in each) for _variant, each in found]
-        shares = [
-            100 * fmean(_count(one, part) / one.total for one in each) for _variant, each in found
-        ]
         fig.add_bar(
-            y=list(range(len(found))), x=shares, orientation="h", name=_(title), width=0.5,
-            customdata=[[variant.name, f"{count:,.1f}"] for (variant, _each), count in zip(found, counts, strict=True)],
-            marker={
-                "color": colour, "line_width": 0,
-                "pattern": {
-                    "shape": pattern, "bgcolor": colour, "fgcolor": THEMES[theme].background, "size": 6,
-                    "solidity": 0.3,
-                },
-            },
-            hovertemplate=hover([
-                (_("share"), "%{x:.1f}%"), (_("samples"), "%{customdata[1]}"),
-            ], heading=f"%{{customdata[0]}}: {_(title)}"),
+            y=[None], x=[None], orientation="h", legendgroup=part, name=_(title), hoverinfo="skip",
+            marker=_look(colour, pattern, theme),
         )
     for row, (variant, _each) in enumerate(found):
         fig.add_annotation(
@@ -66,6 +66,16 @@ def fidelity(found: Sequence[tuple[Variant, Sequence[Fidelity]]], *, theme: Them
     fig.update_xaxes(title_text=_("Share of the test samples"), ticksuffix="%", showgrid=True, rangemode="tozero")
     add_caption(fig, [_("Mean over seeds. On all other samples both are right.")])
     return apply_style(fig, theme)
+
+
+def _look(colour: str, pattern: str, theme: Theme) -> dict[str, Any]:
+    """A colour and a pattern, for whoever cannot tell the colours apart."""
+    return {
+        "color": colour, "line_width": 0,
+        "pattern": {
+            "shape": pattern, "bgcolor": colour, "fgcolor": THEMES[theme].background, "size": 6, "solidity": 0.3,
+        },
+    }
 
 
 def _count(one: Fidelity, part: str) -> int:

@@ -25,7 +25,7 @@ def figure_spread(
     for row, (variant, spread) in enumerate(found):
         values = [value * factor for value in spread.values]
         fig.add_scatter(
-            x=values, y=[row] * len(values), mode="markers", showlegend=False,
+            x=values, y=[row] * len(values), mode="markers", showlegend=False, name=variant.name,
             customdata=[run.seed for run in variant.runs][: len(values)],
             marker={"symbol": "circle-open", "size": 8, "color": variant.color, "line_width": 1.5},
             hovertemplate=hover([
@@ -53,6 +53,7 @@ def _add_mean(
     low, high = (mean if end is None else end * factor for end in (spread.low, spread.high))
     fig.add_scatter(
         x=[mean], y=[row + 0.2], mode="markers", showlegend=False,
+        name=_("{variant}, mean").format(variant=variant.name),
         marker={"symbol": variant.symbol, "size": 11, "color": variant.color},
         error_x={
             "type": "data", "symmetric": False, "array": [high - mean], "arrayminus": [mean - low],

@@ -80,17 +80,19 @@ def _add_interval(fig: go.Figure, one: Sureness, kind: str, *, y: float, colour:
     title, dash, symbol, width = _KINDS[kind]
     ends, factor = _ends(one, kind), METRICS[one.verdict.metric].factor
     mean = one.verdict.delta_mean * factor
+    # Not in the legend; the table of the chart's numbers names its rows by it.
+    name = f"{display_name(one.verdict.student, 28)}: {_(title)}"
     if ends is None:
         if kind == "t":
             fig.add_scatter(
                 x=[mean], y=[y], mode="markers", marker={"symbol": symbol, "size": 11, "color": colour},
-                showlegend=False, hovertemplate=hover([(_("one seed"), "%{x:+.2f}")], heading=_(title)),
+                showlegend=False, name=name, hovertemplate=hover([(_("one seed"), "%{x:+.2f}")], heading=_(title)),
             )
         return
     low, high = (end * factor for end in ends)
     lines = [(_("mean"), f"{mean:+.2f}"), (_("from"), f"{low:+.2f}"), (_("to"), f"{high:+.2f}")]
     fig.add_scatter(
-        x=[low, mean, high], y=[y] * 3, mode="lines+markers", showlegend=False,
+        x=[low, mean, high], y=[y] * 3, mode="lines+markers", showlegend=False, name=name,
         line={"color": colour, "dash": dash, "width": width},
         marker={"symbol": ["line-ns-open", symbol, "line-ns-open"], "size": [9, 11, 9], "color": colour},
         hovertemplate=hover(lines, heading=_(title)),
