@@ -11,7 +11,7 @@ from distill_core.charts.style import BLUE, THEMES, Theme, add_caption, apply_st
 from distill_core.charts.variants import variants
 from distill_core.evaluation.metrics import METRICS, heading
 from distill_core.evaluation.sureness import Sureness
-from distill_core.language import _, marked
+from distill_core.language import _, marked, told
 from distill_core.rows import RunRow
 
 _KINDS = {
@@ -46,7 +46,7 @@ def sureness(found: Sequence[Sureness], runs: Sequence[RunRow], *, theme: Theme)
     little = first.smallest_gain * first.kind.factor
     fig.add_vrect(x0=-little, x1=little, fillcolor=faint(THEMES[theme].muted, 0.12), line_width=0, layer="below")
     fig.add_vline(x=0, line={"color": THEMES[theme].muted, "width": 1}, layer="below")
-    title = heading(first.metric, runs[0].task if runs else "classification")
+    title = told(heading(first.metric, runs[0].task if runs else "classification"))
     axis = _("{figure}: student minus baseline").format(figure=title)
     if first.kind.unit:
         axis = _("{figure}: student minus baseline, {unit}").format(figure=title, unit=_(first.kind.unit))
