@@ -18,6 +18,7 @@ from distill_core.compressions import Compressions
 from distill_core.corrections import Corrections
 from distill_core.errors import Conflict, SpecError
 from distill_core.events import State
+from distill_core.evidence import Evidence
 from distill_core.executors import chosen_executor
 from distill_core.folders import Home, default_home
 from distill_core.jobs.absent import absent_here
@@ -79,6 +80,7 @@ class Lab(Looking):
         self.scripts = Scripts(self.home, lambda: self.store, self.catalogue)
         self.artifacts = Artifacts(self.home, lambda: self.store, self.bundles, clock=clock)
         self.trying = Trying(self.home)
+        self.evidence = Evidence(self.home, self.catalogue)
         self.latency = Measurements(self.home, lambda: self.store, clock=clock)
         self.corrections = Corrections(self.home, lambda: self.store, clock=clock)
         self.audit = Audit(self.home, clock=clock)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +18,18 @@ from distill_core.deployment.sessions import Sessions
 from distill_core.deployment.test_inputs import TestInputs, place_of_test_inputs, read_test_inputs, shipped_inputs
 from distill_core.errors import LabError, NotFound
 from distill_core.evaluation.disagreement import Disagreement, Which, disagreement
-from distill_core.evaluation.saved import DamagedAnswers
+from distill_core.evaluation.saved import DamagedAnswers, mapped_answers
 from distill_core.folders import Home, RunFolder
 from distill_core.ingestion.drawing import drawn_image, strokes_of
 from distill_core.ingestion.looks import text_of
 from distill_core.ingestion.manner import Manner, manner_of
 from distill_core.ingestion.own_input import Prepared, picture_input, table_input, text_input
+from distill_core.remembered import Remembered, stamp
 from distill_core.results import run_of
 from distill_core.rows import ExperimentView, RunRow
 
 __all__ = ["Answer", "Gallery", "Offer", "Refusal", "Sample", "Source", "Trying", "Which"]
 
-T = TypeVar("T")
 _MOST_KEPT = 4
 
 
@@ -115,8 +114,7 @@ class Trying(Acting):
 
     def __init__(self, home: Home, *, sessions: Sessions | None = None) -> None:
         self._home, self._sessions = home, sessions or Sessions()
-        self._lock, self._one_picture = threading.Lock(), threading.Lock()
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._one_picture, self._remembered = threading.Lock(), Remembered(most=_MOST_KEPT)
 
     # What there is ---------------------------------------------------------------------------
 
@@ -133,10 +131,10 @@ class Trying(Acting):
         kept = place_of_test_inputs(folder, view.spec.data.dataset.name)
         samples = [self._graph(run).with_name(RunFolder(Path()).test_samples.name) for run in runs]
         chosen = next((path for path in samples if path.is_file()), samples[0])
-        stamps = tuple(_stamp(path) for path in (kept, chosen) if path)
-        facts, tests, manner = self._once(
+        stamps = tuple(stamp(path) for path in (kept, chosen) if path)
+        facts, tests, manner = self._remembered.once(
             ("offer", view.row.experiment_id, stamps),
-            lambda: _what_is_kept(kept, chosen, total=len(_saved(folder.test_labels))),
+            lambda: _what_is_kept(kept, chosen, total=len(mapped_answers(folder.test_labels))),
         )
         return Offer(facts=facts, runs=runs, tests=tests, manner=manner)
 
@@ -190,7 +188,7 @@ class Trying(Acting):
         for run_id in (first, second):
             run_of(view, run_id)
         places = (folder.run(first).test_logits, folder.run(second).test_logits, folder.test_labels)
-        one, other, labels = (_saved(path) for path in places)
+        one, other, labels = (mapped_answers(path) for path in places)
 
         def ranked() -> Disagreement:
             try:
@@ -200,27 +198,13 @@ class Trying(Acting):
                     f"The saved answers of these runs do not fit together ({error}). Run the experiment again."
                 ) from error
 
-        found = self._once(("gallery", which, *(_stamp(path) for path in places)), ranked)
+        found = self._remembered.once(("gallery", which, *(stamp(path) for path in places)), ranked)
         kept = np.isin(found.rows, offer.tests.rows)
         return Gallery(found.rows[kept], found.distance[kept], one, other, labels)
 
     def _graph(self, run: RunRow) -> Path:
         assert run.onnx_path is not None, "only exported runs are offered"
         return self._home.experiment(run.experiment_id).path / run.onnx_path
-
-    def _once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What was made last for a key, or made now; the few used last are kept."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                found: T = self._kept[key]
-                return found
-        made = make()
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > _MOST_KEPT:
-                self._kept.popitem(last=False)
-        return made
 
 
 def _what_is_kept(kept: Path | None, samples: Path, *, total: int) -> tuple[Facts, TestInputs, Manner | None]:
@@ -233,22 +217,3 @@ def _what_is_kept(kept: Path | None, samples: Path, *, total: int) -> tuple[Fact
 
 def _sample(prepared: Prepared, source: Source) -> Sample:
     return Sample(inputs=prepared.inputs, source=source, test_index=None, notes=prepared.notes)
-
-
-def _stamp(path: Path) -> tuple[str, int, int]:
-    """Changes with the file; also of one that is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return str(path), 0, 0
-    return str(path), status.st_mtime_ns, status.st_size
-
-
-def _saved(path: Path) -> NDArray[Any]:
-    try:
-        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise NotFound(f"The file {path} is gone. Run the experiment again.") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise DamagedAnswers(f"The file {path} cannot be read ({error}). Run the experiment again.") from error
-    return found

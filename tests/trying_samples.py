@@ -91,9 +91,9 @@ def nearest_mean(images: NDArray[np.uint8], labels: NDArray[np.int64], *, noise:
     return weight, -(means**2).sum(axis=1) / 2
 
 
-def build_tryable_digits(home: Home, *, kept: bool = True) -> str:
-    """An experiment of the digits preset, one seed, whose exported runs really answer; `kept`: all test inputs too."""
-    identity = build_finished_experiment(home, spec=preset_spec(seeds=1))
+def build_tryable_digits(home: Home, *, kept: bool = True, seeds: int = 1) -> str:
+    """An experiment of the digits preset whose exported runs really answer; `kept`: all test inputs too."""
+    identity = build_finished_experiment(home, spec=preset_spec(seeds=seeds))
     images, labels = digits()
     view, folder = Store(home).experiment(identity), home.experiment(identity)
     test_images, test_labels = images[1157:], labels[1157:]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_core.errors import LabError
+from distill_core.errors import LabError, NotFound
 from distill_core.folders import ExperimentFolder
 
 
@@ -46,3 +47,14 @@ def _read(path: Path) -> NDArray[np.float64]:
         return np.load(path, allow_pickle=False).astype(np.float64)
     except (OSError, ValueError, EOFError) as error:
         raise DamagedAnswers(f"The file {path} cannot be read ({error}). Run the experiment again.") from error
+
+
+def mapped_answers(path: Path) -> NDArray[Any]:
+    """An array as it is stored, left on the disk until it is used. Raises NotFound, DamagedAnswers."""
+    try:
+        found: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise NotFound(f"The file {path} is gone. Run the experiment again.") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedAnswers(f"The file {path} cannot be read ({error}). Run the experiment again.") from error
+    return found

@@ -92,6 +92,11 @@ def header(view: ExperimentView) -> None:
             "Try it", icon=":material/draw:", key="try", help="Give a sample; all exported models answer side by side.",
         ):
             places.go(places.TRY, id=row.experiment_id)
+        if any(run.score is not None for run in view.runs) and st.button(
+            _("Evidence"), icon=":material/fact_check:", key="evidence",
+            help=_("How sure the verdict is, what is gained and lost, and where."),
+        ):
+            places.go(places.EVIDENCE, id=row.experiment_id)
         share_button(view)
         if row.state not in words.ACTIVE and st.button(
             "Delete", icon=":material/delete:", key="delete", type="tertiary", disabled=not mine,

@@ -7,7 +7,6 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_text, plain_name
 from distill_core.errors import LabError
-from distill_core.ingestion.looks import sample_png, text_of
 from distill_core.rows import ExperimentView, RunRow
 from distill_core.signature import Task
 from distill_core.trying import Gallery, Offer, Sample, Which
@@ -15,10 +14,10 @@ from pages.trying.giving import truth_of
 from pages.trying.replying import names_of
 from pages.ui import address
 from pages.ui.guard import tell
+from pages.ui.sample_cell import cell_width, show_input
 from pages.ui.session import lab
 
 ON_ONE_PAGE = 12
-CELL_PX, TEXT_CELL_PX = 84, 220
 PAGE = "apart-page"
 ON_BUTTONS: dict[Task, str] = {
     "classification": "The greatest disagreement first. On each button: what the first and the second model say.",
@@ -109,20 +108,13 @@ def _grid(view: ExperimentView, offer: Offer, found: Gallery, *, opened: int) ->
     pages = -(-len(found.rows) // ON_ONE_PAGE)
     slot = st.container()
     page = st.pagination(pages, key=PAGE, bind="query-params") if pages > 1 else 1
-    kind = offer.facts.signature.kind
     with slot:
-        wide = TEXT_CELL_PX if kind in ("text", "table") else CELL_PX
-        grid = st.grid("auto", min_column_width=wide, key="pixels-apart")
+        grid = st.grid("auto", min_column_width=cell_width(offer), key="pixels-apart")
     start = (page - 1) * ON_ONE_PAGE
     for place in range(start, min(start + ON_ONE_PAGE, len(found.rows))):
         row = int(found.rows[place])
         with grid.cell(), st.container(gap="xxsmall"):
-            inputs = offer.test_sample(row).inputs
-            png = sample_png(inputs, kind)
-            if png is not None:
-                st.image(png, width="stretch", alt=f"Test sample {row}")
-            elif offer.facts.words:
-                st.caption(markdown_text(plain_name(text_of(inputs, offer.facts.words), 120)))
+            show_input(offer, row)
             st.button(
                 _difference(view, found, row, float(found.distance[place])), key=f"open-{row}", width="stretch",
                 type="primary" if row == opened else "secondary", on_click=_open, args=(row,),

@@ -18,6 +18,7 @@ AUDIT = "audit"
 STORAGE = "storage"
 QUEUE = "queue"
 SELF_CHECK = "self-check"
+EVIDENCE = "evidence"
 
 
 def page(place: str) -> st.Page:
@@ -78,6 +79,11 @@ def page(place: str) -> st.Page:
             FOLDER / "machine" / "doctor.py", title="Machine", icon=":material/memory:", url_path=MACHINE,
             help="Devices, threads, versions and free disk.",
         )
+    if place == EVIDENCE:
+        return st.Page(
+            FOLDER / "evidence" / "evidence.py", title="Evidence", icon=":material/fact_check:", url_path=EVIDENCE,
+            visibility="hidden", help="What stands behind an experiment's verdict.",
+        )
     if place == STORAGE:
         return st.Page(
             FOLDER / "machine" / "storage.py", title="Storage", icon=":material/hard_drive:", url_path=STORAGE,
@@ -103,7 +109,7 @@ def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
     places = (
         HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET,
-        EXPERIMENTS, SELF_CHECK,
+        EXPERIMENTS, SELF_CHECK, EVIDENCE,
     )
     return [page(place) for place in places]
 

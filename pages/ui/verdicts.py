@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text
+from distill_core.evaluation.seeds_needed import seeds_needed
 from distill_core.evaluation.verdict import Judgement, Verdict
+from distill_core.language import told
 from distill_core.rows import ExperimentRow, RunRow
 
 HELP = (
@@ -31,7 +33,9 @@ CONTROL_HELP = (
 def show_verdict(verdict: Verdict) -> None:
     """One verdict as a coloured box; the alone figure always stands beside the distilled one."""
     name, sentence = markdown_name(verdict.student, 60), markdown_text(verdict.sentence())
+    needed = seeds_needed(verdict)
     body = f"**{sentence}** {markdown_text(verdict.because())}"
+    body += f" {markdown_text(told(needed.sentence()))}" if needed else ""
     if verdict.verdict == "helped":
         st.success(body, icon=":material/trending_up:", title=f"{name}: distillation helped")
     elif verdict.verdict == "did not help":

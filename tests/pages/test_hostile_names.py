@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from google.protobuf.message import Message
 from starlette.applications import Starlette
@@ -18,6 +19,7 @@ from streamlit.testing.v1.element_tree import Block
 from distill_core.folders import Home, write_json
 from distill_core.services import Lab
 from distill_core.spec import parse_spec
+from distill_core.store.store import Store
 from distill_core.weights import WeightsFile
 from pages.compare.runs import csv_of
 from pages.ui.live.routes import lab_routes
@@ -54,6 +56,9 @@ PAGES: list[tuple[str, dict[str, str]]] = [
     ("data/library.py", {}), ("data/data_set.py", {"id": ONE}), ("data/data_set.py", {"id": ONE, "tab": "Problems"}),
     ("trying/ask.py", {"id": "E"}), ("latency/lab.py", {"ids": "E"}), ("machine/audit.py", {}),
     ("machine/doctor.py", {}),
+    *(("evidence/evidence.py", {"id": "E", "panel": group}) for group in (
+        "sure", "figures", "teacher", "classes", "samples",
+    )),
 ]
 
 
@@ -68,6 +73,11 @@ def identity(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
     data |= {"name": short(REMOTE_IMAGE + MARKUP), "shows": f"{TURNED} {SCRIPT_LINK} {BADGE}"}
     found = build_finished_experiment(home, spec=parse_spec(data))
     home.experiment(found).worker_log.write_text(f"{MARKUP}\n")
+    draw, answered = np.random.default_rng(0), home.experiment(found)
+    np.save(answered.test_labels, draw.integers(0, len(classes), 40))
+    for run in Store(home).experiment(found).runs:
+        answered.run(run.run_id).path.mkdir(parents=True, exist_ok=True)
+        np.save(answered.run(run.run_id).test_logits, draw.normal(size=(40, len(classes))))
     folder = shelve(home, name=short(SCRIPT_LINK))
     record = folder.read_record()
     folder.write_record(replace(record, file_name=f"{MARKUP}{TURNED}{LONG}.csv"))
