@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from statistics import fmean
 
 from distill_core.evaluation.metrics import percentage
+from distill_core.evaluation.paired_tests import split_chance
 from distill_core.evaluation.verdict import Verdict, paired_verdict
 from distill_core.events import Role
 from distill_core.spec import Frozen
@@ -133,7 +133,7 @@ def judged(runs: Sequence[RunEffect]) -> str:
         return ""
     if len(paired) == 1:
         fixed, broken = paired[0].fixed or 0, paired[0].broken or 0
-        chance = mcnemar(fixed, broken)
+        chance = split_chance(fixed, broken)
         words = "more than chance" if chance < SURE else "no more than chance may do"
         return (
             f"{_count(fixed, 'test sample')} became right and {broken} wrong: {words} (McNemar's exact test, "
@@ -160,13 +160,6 @@ def _interval(found: Verdict) -> str:
         f"{kind.signed(found.delta_mean)} points (95% CI {kind.signed(low)} to {kind.signed(high)}, "
         f"{found.seeds} seeds)"
     )
-
-
-def mcnemar(fixed: int, broken: int) -> float:
-    """The exact two-sided probability of a split at least as uneven if either way is as likely; 1 without changes."""
-    total, fewer = fixed + broken, min(fixed, broken)
-    tail = sum(math.comb(total, count) for count in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**total)
 
 
 def _count(number: int, noun: str) -> str:

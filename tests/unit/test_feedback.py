@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from scipy.stats import binomtest
 
-from distill_core.evaluation.feedback import Feedback, HeldBack, RunEffect, judged, mcnemar, share
+from distill_core.evaluation.feedback import Feedback, HeldBack, RunEffect, judged, share
+from distill_core.evaluation.paired_tests import split_chance
 
 
 def run(name: str = "distilled", seed: int = 0, *, before: int | None = 952, after: int = 956, **changes: Any
@@ -56,7 +57,7 @@ def test_the_headline_is_the_best_distilled_variant_of_before() -> None:
 @pytest.mark.parametrize(("fixed", "broken"), [(0, 0), (5, 0), (14, 9), (9, 14), (300, 220), (1, 1)])
 def test_mcnemar_is_the_exact_binomial_test(fixed: int, broken: int) -> None:
     expected = binomtest(fixed, fixed + broken).pvalue if fixed + broken else 1.0
-    assert mcnemar(fixed, broken) == pytest.approx(expected)
+    assert split_chance(fixed, broken) == pytest.approx(expected)
 
 
 def test_one_seed_is_judged_by_its_changed_answers_and_several_by_their_interval() -> None:
