@@ -48,7 +48,7 @@ def class_changes(view: ExperimentView, best: Verdict | None) -> Figure | None:
     if total > MOST_CLASSES:
         rows = sorted(rows, key=lambda row: min(spot.mean for spot in row[1:] if spot))[:MOST_CLASSES]
     with_teacher = any(row[1] for row in rows)
-    title = _("What is lost and gained on each class")
+    title = _("What is lost on each class")
     looks = [Look(_("against the teacher"), "", "diamond"), Look(_("against the same network alone"), GREEN, "circle")]
     if not with_teacher:
         looks = looks[1:]
@@ -119,6 +119,9 @@ def _staircase(
     words = _("ONNX latency p50, batch {batch}, {threads}").format(batch=batch, threads=threads(used))
     title = _("Compression of “{name}”").format(name=lineage_name(line.root.name, 40))
     steps = [plain_name(lineage_name(tread.step, 48), 48) for tread in line.treads]
+    if sum(score is not None for score in scores) < 2:
+        # A line whose steps were all refused has no stairs; its end is told in the lineage.
+        return None
     look = looks.get(first.run_id)
     picture = stairs_chart(
         steps,

@@ -103,6 +103,8 @@ def _made(variant: Variant, by_id: dict[str, RunRow], teachers: str, view: Exper
 
 
 def _where(runs: Sequence[RunRow]) -> str:
+    if all(run.state == "refused" for run in runs):
+        return _("could not be made")
     sources = sorted({run.reused_from for run in runs if run.reused_from})
     if not sources:
         return _("made in this experiment")

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import streamlit as st
 
+from distill_core.language import _
 from pages.ui import spoken
 
 FOLDER = Path(__file__).parent.parent
@@ -16,6 +17,7 @@ TRY, LATENCY = "try", "latency"
 AUDIT = "audit"
 STORAGE = "storage"
 QUEUE = "queue"
+REPORT = "report"
 
 
 def page(place: str) -> st.Page:
@@ -56,6 +58,11 @@ def page(place: str) -> st.Page:
             FOLDER / "experiments" / "compress.py", title="Compress", icon=":material/compress:", url_path=COMPRESS,
             visibility="hidden", help="Make what an experiment trained smaller and faster.",
         )
+    if place == REPORT:
+        return st.Page(
+            FOLDER / "report" / "report.py", title=_("Report"), icon=":material/description:", url_path=REPORT,
+            visibility="hidden", help=_("One file for whoever decides: answer, charts, limits, how to repeat it."),
+        )
     if place == COMPARE:
         return st.Page(
             FOLDER / "compare" / "runs.py", title="Compare", icon=":material/compare_arrows:", url_path=COMPARE,
@@ -95,7 +102,7 @@ def page(place: str) -> st.Page:
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
     places = (
-        HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET,
+        HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET, REPORT,
         EXPERIMENTS,
     )
     return [page(place) for place in places]
