@@ -11,7 +11,7 @@ from distill_core.access import Acting, needs
 from distill_core.catalog import Catalogue
 from distill_core.errors import Conflict, LabError, UnknownName
 from distill_core.folders import Home, read_json, write_json
-from distill_core.language import ENGLISH, Language, _, speaking
+from distill_core.language import ENGLISH, LANGUAGES, Language, _, speaking
 from distill_core.notes import Notes
 from distill_core.report.archive import archive, without_font
 from distill_core.report.document import Document, Repeat, Written, document_of
@@ -105,9 +105,9 @@ class Reports(Acting):
             return Report(name, archive(document, at=now), MEDIA_TYPES[known], without_font(document))
 
     @needs("viewer")
-    def draws_chinese(self) -> bool:
-        """Whether this machine has a font for the Chinese of a zip file's pictures."""
-        return draws("损失")
+    def has_fonts(self, language: Language) -> bool:
+        """Whether this machine can draw that language in a zip file's pictures."""
+        return draws(LANGUAGES[language])
 
     def _document(self, experiment_id: str, *, at: float) -> Document:
         store = self._store()

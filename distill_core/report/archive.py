@@ -42,8 +42,8 @@ def without_font(document: Document) -> str:
     if all(draws(str(figure.picture)) for figure in document.every_figure()):
         return ""
     return _(
-        "The pictures lack their Chinese characters: no font on the machine that drew them has any. Install one (on "
-        "Debian: apt install fonts-noto-cjk), then make the report again."
+        "The pictures lack some of their characters: no font on the machine that drew them has these. Install fonts "
+        "(on Debian: apt install fonts-dejavu-core fonts-noto-cjk), then make the report again."
     )
 
 

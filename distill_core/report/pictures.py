@@ -15,8 +15,7 @@ WIDTH_PX = 3 * WIDTH
 """Sharp enough for paper and slides."""
 _SPACE = "http://www.w3.org/2000/svg"
 # A character that no font has, by design; what looks like it was not drawn.
-_NOBODYS = "\U0010fffd"
-_CHINESE = "损"
+_NOBODYS, _LATIN, _CHINESE = "\U0010fffd", "A", "损"
 
 
 def png(picture: Markup) -> bytes:
@@ -33,13 +32,14 @@ def png(picture: Markup) -> bytes:
 
 
 def draws(text: str) -> bool:
-    """Whether this machine has a font for the East Asian characters of a text; true where there are none."""
-    return not any(unicodedata.east_asian_width(one) in "WF" for one in text) or _has_chinese_font()
+    """Whether this machine has fonts for a text: for Latin letters, and for East Asian characters where it has any."""
+    wide = any(unicodedata.east_asian_width(one) in "WF" for one in text)
+    return _has_font(_LATIN) and (not wide or _has_font(_CHINESE))
 
 
 @cache
-def _has_chinese_font() -> bool:
-    return _one(_CHINESE) != _one(_NOBODYS)
+def _has_font(character: str) -> bool:
+    return _one(character) != _one(_NOBODYS)
 
 
 def _one(character: str) -> bytes:

@@ -80,10 +80,10 @@ def take(view: ExperimentView, language: Language) -> None:
             icon=":material/folder_zip:", key="report-zip", on_click="ignore",
             help=_("A zip file with report.md, a PNG of every chart and the spec, for wikis, mails and papers."),
         )
-    if language == "zh" and not asked.reports.draws_chinese():
+    if not asked.reports.has_fonts(language):
         st.caption(markdown_text(_(
-            "The pictures in the zip file will lack their Chinese characters: no font on this machine has any. Install "
-            "one (on Debian: apt install fonts-noto-cjk)."
+            "The pictures in the zip file will lack some of their characters: no font on this machine has these. "
+            "Install fonts (on Debian: apt install fonts-dejavu-core fonts-noto-cjk)."
         )))
 
 
