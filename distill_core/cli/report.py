@@ -37,7 +37,8 @@ def report(
     try:
         write_bytes(path, made.content)
     except OSError as error:
-        raise LabError(f"The file {path} cannot be written ({error.strerror}); choose another with --output.") from error
+        why = error.strerror or type(error).__name__
+        raise LabError(f"The file {path} cannot be written ({why}); choose another with --output.") from error
     if made.lacks:
         say(made.lacks)
     told = {"experiment_id": experiment_id, "path": str(path), "bytes": len(made.content)}
