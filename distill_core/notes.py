@@ -67,7 +67,7 @@ class Notes(Acting):
         note = Note(run_id, text, self.actor.name, self._clock())
         with self._lock, self._home.usable():
             write_json(path, asdict(note))
-        self._audit.record(self.actor.name, "note", experiment_id, detail=run_id or "on the experiment")
+        self._audit.record(self.actor.name, "note", experiment_id, detail=run_id)
 
     @needs("operator")
     def remove(self, experiment_id: str, run_id: str = "") -> None:

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from distill_core.access import Acting, needs
 from distill_core.catalog import Catalogue
 from distill_core.errors import Conflict, LabError, UnknownName
 from distill_core.folders import Home, read_json, write_json
-from distill_core.language import ENGLISH, LANGUAGES, Language, _, speaking
+from distill_core.language import ENGLISH, LANGUAGES, Language, speaking
 from distill_core.notes import Notes
 from distill_core.report.archive import archive, without_font
-from distill_core.report.document import Document, Repeat, Written, document_of
+from distill_core.report.document import Document, Written, document_of
 from distill_core.report.frozen import html
 from distill_core.report.pictures import draws
 from distill_core.report.points import every_point
+from distill_core.report.repeat import repeat_of
 from distill_core.results import verdicts_of
 from distill_core.rows import ExperimentView
-from distill_core.spec import ExperimentSpec
 from distill_core.store.store import Store
 
 Format = Literal["html", "zip"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-MEDIA_TYPES: dict[Format, str] = {"html": "text/html; charset=utf-8", "zip": "application/zip"}
+MEDIA_TYPES: dict[Format, str] = {"html": "text/html", "zip": "application/zip"}
 LONGEST_TITLE, LONGEST_TEXT = 120, 20_000
-_OWN_FOLDER, _PATHS = "PATH", ("path", "test_path")
 
 
 class DraftUnusable(LabError):
@@ -81,12 +79,13 @@ class Reports(Acting):
     def write_draft(self, experiment_id: str, draft: Draft) -> None:
         """Keep the texts for whoever makes the report next. Raises NotFound, NotAllowed, Conflict, HomeUnusable."""
         self.actor.require_own(self._store().owner(experiment_id))
-        for name, text, most in (
-            ("title", draft.title, LONGEST_TITLE), ("summary", draft.summary, LONGEST_TEXT),
-            ("text", draft.notes, LONGEST_TEXT),
-        ):
-            if len(text) > most:
-                raise Conflict(f"The {name} has {len(text):,} characters; allowed: {most:,}. Shorten it.")
+        if len(draft.title) > LONGEST_TITLE:
+            raise Conflict(f"The title has {len(draft.title):,} characters; allowed: {LONGEST_TITLE:,}. Shorten it.")
+        if (longest := max(len(draft.summary), len(draft.notes))) > LONGEST_TEXT:
+            raise Conflict(
+                f"A text of the report has {longest:,} characters; allowed: {LONGEST_TEXT:,}. Shorten it, or put the "
+                "rest elsewhere."
+            )
         with self._home.usable():
             write_json(self._home.experiment(experiment_id).written("report"), asdict(draft))
 
@@ -126,20 +125,3 @@ class Reports(Acting):
             experiment_note=notes[""].text if "" in notes else "",
             run_notes=tuple((labels[run], note.text) for run, note in notes.items() if run in labels),
         )
-
-
-def repeat_of(spec: ExperimentSpec) -> Repeat:
-    """The spec without where on this machine the data lie, the command that runs it, and what else it needs."""
-    told: dict[str, Any] = spec.to_json()
-    command, needs_more = "python -m distill_core run spec.json", []
-    params = told["data"]["dataset"].get("params", {})
-    for number, name in enumerate(one for one in _PATHS if params.get(one)):
-        params[name] = f"{_OWN_FOLDER}{number + 1}"
-        command += f" --set data.dataset.params.{name}={params[name]}"
-        needs_more.append(_("Put where your copy of the data lies in the place of {place}.").format(place=params[name]))
-    if any([*(one.weights for one in spec.teachers), *(one.weights for one in spec.students)]):
-        needs_more.append(_("It begins with weights of this installation, which are not in this file."))
-    if spec.data.corrections:
-        needs_more.append(_("It learns from corrected answers of this installation, which are not in this file."))
-    needs_more.append(_("On another processor or with other versions the figures differ a little."))
-    return Repeat(json.dumps(told, indent=1, ensure_ascii=False) + "\n", command, tuple(needs_more))

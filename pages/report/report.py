@@ -15,7 +15,7 @@ from pages.ui import account, places, spoken, words
 from pages.ui.offered import offered_experiments
 from pages.ui.session import lab
 
-PREVIEW_PX = 900
+PREVIEW_PX = 780
 _SAVED, _REFUSED = "report-saved", "report-refused"
 
 
