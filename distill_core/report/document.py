@@ -13,7 +13,7 @@ from distill_core.charts.names import plain_name
 from distill_core.charts.variants import choose, variants
 from distill_core.evaluation.metrics import metric_title, primary_metric
 from distill_core.evaluation.verdict import Verdict
-from distill_core.language import _, counted, current
+from distill_core.language import _, counted, current, told
 from distill_core.report import contents, sentences
 from distill_core.report.class_figures import class_changes, staircases
 from distill_core.report.figure import Figure
@@ -101,7 +101,7 @@ def document_of(
     return Document(
         name=plain_name(view.row.name, 80), title=plain_name(texts.title, 120) if texts.title.strip() else "",
         at=when(at), ended=view.row.finished_at is not None, answer=sentences.answer(verdicts, view),
-        shows=plain_name(view.spec.shows, 600) if view.spec.shows else "",
+        shows=plain_name(told(view.spec.shows), 600) if view.spec.shows else "",
         metric=metric_title(primary_metric(view.task), view.task),
         verdicts=tuple(sentences.told_of(verdicts, view)), rivals=tuple(contents.rivals(view)),
         latency=sentences.latency_words(view),

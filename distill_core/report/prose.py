@@ -20,8 +20,8 @@ _TAGS = {
 _SCHEMES = {"http", "https", "mailto"}
 # A page's own headings are of the first and second order.
 _DEEPER = 2
-# In Markdown: a destination, after a link's text or of a reference, that is neither a web page nor an address.
-_UNSAFE_TARGET = re.compile(r"(\]\s*[(:]\s*)(?!https?:|mailto:)[a-z][a-z0-9+.-]*\\?:", re.IGNORECASE)
+# In Markdown: where a destination begins, after a link's text or of a reference, that is no web page and no address.
+_STRANGE_TARGET = re.compile(r"(\](?:\(|:)\s*)(?!https?://|mailto:|#)(?=\S)", re.IGNORECASE)
 _INVISIBLE = re.compile("[\0-\x08\x0b-\x1f\x7f\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
@@ -39,7 +39,7 @@ def html_of(markdown: str) -> Markup:
 def markdown_of(markdown: str) -> str:
     """The same text for a Markdown file: HTML shows as it is written, pictures and strange links are only text."""
     text = _visible(markdown).replace("&", "&amp;").replace("<", "&lt;").replace("![", r"!\[")
-    return _UNSAFE_TARGET.sub(r"\1#", text).strip()
+    return _STRANGE_TARGET.sub(r"\1#", text).strip()
 
 
 def _visible(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 from distill_core.language import _
@@ -26,4 +27,11 @@ def repeat_of(spec: ExperimentSpec) -> Repeat:
     if spec.data.corrections:
         needs_more.append(_("It learns from corrected answers of this installation, which are not in this file."))
     needs_more.append(_("On another processor or with other versions the figures differ a little."))
-    return Repeat(json.dumps(told, indent=1, ensure_ascii=False) + "\n", command, tuple(needs_more))
+    return Repeat(_visible(json.dumps(told, indent=1, ensure_ascii=False)) + "\n", command, tuple(needs_more))
+
+
+def _visible(text: str) -> str:
+    """JSON in which what cannot be seen, such as a turn of direction within a name, is written by its number."""
+    return "".join(
+        json.dumps(one)[1:-1] if one != "\n" and unicodedata.category(one).startswith("C") else one for one in text
+    )
