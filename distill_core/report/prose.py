@@ -19,7 +19,7 @@ _TAGS = {
 }
 _SCHEMES = {"http", "https", "mailto"}
 # A page's own headings are of the first and second order.
-_DEEPER = 2
+_HIGHEST = 3
 # In Markdown: where a destination begins, after a link's text or of a reference, that is no web page and no address.
 _STRANGE_TARGET = re.compile(r"(\](?:\(|:)\s*)(?!https?://|mailto:|#)(?=\S)", re.IGNORECASE)
 _INVISIBLE = re.compile("[\0-\x08\x0b-\x1f\x7f\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
@@ -56,9 +56,11 @@ def _markdown() -> MarkdownIt:
 
 
 def _deepen(state: Any) -> None:
-    for token in state.tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + _DEEPER, 6)}"
+    """A text's highest headings become the page's third order, so that none is left out between."""
+    headings = [token for token in state.tokens if token.type in ("heading_open", "heading_close")]
+    highest = min((int(token.tag[1]) for token in headings), default=1)
+    for token in headings:
+        token.tag = f"h{min(int(token.tag[1]) - highest + _HIGHEST, 6)}"
 
 
 def _picture_as_words(

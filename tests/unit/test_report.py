@@ -210,6 +210,7 @@ def test_markdown_keeps_what_people_use() -> None:
         assert tag in page
     assert 'href="https://example.org"' in page and 'rel="noopener noreferrer nofollow"' in page
     assert str(html_of("![a cat](https://example.org/cat.png)")) == "<p>a cat</p>\n"
+    assert str(html_of("## a\n\n### b")) == "<h3>a</h3>\n<h4>b</h4>\n", "no order is left out below the page's own"
     assert html_of(" \n ") == ""
 
 
