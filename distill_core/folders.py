@@ -134,6 +134,10 @@ class ExperimentFolder:
         """What the corrections that this experiment learnt from did; written by its worker."""
         return self.path / "feedback.json"
 
+    def written(self, what: str) -> Path:
+        """What people wrote of the experiment: the draft of its "report", and a "note-" for it or a run."""
+        return self.path / "written" / f"{what}.json"
+
     @property
     def home(self) -> Home:
         return Home(self.path.parents[1])

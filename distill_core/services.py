@@ -27,9 +27,11 @@ from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
 from distill_core.looking import Looking
 from distill_core.measurements import Measurements
+from distill_core.notes import Notes
 from distill_core.people import People
 from distill_core.presets import Preset, load_presets
 from distill_core.queue import Queue
+from distill_core.reports import Reports
 from distill_core.results import finite, run_of
 from distill_core.scripts import Scripts
 from distill_core.sharing import Shares
@@ -91,6 +93,8 @@ class Lab(Looking):
         )
         self.uploads = Uploads(self.home, clock=clock, check_room=self._check_room)
         self.shares = Shares(self.home, lambda: self.store, self.catalogue, audit=self.audit, clock=clock)
+        self.notes = Notes(self.home, lambda: self.store, self.audit, clock=clock)
+        self.reports = Reports(self.home, lambda: self.store, self.catalogue, self.notes, clock=clock)
         self.upkeep = Upkeep(self.home, lambda: self.store, self.audit, clock=clock)
 
     def acting_as(self, actor: Actor) -> Self:

@@ -9,10 +9,9 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from distill_core.access import Acting, needs
 from distill_core.audit import Audit
@@ -20,6 +19,7 @@ from distill_core.catalog import Catalogue
 from distill_core.errors import Conflict, LabError, NotFound
 from distill_core.folders import Home, read_json, write_bytes, write_json
 from distill_core.report.frozen import freeze
+from distill_core.report.points import every_point
 from distill_core.results import verdicts_of
 from distill_core.store.store import Store
 
@@ -82,7 +82,7 @@ class Shares(Acting):
         live = sum(share.is_live(now) for share in self._all())
         if live >= _MOST_LIVE:
             raise Conflict(f"There are {live} links already; allowed: {_MOST_LIVE}. Revoke some first.")
-        page = freeze(view, verdicts_of(view, self._catalogue()), self._points(experiment_id), at=now)
+        page = freeze(view, verdicts_of(view, self._catalogue()), every_point(self._store(), experiment_id), at=now)
         token = base64.urlsafe_b64encode(self._randomness(_TOKEN_BYTES)).decode().rstrip("=")
         share = Share(_hash(token), experiment_id, self.actor.name, now, now + days * SECONDS_A_DAY)
         with self._home.usable():
@@ -152,15 +152,6 @@ class Shares(Acting):
             self._page(folder.name).unlink(missing_ok=True)
             if now - (share.revoked_at or share.expires_at) > _KEPT_DAYS * SECONDS_A_DAY:
                 shutil.rmtree(folder, ignore_errors=True)
-
-    def _points(self, experiment_id: str) -> Iterator[tuple[Any, ...]]:
-        store, cursor = self._store(), 0
-        while True:
-            points, following = store.live_points(experiment_id, since=cursor)
-            if not points or following <= cursor:
-                return
-            yield from points
-            cursor = following
 
     def _folders(self) -> list[Path]:
         try:

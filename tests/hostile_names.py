@@ -16,7 +16,7 @@ NAMES = (MARKUP, REMOTE_IMAGE, SCRIPT_LINK, FORMULA, TURNED, BADGE, LONG)
 INVISIBLE = re.compile("[\0\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 # Of Markdown: what is not escaped by a backslash.
 LIVE_MARKDOWN = re.compile(r"(?<!\\)<(?:img|script|a )|(?<!\\)!\[pix|(?<!\\)\]\((?:javascript|https://evil)|(?<!\\):red-")
-LIVE_HTML = re.compile(r"<(?:img|script|a )|javascript:[^&]*\"|href=\"?https://evil", re.IGNORECASE)
+LIVE_HTML = re.compile(r"<(?:img|script|a )|javascript:[^&<]*\"|href=\"?https://evil", re.IGNORECASE)
 
 
 def short(name: str) -> str:

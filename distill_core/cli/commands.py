@@ -14,6 +14,7 @@ from distill_core.cli.dashboard import ui
 from distill_core.cli.finding import find_experiment, find_run
 from distill_core.cli.latency import latency
 from distill_core.cli.queue import queue
+from distill_core.cli.report import report
 from distill_core.cli.settings import with_absolute_path, with_settings
 from distill_core.cli.terminal import (
     print_experiment,
@@ -137,6 +138,7 @@ app.command()(ui)
 app.add_typer(access, name="access")
 app.command()(weights)
 app.command()(latency)
+app.command()(report)
 app.command()(tools)
 app.add_typer(queue, name="queue")
 for command in (backup, restore, purge, disk):

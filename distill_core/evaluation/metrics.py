@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from distill_core.language import _, marked
 from distill_core.signature import Task
 
 _MOST_DIGITS = 6
 _SHOWN = Decimal("0.1")
+POINTS, NATS = marked("points"), marked("nats")
 
 
 def percentage(share: float) -> str:
@@ -20,17 +22,26 @@ def percentage(share: float) -> str:
 class Metric:
     """A figure's name in a sentence, the unit of its differences, and what is too little to matter.
 
-    `unit` is points for shares in 0..1, which are shown in percent, and empty for a figure without one.
+    `english_unit` is points for shares in 0..1, which are shown in percent, and empty for a figure without one.
+    `title` and `unit` are the same in the reader's language.
     """
 
-    title: str
-    unit: str
+    english_title: str
+    english_unit: str
     higher_is_better: bool
     smallest_gain: float
 
     @property
+    def title(self) -> str:
+        return _(self.english_title)
+
+    @property
+    def unit(self) -> str:
+        return _(self.english_unit)
+
+    @property
     def is_share(self) -> bool:
-        return self.unit == "points"
+        return self.english_unit == POINTS
 
     @property
     def factor(self) -> float:
@@ -50,24 +61,31 @@ class Metric:
             digits += 1
         return f"{shown:+z.{digits}f}"
 
+    def difference(self, difference: float) -> str:
+        """A difference with its sign and unit."""
+        return f"{self.signed(difference)} {self.unit}".rstrip()
+
     def amount(self, difference: float) -> str:
         """A difference in words, without a sign."""
         if not self.is_share:
-            return f"{difference:.3g} {self.unit or f'of {self.title}'}"
+            amount = _("{amount} {unit}") if self.unit else _("{amount} of {metric}")
+            return amount.format(amount=f"{difference:.3g}", unit=self.unit, metric=self.title)
         points = difference * 100
-        return "half a point" if points == 0.5 else f"{points:.3g} point{'' if points <= 1 else 's'}"
+        if points == 0.5:
+            return _("half a point")
+        return (_("{amount} point") if points <= 1 else _("{amount} points")).format(amount=f"{points:.3g}")
 
 
 # Half a point of accuracy and one point of ECE are within what choosing a recipe alone can move.
 METRICS: dict[str, Metric] = {
-    "accuracy": Metric("accuracy", "points", higher_is_better=True, smallest_gain=0.005),
-    "agreement": Metric("agreement with the teacher", "points", higher_is_better=True, smallest_gain=0.005),
-    "ece": Metric("ECE", "points", higher_is_better=False, smallest_gain=0.01),
-    "nll": Metric("NLL", "nats", higher_is_better=False, smallest_gain=0.01),
-    "teacher_kl": Metric("KL to the teacher", "nats", higher_is_better=False, smallest_gain=0.01),
-    "r2": Metric("R²", "", higher_is_better=True, smallest_gain=0.01),
-    "mse": Metric("squared error", "", higher_is_better=False, smallest_gain=0.01),
-    "teacher_mse": Metric("squared distance to the teacher", "", higher_is_better=False, smallest_gain=0.01),
+    "accuracy": Metric(marked("accuracy"), POINTS, higher_is_better=True, smallest_gain=0.005),
+    "agreement": Metric(marked("agreement with the teacher"), POINTS, higher_is_better=True, smallest_gain=0.005),
+    "ece": Metric(marked("ECE"), POINTS, higher_is_better=False, smallest_gain=0.01),
+    "nll": Metric(marked("NLL"), NATS, higher_is_better=False, smallest_gain=0.01),
+    "teacher_kl": Metric(marked("KL to the teacher"), NATS, higher_is_better=False, smallest_gain=0.01),
+    "r2": Metric(marked("R²"), "", higher_is_better=True, smallest_gain=0.01),
+    "mse": Metric(marked("squared error"), "", higher_is_better=False, smallest_gain=0.01),
+    "teacher_mse": Metric(marked("squared distance to the teacher"), "", higher_is_better=False, smallest_gain=0.01),
 }
 
 
@@ -88,7 +106,8 @@ def monitored(monitor: str, task: Task) -> str:
 
 def metric_title(metric: str, task: Task) -> str:
     """A figure's name in a sentence; of a tagging every figure is one of steps, not of samples."""
-    return f"{METRICS[metric].title}{' per step' if task == 'tagging' else ''}"
+    title = METRICS[metric].title
+    return _("{metric} per step").format(metric=title) if task == "tagging" else title
 
 
 def heading(metric: str, task: Task) -> str:

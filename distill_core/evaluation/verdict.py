@@ -9,8 +9,10 @@ from statistics import fmean, stdev
 from typing import Any, Literal
 
 from distill_core.evaluation.metrics import METRICS, Metric
+from distill_core.language import ENGLISH, _, counted, marked, speaking
 
 Judgement = Literal["helped", "did not help", "inconclusive"]
+JUDGEMENTS: tuple[Judgement, ...] = (marked("helped"), marked("did not help"), marked("inconclusive"))  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -50,50 +52,76 @@ class Verdict:
     def sentence(self) -> str:
         """The whole verdict in one line; names stand as the user wrote them, so escape it before Markdown or HTML."""
         kind, is_main = self.kind, self.metric in ("accuracy", "r2")
-        prefix = "" if is_main else f"{kind.title}: "
+        told = self._rivals()
+        return told if is_main else _("{metric}: {sentence}").format(metric=kind.title, sentence=told)
+
+    def _rivals(self) -> str:
+        kind, rivals = self.kind, {"student": self.student, "baseline": self.baseline, "verdict": _(self.verdict)}
         if self.seeds == 0:
-            return f"{prefix}{self.student} and {self.baseline} share no seed with figures: {self.verdict}."
+            return _("{student} and {baseline} share no seed with figures: {verdict}.").format(**rivals)
+        figure = kind.value(self.student_mean)
+        if self.metric == "r2":
+            # A percentage tells by itself that it is an accuracy; a bare number must say what it is.
+            figure = f"{kind.title} {figure}"
+        rivals |= {
+            "figure": figure, "other": kind.value(self.baseline_mean), "difference": kind.difference(self.delta_mean),
+            "seeds": seeds_of(self.seeds),
+        }
         if self.ci_low is None or self.ci_high is None:
-            evidence = _count(self.seeds, "seed")
-        else:
-            interval = f"{kind.signed(self.ci_low)} to {kind.signed(self.ci_high)}"
-            evidence = f"{self.confidence * 100:.3g}% CI {interval}, {_count(self.seeds, 'seed')}"
-        # A percentage tells by itself that it is an accuracy; a bare number must say what it is.
-        named = f"{kind.title} " if is_main and not kind.is_share else ""
-        rivals = f"{self.student} {named}{kind.value(self.student_mean)}"
-        rivals += f", {self.baseline} {kind.value(self.baseline_mean)}"
-        delta = f"{kind.signed(self.delta_mean)} {kind.unit}".rstrip()
-        return f"{prefix}{rivals}: {delta} ({evidence}): {self.verdict}."
+            return _("{student} {figure}, {baseline} {other}: {difference} ({seeds}): {verdict}.").format(**rivals)
+        return _(
+            "{student} {figure}, {baseline} {other}: {difference} ({confidence}% CI {low} to {high}, {seeds}): "
+            "{verdict}."
+        ).format(
+            **rivals, confidence=f"{self.confidence * 100:.3g}", low=kind.signed(self.ci_low),
+            high=kind.signed(self.ci_high),
+        )
 
     def because(self) -> str:
         """Why the verdict is what it is, in one short sentence."""
-        left_out = f" {_count(self.dropped, 'seed')} without figures left out." if self.dropped else ""
-        return self._reason() + left_out
+        if not self.dropped:
+            return self._reason()
+        left_out = counted(
+            "{number} seed without figures left out.", "{number} seeds without figures left out.", self.dropped
+        )
+        return f"{self._reason()} {left_out}"
 
     def _reason(self) -> str:
         gain = self.kind.amount(self.smallest_gain)
         if self.ci_low is None or self.ci_high is None:
-            return "One seed cannot tell." if self.seeds == 1 else "Nothing to compare: no seed has both figures."
+            if self.seeds == 1:
+                return _("One seed cannot tell.")
+            return _("Nothing to compare: no seed has both figures.")
         worst, best = _as_gains(self.ci_low, self.ci_high, higher_is_better=self.higher_is_better)
         if self.verdict == "helped":
-            small = f", though by less than {gain}" if best < self.smallest_gain else ""
-            return f"The whole interval is on the better side of zero{small}."
+            if best < self.smallest_gain:
+                return _("The whole interval is on the better side of zero, though by less than {gain}.").format(
+                    gain=gain
+                )
+            return _("The whole interval is on the better side of zero.")
         if best < 0:
-            return "The whole interval is on the worse side of zero."
+            return _("The whole interval is on the worse side of zero.")
         if self.verdict == "did not help":
-            return f"Even the best end of the interval gains less than {gain}."
-        more = "more seeds would narrow it" if worst < 0 else "more seeds may settle it"
-        return f"The interval holds both no gain and one of {gain} or more; {more}."
+            return _("Even the best end of the interval gains less than {gain}.").format(gain=gain)
+        if worst < 0:
+            return _(
+                "The interval holds both no gain and one of {gain} or more; more seeds would narrow it."
+            ).format(gain=gain)
+        return _(
+            "The interval holds both no gain and one of {gain} or more; more seeds may settle it."
+        ).format(gain=gain)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields of a result's `verdicts`; figures without a value are null."""
+        """The fields of a result's `verdicts`, in English; figures without a value are null."""
         figures = ("student_mean", "baseline_mean", "delta_mean", "ci_low", "ci_high")
         numbers = {name: getattr(self, name) for name in figures}
+        with speaking(ENGLISH):
+            sentence, because = self.sentence(), self.because()
         return {
             "student": self.student, "baseline": self.baseline, "metric": self.metric,
             **{name: None if value is None or math.isnan(value) else value for name, value in numbers.items()},
             "seeds": self.seeds, "dropped": self.dropped, "confidence": self.confidence, "verdict": self.verdict,
-            "sentence": self.sentence(), "because": self.because(),
+            "sentence": sentence, "because": because,
         }
 
 
@@ -159,5 +187,6 @@ def _as_gains(low: float, high: float, *, higher_is_better: bool) -> tuple[float
     return (low, high) if higher_is_better else (-high, -low)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def seeds_of(number: int) -> str:
+    """A number of seeds in words."""
+    return counted("{number} seed", "{number} seeds", number)

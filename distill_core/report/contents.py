@@ -1,4 +1,4 @@
-"""Says what an experiment found, as plain texts and figures for one page: answer, rivals, limits, versions."""
+"""The facts of an experiment as texts of a table: its networks, their lineage, the settings and the versions."""
 
 from __future__ import annotations
 
@@ -10,29 +10,22 @@ from typing import Any
 from markupsafe import Markup
 
 from distill_core.charts.descent import latency_at
-from distill_core.charts.names import lineage_name, plain_name
+from distill_core.charts.names import lineage_name, plain_name, step_name
 from distill_core.charts.style import THEMES
-from distill_core.charts.tradeoff import latency_conditions
 from distill_core.charts.units import amount, milliseconds, size, threads
 from distill_core.charts.variants import Variant, spread, variants
-from distill_core.evaluation.metrics import METRICS, metric_title, primary_metric
-from distill_core.evaluation.verdict import Judgement, Verdict
+from distill_core.evaluation.metrics import METRICS, primary_metric
+from distill_core.events import Role
+from distill_core.language import _, counted, marked, told
 from distill_core.report.plot import key_mark
-from distill_core.rows import ExperimentView
+from distill_core.report.sentences import LONGEST_NAME, conditions
+from distill_core.rows import ExperimentView, RunRow
 
-LONGEST_NAME, LONGEST_SENTENCE = 72, 400
 NOTHING = "–"
-_ROLES = {"teacher": "teacher", "baseline": "alone", "student": "distilled", "compressed": "compressed"}
-
-
-@dataclass(frozen=True)
-class Told:
-    """One verdict: its word, its sentence and why."""
-
-    verdict: Judgement
-    sentence: str
-    because: str
-    is_control: bool
+ROLES: dict[Role, str] = {
+    "teacher": marked("teacher"), "baseline": marked("alone"), "student": marked("distilled"),
+    "compressed": marked("compressed"),
+}
 
 
 @dataclass(frozen=True)
@@ -50,39 +43,13 @@ class Rival:
     p95: str
 
 
-def answer(verdicts: Sequence[Verdict], view: ExperimentView) -> str:
-    """What distillation did, in one sentence."""
-    distilled = {run.name for run in view.runs if run.role == "student"}
-    found = [verdict for verdict in verdicts if verdict.student in distilled and math.isfinite(verdict.delta_mean)]
-    if not found:
-        return "No distilled student has been judged against the same network trained alone."
-    helped = [verdict for verdict in found if verdict.verdict == "helped"]
-    best = max(helped or found, key=_gain)
-    kind, name = best.kind, plain_name(best.student, LONGEST_NAME)
-    figure = kind.value(best.student_mean) if kind.is_share else f"{kind.title} {kind.value(best.student_mean)}"
-    delta = f"{kind.signed(best.delta_mean)} {kind.unit}".rstrip()
-    rest = f"“{name}” reaches {figure}, {delta} against the same network trained alone"
-    if best.ci_low is not None and best.ci_high is not None:
-        interval = f"{kind.signed(best.ci_low)} to {kind.signed(best.ci_high)}"
-        rest += f" ({best.confidence:.0%} interval {interval}, {_seeds(best.seeds)})"
-    if helped:
-        return f"Distillation helped: {rest}."
-    if all(verdict.verdict == "did not help" for verdict in found):
-        return f"Distillation did not help: {rest}."
-    return f"It is not clear yet whether distillation helped: {rest}."
+@dataclass(frozen=True)
+class Origin:
+    """Where one network comes from: whom it learnt from or was made of, and whether it was trained here."""
 
-
-def told(verdicts: Sequence[Verdict], view: ExperimentView) -> list[Told]:
-    """Every verdict, distilled students first, the largest gain before the others."""
-    distilled = {run.name for run in view.runs if run.role == "student"}
-    ordered = sorted(verdicts, key=lambda one: (one.student not in distilled, -_gain(one)))
-    return [
-        Told(
-            one.verdict, plain_name(one.sentence(), LONGEST_SENTENCE), plain_name(one.because(), LONGEST_SENTENCE),
-            one.student not in distilled,
-        )
-        for one in ordered
-    ]
+    name: str
+    made: str
+    where: str
 
 
 def rivals(view: ExperimentView) -> list[Rival]:
@@ -99,72 +66,75 @@ def rivals(view: ExperimentView) -> list[Rival]:
             shown += f" ± {score.sd * metric.factor:.{1 if metric.is_share else 3}f}"
         rows.append(Rival(
             key=key_mark(variant.symbol, colour_of(variant), dash=variant.dash), name=name_of(variant),
-            role=_ROLES[variant.role], seeds=len(variant.runs), score=shown,
+            role=_(ROLES[variant.role]), seeds=len(variant.runs), score=shown,
             parameters=f"{variant.first.parameters:,}", file_size=size(files[0] if files else None),
             p50=milliseconds(latency.p50 if latency else None), p95=milliseconds(latency.p95 if latency else None),
         ))
     return rows
 
 
-def conditions(view: ExperimentView) -> tuple[int, int] | None:
-    """Batch and threads of the latencies on the page: the smallest that were measured."""
-    return next(iter(latency_conditions(view.runs)), None)
-
-
-def latency_words(view: ExperimentView) -> str:
-    """How the latencies of the table were measured, in a sentence."""
-    found = conditions(view)
-    row = latency_at(view.runs, batch=found[0], threads=found[1]) if found else None
-    if row is None:
-        return "No ONNX latency was measured."
-    return (
-        f"ONNX latency of one batch: batch {row.batch}, {threads(row.threads)}, {row.provider} on "
-        f"{plain_name(row.machine, 120)}, {row.repeats:,} timed batches after a warm-up; p95: 95 of 100 were faster."
-    )
-
-
-def limits(view: ExperimentView, verdicts: Sequence[Verdict]) -> list[str]:
-    """What the figures do not say, in sentences."""
-    what = "steps" if view.task == "tagging" else "samples"
-    tested = next((run.test_total for run in view.runs if run.test_total), None)
-    on = f"{tested:,} test {what}" if tested else f"test {what}"
-    title = metric_title(primary_metric(view.task), view.task)
-    sentences = [
-        f"The {title} is measured on {on} that chose nothing: not the epoch, not the settings. Other data give others.",
-        "Latency holds for the machine and the conditions beside it; expect another elsewhere.",
+def lineage(view: ExperimentView) -> list[Origin]:
+    """For every network whom it learnt from, what it was made of, and which earlier experiment already had it."""
+    teachers = ", ".join(dict.fromkeys(f"“{plain_name(run.name)}”" for run in view.teachers)) or NOTHING
+    by_id = {run.run_id: run for run in view.runs}
+    return [
+        Origin(name_of(variant), _made(variant, by_id, teachers, view), _where(variant.runs))
+        for variant in variants(view.runs, "light")
     ]
-    fewest = min((verdict.seeds for verdict in verdicts), default=0)
-    if 0 < fewest < 3:
-        sentences.append(f"{_seeds(fewest)} tell{'s' * (fewest == 1)} little; the verdict may change with more.")
-    if len([verdict for verdict in verdicts if verdict.verdict == "helped"]) > 1:
-        sentences.append("Several variants were judged at once; the intervals are not corrected for that.")
-    withheld = ", ".join(plain_name(name) for name in view.spec.data.withheld_classes)
-    if withheld:
-        sentences.append(f"No student ever saw a sample of class {withheld}.")
-    exported = [run for run in view.runs if run.same_class is not None and run.test_total]
-    if exported and view.task != "regression":
-        worst = min(exported, key=lambda run: (run.same_class or 0) / (run.test_total or 1))
-        sentences.append(
-            f"The exported files choose the same class as the trained networks for at least "
-            f"{worst.same_class:,} of {worst.test_total:,} test {what}."
+
+
+def _made(variant: Variant, by_id: dict[str, RunRow], teachers: str, view: ExperimentView) -> str:
+    first = variant.first
+    if variant.role == "compressed":
+        parent = by_id.get(first.parent)
+        above = lineage_name(parent.name, LONGEST_NAME) if parent else first.parent
+        return _("made of “{parent}” by {step}").format(
+            parent=above, step=plain_name(step_name(first.name, parent.name if parent else ""), LONGEST_NAME)
         )
-    return sentences
+    network = plain_name(first.architecture)
+    if variant.role == "student":
+        begun = next((student.start for student in view.spec.students if student.name == first.name), "random")
+        if begun == "teacher":
+            return _("{network}, learnt from {teachers} and began with its weights").format(
+                network=network, teachers=teachers
+            )
+        return _("{network}, learnt from {teachers}").format(network=network, teachers=teachers)
+    return _("{network}, learnt from labels").format(network=network)
+
+
+def _where(runs: Sequence[RunRow]) -> str:
+    if all(run.state == "refused" for run in runs):
+        return _("could not be made")
+    sources = sorted({run.reused_from for run in runs if run.reused_from})
+    if not sources:
+        return _("made in this experiment")
+    reused = sum(bool(run.reused_from) for run in runs)
+    if reused == len(runs):
+        return _("reused from {experiments}").format(experiments=", ".join(sources))
+    return _("{reused} of {total} seeds reused from {experiments}").format(
+        reused=reused, total=len(runs), experiments=", ".join(sources)
+    )
 
 
 def settings(view: ExperimentView) -> list[tuple[str, str]]:
     """What was compared with what, in a few lines; no path and no address of the machine."""
     spec = view.spec
-    seen = dict.fromkeys(
-        f"{'teacher' if run.role == 'teacher' else 'students'} from {plain_name(run.samples_seen, 160)}"
-        for run in view.runs if run.samples_seen and run.role != "compressed"
+    seen: dict[str, None] = {}
+    for run in view.runs:
+        if run.samples_seen and run.role != "compressed":
+            whose = _("teacher from {samples}") if run.role == "teacher" else _("students from {samples}")
+            seen[whose.format(samples=plain_name(told(run.samples_seen), 160))] = None
+    budget = _("{epochs}, batch {batch}").format(
+        epochs=counted("{number} epoch", "{number} epochs", spec.student_training.epochs),
+        batch=f"{spec.student_training.batch_size:,}",
     )
     return [
-        ("Data", plain_name(spec.data.dataset.name)),
-        ("Learned", "; ".join(seen) or NOTHING),
-        ("Teacher", ", ".join(dict.fromkeys(plain_name(run.architecture) for run in view.teachers)) or NOTHING),
-        ("Seeds", ", ".join(str(seed) for seed in spec.seeds)),
-        ("Budget of a student", f"{spec.student_training.epochs:,} epochs, batch {spec.student_training.batch_size:,}"),
-        ("Work of a student", f"{amount(_student_macs(view))} multiply-accumulates a sample"),
+        (_("Data"), plain_name(spec.data.dataset.name)),
+        (_("Learned"), "; ".join(seen) or NOTHING),
+        (_("Teacher"), ", ".join(dict.fromkeys(plain_name(run.architecture) for run in view.teachers)) or NOTHING),
+        (_("Seeds"), ", ".join(str(seed) for seed in spec.seeds)),
+        (_("Budget of a student"), budget),
+        (_("Work of a student"), _("{macs} multiply-accumulates a sample").format(macs=amount(_student_macs(view)))),
     ]
 
 
@@ -175,7 +145,7 @@ def versions(view: ExperimentView) -> list[tuple[str, str]]:
         return []
     device = plain_name(f"{worker.device_name} ({worker.device}), {threads(worker.threads)}", 120)
     found = sorted(worker.versions.items())
-    return [("Device", device), *((plain_name(name), plain_name(version)) for name, version in found)]
+    return [(_("Device"), device), *((plain_name(name), plain_name(version)) for name, version in found)]
 
 
 def name_of(variant: Variant) -> str:
@@ -194,8 +164,8 @@ def mean_curves(points: Iterable[Sequence[Any]], shown: Sequence[Variant]) -> li
     `points` are those of Lab.live: (run id, epoch, training loss, figure, ...).
     """
     of_run = {run.run_id: number for number, variant in enumerate(shown) for run in variant.runs}
-    by_epoch: list[dict[int, list[float]]] = [{} for _ in shown]
-    for run_id, epoch, _, figure, *_ in points:
+    by_epoch: list[dict[int, list[float]]] = [{} for _variant in shown]
+    for run_id, epoch, _loss, figure, *_others in points:
         if run_id in of_run and figure is not None and math.isfinite(figure):
             by_epoch[of_run[run_id]].setdefault(epoch, []).append(figure)
     return [
@@ -216,14 +186,3 @@ def _thinned(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, floa
 
 def _student_macs(view: ExperimentView) -> float | None:
     return next((float(run.macs) for run in view.runs if run.role in ("student", "baseline") and run.macs), None)
-
-
-def _gain(verdict: Verdict) -> float:
-    """Better is larger; what was not measured comes last."""
-    if not math.isfinite(verdict.delta_mean):
-        return -math.inf
-    return verdict.delta_mean if verdict.higher_is_better else -verdict.delta_mean
-
-
-def _seeds(number: int) -> str:
-    return f"{number} seed{'' if number == 1 else 's'}"

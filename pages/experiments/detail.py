@@ -20,6 +20,7 @@ from pages.ui import (
     exporting,
     family,
     feedback_panel,
+    notes_panel,
     places,
     plain_code_panel,
     progress,
@@ -98,6 +99,7 @@ def header(view: ExperimentView) -> None:
         ):
             places.go(places.EVIDENCE, id=row.experiment_id)
         share_button(view)
+        notes_panel.report_and_note(view)
         if row.state not in words.ACTIVE and st.button(
             "Delete", icon=":material/delete:", key="delete", type="tertiary", disabled=not mine,
             help="Takes it off the list; it can be undone." if mine else account.why_not(row.owner),
@@ -112,7 +114,8 @@ def header(view: ExperimentView) -> None:
 
 
 def about(view: ExperimentView) -> None:
-    """What the experiment shows, and who learned from which samples."""
+    """What the experiment shows, what people noted, and who learned from which samples."""
+    notes_panel.show_notes(view)
     feedback_panel.show_origin(view)
     if view.spec.shows:
         st.markdown(markdown_text(view.spec.shows))

@@ -19,6 +19,7 @@ STORAGE = "storage"
 QUEUE = "queue"
 SELF_CHECK = "self-check"
 EVIDENCE = "evidence"
+REPORT = "report"
 
 
 def page(place: str) -> st.Page:
@@ -58,6 +59,11 @@ def page(place: str) -> st.Page:
         return st.Page(
             FOLDER / "experiments" / "compress.py", title="Compress", icon=":material/compress:", url_path=COMPRESS,
             visibility="hidden", help="Make what an experiment trained smaller and faster.",
+        )
+    if place == REPORT:
+        return st.Page(
+            FOLDER / "report" / "report.py", title=_("Report"), icon=":material/description:", url_path=REPORT,
+            visibility="hidden", help=_("One file for whoever decides: answer, charts, limits, how to repeat it."),
         )
     if place == COMPARE:
         return st.Page(
@@ -108,7 +114,7 @@ def page(place: str) -> st.Page:
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
     places = (
-        HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET,
+        HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET, REPORT,
         EXPERIMENTS, SELF_CHECK, EVIDENCE,
     )
     return [page(place) for place in places]

@@ -76,3 +76,8 @@ LATENCY = UndoBar(
     "latency-removal", "deleted", lambda identity: lab().latency.remove(identity),
     lambda identity: lab().latency.restore(identity),
 )
+NOTES = UndoBar(
+    "note-removal", "removed", lambda identity: lab().notes.remove(*identity.split("/")),
+    lambda identity: lab().notes.restore(*identity.split("/")),
+)
+"""Identity: the experiment's id, a slash, the run's or nothing."""

@@ -43,7 +43,7 @@ def test_a_link_shows_a_page_without_script_or_websocket_and_ends_when_revoked(
     page.on("console", lambda one: complaints.append(one.text))
     page.reload()
     expect(page.get_by_role("heading", name="Verdict")).to_be_visible()
-    expect(page.get_by_role("img")).to_have_count(3)
+    expect(page.get_by_role("img")).to_have_count(4)
     # Its style was let in by the policy, and nothing reaches beyond the screen of a phone.
     assert page.locator(".answer").evaluate("one => getComputedStyle(one).fontWeight") == "600"
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

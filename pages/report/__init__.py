@@ -1,0 +1,1 @@
+"""The report of an experiment: its texts, its preview, its files."""
