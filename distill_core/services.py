@@ -14,6 +14,7 @@ from distill_core.artifacts import Artifacts
 from distill_core.audit import Action, Audit
 from distill_core.bundles import Bundles
 from distill_core.catalog import Catalogue
+from distill_core.classroom import Classroom
 from distill_core.compressions import Compressions
 from distill_core.corrections import Corrections
 from distill_core.errors import Conflict, SpecError
@@ -95,6 +96,10 @@ class Lab(Looking):
         self.shares = Shares(self.home, lambda: self.store, self.catalogue, audit=self.audit, clock=clock)
         self.notes = Notes(self.home, lambda: self.store, self.audit, clock=clock)
         self.reports = Reports(self.home, lambda: self.store, self.catalogue, self.notes, clock=clock)
+        self.lessons = Classroom(
+            lambda: self.store, self.catalogue,
+            lambda actor, spec, key: self.acting_as(actor).launch(spec, idempotency_key=key),
+        )
         self.upkeep = Upkeep(self.home, lambda: self.store, self.audit, clock=clock)
 
     def acting_as(self, actor: Actor) -> Self:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.ui import account, places, spoken
 from pages.ui.guard import guarded
+from pages.ui.presenting import is_presenting
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -13,9 +14,10 @@ spoken.settle()
 st.set_page_config(page_title="Distill Lab", page_icon=ASSETS / "favicon.svg", layout="wide")
 st.html(ASSETS / "style.css")
 st.logo(str(ASSETS / "logo.svg"), size="medium")
-chosen = st.navigation(places.sections(), position="top")
+chosen = st.navigation(places.sections(), position="hidden" if is_presenting() else "top")
 with guarded():
-    with st.container(key="corner", horizontal=True, horizontal_alignment="right", gap="xsmall"):
-        spoken.choose()
-        account.show()
+    if not is_presenting():
+        with st.container(key="corner", horizontal=True, horizontal_alignment="right", gap="xsmall"):
+            spoken.choose()
+            account.show()
     chosen.run()

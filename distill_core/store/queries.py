@@ -21,6 +21,8 @@ from distill_core.store.schema import epochs, experiments, notes, runs, steps, w
 
 # A run of these states needs no further work.
 DONE = ("finished", "reused", "diverged", "refused")
+# Ids sort by time: of more equal experiments than these the newest count.
+_MOST_CANDIDATES = 100
 _LISTED = tuple(column for column in experiments.c if column.name != "spec")
 
 
@@ -59,6 +61,27 @@ def deleted_rows(connection: Connection) -> list[ExperimentRow]:
         .where(experiments.c.deleted.is_(True))
     )
     return _with_counts(connection, connection.execute(statement).mappings().all())
+
+
+def candidates(
+    connection: Connection, *, dataset: str, teacher: str, students: list[str], seeds: int
+) -> list[tuple[str, State, bool, dict[str, Any]]]:
+    """(id, state, whether deleted, spec) of experiments that agree in all this, newest first.
+
+    Students are compared here, for databases differ in how they compare JSON; specs are read of those alone.
+    """
+    alike = connection.execute(
+        select(experiments.c.experiment_id, experiments.c.students).where(
+            experiments.c.dataset == dataset, experiments.c.teacher == teacher, experiments.c.seeds == seeds
+        ).order_by(experiments.c.experiment_id)
+    )
+    chosen = [experiment_id for experiment_id, names in alike if list(names) == students]
+    found = connection.execute(
+        select(experiments.c.experiment_id, experiments.c.state, experiments.c.deleted, experiments.c.spec)
+        .where(experiments.c.experiment_id.in_(chosen[-_MOST_CANDIDATES:]))
+        .order_by(experiments.c.created_at.desc(), experiments.c.experiment_id.desc())
+    )
+    return [(row.experiment_id, row.state, bool(row.deleted), row.spec) for row in found]
 
 
 def count_by_state(

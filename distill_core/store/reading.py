@@ -87,6 +87,15 @@ class Reading:
             raise records.unknown(experiment_id)
         return view
 
+    def candidates(
+        self, *, dataset: str, teacher: str, students: Sequence[str], seeds: int
+    ) -> list[tuple[str, State, bool, dict[str, Any]]]:
+        """(id, state, whether deleted, spec as JSON) of experiments that agree in all this, newest first."""
+        with self._database.read() as connection:
+            return queries.candidates(
+                connection, dataset=dataset, teacher=teacher, students=list(students), seeds=seeds
+            )
+
     def runs(self, *, experiment_ids: Sequence[str]) -> list[RunRow]:
         """All runs of some experiments, also deleted ones."""
         with self._database.read() as connection:

@@ -20,6 +20,7 @@ QUEUE = "queue"
 SELF_CHECK = "self-check"
 EVIDENCE = "evidence"
 REPORT = "report"
+LEARN = "learn"
 
 
 def page(place: str) -> st.Page:
@@ -90,10 +91,15 @@ def page(place: str) -> st.Page:
             FOLDER / "evidence" / "evidence.py", title="Evidence", icon=":material/fact_check:", url_path=EVIDENCE,
             visibility="hidden", help="What stands behind an experiment's verdict.",
         )
+    if place == LEARN:
+        return st.Page(
+            FOLDER / "learn" / "lessons.py", title=_("Lessons"), icon=":material/school:", url_path=LEARN,
+            help=_("Short lessons on real experiments, to read or to show a class."),
+        )
     if place == STORAGE:
         return st.Page(
             FOLDER / "machine" / "storage.py", title="Storage", icon=":material/hard_drive:", url_path=STORAGE,
-            visibility="hidden", help="What takes how much of the disk, the trash, and backups.",
+            help="What takes how much of the disk, the trash, and backups.",
         )
     if place == AUDIT:
         return st.Page(
@@ -103,7 +109,7 @@ def page(place: str) -> st.Page:
     if place == SELF_CHECK:
         return st.Page(
             FOLDER / "machine" / "self_check.py", title=_("Self-check"), icon=":material/fact_check:",
-            url_path=SELF_CHECK, visibility="hidden", help=_("Our losses against published reference values."),
+            url_path=SELF_CHECK, help=_("Our losses against published reference values."),
         )
     return st.Page(
         FOLDER / "experiments" / "detail.py", title="Experiment", icon=":material/monitoring:", url_path=EXPERIMENT,
@@ -111,13 +117,15 @@ def page(place: str) -> st.Page:
     )
 
 
-def sections() -> list[st.Page]:
-    """Every page of the application, in the order of the navigation."""
-    places = (
-        HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET, REPORT,
-        EXPERIMENTS, SELF_CHECK, EVIDENCE,
-    )
-    return [page(place) for place in places]
+def sections() -> dict[str, list[st.Page]]:
+    """Every page of the application in the groups of the navigation; those without a group's name stand first."""
+    groups = {
+        "": (HOME, NEW, QUEUE, DATA, AUDIT, EXPERIMENT, EVIDENCE, REPORT, COMPRESS, DATA_SET, EXPERIMENTS),
+        _("Results"): (COMPARE, TRY, LATENCY),
+        _("Learn"): (LEARN, SELF_CHECK),
+        _("Machine"): (MACHINE, STORAGE),
+    }
+    return {name: [page(place) for place in places] for name, places in groups.items()}
 
 
 def go(place: str, **parameters: str) -> NoReturn:

@@ -222,8 +222,10 @@ def test_a_deep_link_on_a_fresh_server_shows_the_whole_frame(server: Server, ope
     """Its first request of all."""
     identity = build_finished_experiment(server.home, spec=preset_spec(seeds=2, name="linked"))
     page = open_tab(f"{server.url}/{place.format(id=identity)}")
-    for title in ("Experiments", "New experiment", "Compare", "Machine"):
+    for title in ("Experiments", "New experiment", "Queue", "Data"):
         expect(page.get_by_role("link", name=title, exact=True).first).to_be_visible()
+    for group in ("Results", "Learn", "Machine"):
+        expect(page.get_by_test_id("stTopNavSection").filter(has_text=group)).to_be_visible()
     if "id" in place:
         expect(page.get_by_text("linked").first).to_be_visible()
     assert json.dumps(page.title()) != '""'
