@@ -41,7 +41,7 @@ class Examined(_Frozen):
     part: ClassVar[str]
     version: int = VERSION
     digest: str
-    """Names the weights of the networks and the code's version, so that a worker can tell whether it did this already."""
+    """Names the networks' weights and the version, so that a worker can tell whether it did this already."""
     seed: int
     networks: tuple[Network, ...]
     samples: int = 0

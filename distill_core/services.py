@@ -18,6 +18,7 @@ from distill_core.compressions import Compressions
 from distill_core.corrections import Corrections
 from distill_core.errors import Conflict, SpecError
 from distill_core.events import State
+from distill_core.examinations import Examinations
 from distill_core.evidence import Evidence
 from distill_core.executors import chosen_executor
 from distill_core.folders import Home, default_home
@@ -95,6 +96,9 @@ class Lab(Looking):
         self.shares = Shares(self.home, lambda: self.store, self.catalogue, audit=self.audit, clock=clock)
         self.notes = Notes(self.home, lambda: self.store, self.audit, clock=clock)
         self.reports = Reports(self.home, lambda: self.store, self.catalogue, self.notes, clock=clock)
+        self.examinations = Examinations(
+            self.home, lambda: self.store, self.audit, ensure_dispatcher=lambda: self._starter.ensure(), clock=clock
+        )
         self.upkeep = Upkeep(self.home, lambda: self.store, self.audit, clock=clock)
 
     def acting_as(self, actor: Actor) -> Self:

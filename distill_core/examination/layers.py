@@ -32,7 +32,8 @@ def layer_names(bench: Bench, model: nn.Module) -> list[str]:
 @torch.no_grad()
 def features(bench: Bench, model: nn.Module, names: Sequence[str], rows: Tensor) -> dict[str, Tensor]:
     """What each named layer, and the answer, gives for the test samples: name -> float32 [N,D] on the CPU."""
-    reader, found = TapReader(model, names), {name: [] for name in (*names, ANSWER)}  # type: dict[str, list[Tensor]]
+    reader = TapReader(model, names)
+    found: dict[str, list[Tensor]] = {name: [] for name in (*names, ANSWER)}
     for part in rows.split(_BATCH):
         raw = bench.normalise.raw(bench.data.test_inputs[part].to(bench.device))
         with reader.reading() as seen:
