@@ -96,7 +96,7 @@ class Examinations(Acting):
         largest = sorted(by_name.values(), reverse=True)[:MOST_NETWORKS]
         device = "cuda" if view.worker is not None and view.worker.device.startswith("cuda") else "cpu"
         work = min(_PASSES * _SAMPLES * sum(largest), _MOST_MACS) / _MACS_A_SECOND[device]
-        return _STARTING_SECONDS + 2 * _MAP_SECONDS * len(largest) + work
+        return _STARTING_SECONDS + 3 * _MAP_SECONDS + work
 
     # Change ----------------------------------------------------------------------------------
 

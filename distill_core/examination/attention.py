@@ -14,6 +14,7 @@ from torch import Tensor
 
 from distill_core.examination.bench import Bench, Examinee
 from distill_core.examination.cam import LEAST_SIDE, grad_cam, map_layer
+from distill_core.examination.layers import label_of
 from distill_core.examination.rollout import has_class_token, rollout
 from distill_core.examined import Attention, Look, Subject
 
@@ -102,7 +103,8 @@ def _heat(bench: Bench, one: Examinee, pictures: Tensor, said: Tensor) -> tuple[
             f"It has neither a map of at least {LEAST_SIDE} × {LEAST_SIDE} places nor attention over patches."
         )
     name, (rows, columns) = found
-    return grad_cam(network, name, inputs, said.to(bench.device)).float().cpu(), f"{name} ({rows} × {columns})"
+    heat = grad_cam(network, name, inputs, said.to(bench.device)).float().cpu()
+    return heat, f"{label_of(network, name)} ({rows} × {columns})"
 
 
 def _heat_png(heat: Tensor, sides: torch.Size) -> str:

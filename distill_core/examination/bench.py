@@ -58,6 +58,14 @@ class Bench:
         """Those whose layers can be read."""
         return tuple(one for one in self.examinees if one.model is not None)
 
+    @property
+    def three(self) -> tuple[Examinee, ...]:
+        """The teacher, the student alone and the best distilled one, where there are: what is seen side by side."""
+        mine = [one for one in self.networks if self.pair is None or one.facts.run_id in self.pair]
+        return (*(one for one in self.networks if one.facts.role == "teacher"), *(
+            one for one in mine if one.facts.role != "teacher"
+        ))[:3]
+
     def find(self, run_id: str) -> Examinee | None:
         return next((one for one in self.examinees if one.facts.run_id == run_id), None)
 

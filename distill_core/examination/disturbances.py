@@ -63,10 +63,7 @@ def _brightness(raw: Tensor, strength: float, rows: Sequence[int], data: Samples
 
 
 def _occlusion(raw: Tensor, strength: float, rows: Sequence[int], data: Samples) -> Tensor:
-    """A square of the training images' mean colour whose side is this share of the image's, within the image.
-
-    The square of a larger strength has the same corner or edge as near as it fits.
-    """
+    """A rectangle of the training images' mean colour whose sides are this share of the image's, within the image."""
     height, width = raw.shape[-2:]
     tall, wide = max(1, round(strength * height)), max(1, round(strength * width))
     covered = raw.clone()
@@ -133,7 +130,7 @@ OF_KIND: dict[InputKind, tuple[Disturbance, ...]] = {
         Disturbance("noise", (0.08, 0.12, 0.18, 0.26, 0.38), _noise),
         Disturbance("blur", (0.5, 0.8, 1.1, 1.5, 2.0), _blur),
         Disturbance("brightness", (0.1, 0.2, 0.3, 0.4, 0.5), _brightness),
-        Disturbance("occlusion", (0.2, 0.3, 0.4, 0.5, 0.6), _occlusion),
+        Disturbance("occlusion", (0.25, 0.375, 0.5, 0.625, 0.75), _occlusion),
     ),
     "text": (Disturbance("left-out", _SHARES, _left_out), Disturbance("misspelt", _SHARES, _misspelt)),
     "sequence": _OF_VALUES,

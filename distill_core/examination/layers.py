@@ -29,6 +29,11 @@ def layer_names(bench: Bench, model: nn.Module) -> list[str]:
     return list(list_taps(model, bench.signature))
 
 
+def label_of(model: nn.Module, name: str) -> str:
+    """A layer as people are told of it: "9 Conv2d"."""
+    return f"{name} {type(model.get_submodule(name)).__name__}"
+
+
 @torch.no_grad()
 def features(bench: Bench, model: nn.Module, names: Sequence[str], rows: Tensor) -> dict[str, Tensor]:
     """What each named layer, and the answer, gives for the test samples: name -> float32 [N,D] on the CPU."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_core.evaluation.similarity import alignment, centred_gram
 from distill_core.examination.bench import Bench, Examinee
-from distill_core.examination.layers import ANSWER, features, layer_names, thinned
+from distill_core.examination.layers import ANSWER, features, label_of, layer_names, thinned
 from distill_core.examined import Pair, Similarity
 
 MOST_SAMPLES = 500
@@ -50,7 +51,15 @@ def _grams(bench: Bench, one: Examinee, rows: Tensor) -> tuple[Grams, bool]:
     names = layer_names(bench, one.model)
     read = thinned(names, MOST_LAYERS)
     seen = features(bench, one.model, read, rows)
-    return {name: centred_gram(seen[name].numpy()) for name in (*read, ANSWER)}, len(read) < len(names)
+    grams: Grams = {}
+    before: Tensor | None = None
+    for name in (*read, ANSWER):
+        # What only reshapes, as a Flatten does, is no layer of its own.
+        if before is None or not torch.equal(seen[name], before):
+            label = name if name == ANSWER else label_of(one.model, name)
+            grams[label] = centred_gram(seen[name].numpy())
+        before = seen[name]
+    return grams, len(read) < len(names)
 
 
 def _pair(teacher: Examinee, mine: Grams, student: Examinee, other: Grams) -> Pair:

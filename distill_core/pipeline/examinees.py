@@ -133,24 +133,23 @@ class Opening:
 
     def _quantized(self, networks: list[Network]) -> list[Examinee]:
         """Files of this experiment that compute in integers; without any, one made of the best student for now."""
+        rank = {"student": 0, "baseline": 1, "teacher": 2}
+        networks = sorted(networks, key=lambda one: rank[one.role])
         found = []
         parents = {run.run_id: run.compression.parent for run in self._checked.plan.compressed if run.compression}
-        order = [one.run_id for one in reversed(networks)]
+        order = [one.run_id for one in networks]
         for run in self._checked.plan.compressed:
             above = run.run_id
             while above in parents:
                 above = parents[above]
             path = self._folder.run(run.run_id).onnx
             if above in order and self._folder.run(run.run_id).onnx_result.exists() and is_quantized(path):
-                found.append((order.index(above), above, run))
-        # Of each network the last step of its chain comes last; the distilled ones' files first.
-        first = {above: run for _, above, run in found}
-        chosen = sorted(((order.index(above), above, run) for above, run in first.items()), key=lambda one: one[0])
-        kept = [
-            self._file(self._folder.run(run.run_id).onnx, self._facts(run, of=above))
-            for _, above, run in chosen[:MOST_INT8]
-        ]
-        return kept or self._made_here(networks[-1])
+                found.append((above, run))
+        # One of each network: the last of its chain. The best distilled one's comes first.
+        last = dict(found)
+        chosen = sorted(last, key=order.index)[:MOST_INT8]
+        kept = [self._file(self._folder.run(last[of].run_id).onnx, self._facts(last[of], of=of)) for of in chosen]
+        return kept or self._made_here(networks[0])
 
     def _made_here(self, network: Network) -> list[Examinee]:
         """Static int8 of a network, calibrated with training samples; opened, then gone again."""

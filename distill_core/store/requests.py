@@ -1,4 +1,4 @@
-"""An experiment only asked to export or examine ends as it had ended before: its trained networks are what they were."""
+"""An experiment only asked to export or to examine ends as it had ended before: its networks are what they were."""
 
 from __future__ import annotations
 

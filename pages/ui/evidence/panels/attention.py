@@ -1,0 +1,43 @@
+"""Where each network looked for its answer."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from distill_core.charts.attention import attention
+from distill_core.examined import Attention
+from distill_core.language import _, marked
+from distill_core.rows import ExperimentView
+from pages.ui import results
+from pages.ui.evidence.examining import found_or_offer, show_limits
+from pages.ui.evidence.panel import Panel
+
+
+def draw(view: ExperimentView) -> None:
+    if view.input_kind != "image":
+        st.info(_("Not for this experiment: only images have places to look at."), icon=":material/do_not_disturb_on:")
+        return
+    found = found_or_offer(view, Attention)
+    if found is None:
+        return
+    results.show_chart(
+        attention(found, view.runs, view.class_names, theme=results.theme()), key="attention", file_name="attention",
+        alt=_("Test images, and over each what spoke for the answer of each network, with the answer and how sure it "
+              "is"),
+    )
+    show_limits(found)
+
+
+PANEL = Panel(
+    name="attention", title=marked("Where they look"), group="inside", place=30,
+    shows=marked(
+        "which places of an image spoke for each network's own answer (Grad-CAM; of vision transformers "
+        "attention), 
+        "first on images on which the student alone and the distilled one differ."
+    ),
+    hides=marked(
+        "why: a hot place is where the last large map was active for the answer, coarse as that map, and these few "
+        "images are picked, not typical."
+    ),
+    tasks=("classification",), draw=draw,
+)
