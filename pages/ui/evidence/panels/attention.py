@@ -31,8 +31,7 @@ def draw(view: ExperimentView) -> None:
 PANEL = Panel(
     name="attention", title=marked("Where they look"), group="inside", place=30,
     shows=marked(
-        "which places of an image spoke for each network's own answer (Grad-CAM; of vision transformers "
-        "attention), 
+        "which places of an image spoke for each network's own answer (Grad-CAM; of vision transformers attention), "
         "first on images on which the student alone and the distilled one differ."
     ),
     hides=marked(
