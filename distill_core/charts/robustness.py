@@ -41,7 +41,9 @@ def robustness(found: Robustness, runs: Sequence[RunRow], *, theme: Theme) -> go
     )
     styles, is_share = looks(found, runs, theme), found.metric == "accuracy"
     factor = 100 if is_share else 1
-    for curve in found.curves:
+    # int8 files lie mostly on what they were made from: below it, in larger open signs, both can be seen.
+    quantized = {one.run_id for one in found.networks if one.role == "compressed"}
+    for curve in sorted(found.curves, key=lambda one: one.run_id not in quantized):
         place = kinds.index(curve.kind)
         look = styles[curve.run_id]
         lines = [(_("strength"), "%{x:g}"), (_("accuracy") if is_share else "R²", "%{customdata[0]}")]
@@ -51,7 +53,11 @@ def robustness(found: Robustness, runs: Sequence[RunRow], *, theme: Theme) -> go
             customdata=[_told(value, found) for value in curve.values], mode="lines+markers", name=look.name,
             legendgroup=curve.run_id, showlegend=place == 0,
             line={"color": look.color, "dash": look.dash, "width": 2},
-            marker={"symbol": look.symbol, "size": 7, "color": look.color},
+            marker=(
+                {"symbol": f"{look.symbol}-open", "size": 13, "color": look.color, "line": {"width": 2}}
+                if curve.run_id in quantized else {"symbol": look.symbol, "size": 7, "color": look.color}
+            ),
+            legendrank=1001 if curve.run_id in quantized else 1000,
             hovertemplate=hover(lines, heading=look.name), row=place // columns + 1, col=place % columns + 1,
         )
     for place, kind in enumerate(kinds):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core.charts.attention import attention
+from distill_core.charts.attention import attention, notes
+from distill_core.charts.names import markdown_text
 from distill_core.examined import Attention
 from distill_core.language import _, marked
 from distill_core.rows import ExperimentView
@@ -20,11 +21,18 @@ def draw(view: ExperimentView) -> None:
     found = found_or_offer(view, Attention)
     if found is None:
         return
-    results.show_chart(
-        attention(found, view.runs, view.class_names, theme=results.theme()), key="attention", file_name="attention",
-        alt=_("Test images, and over each what spoke for the answer of each network, with the answer and how sure it "
-              "is"),
-    )
+    # Two beside each other, on a phone below each other.
+    columns = st.columns(2)
+    for number, subject in enumerate(found.subjects):
+        with columns[number % 2]:
+            results.show_chart(
+                attention(found, subject, view.runs, view.class_names, theme=results.theme()),
+                key=f"attention-{number}", file_name=f"attention-{subject.row}",
+                alt=_("Test sample {row}, and over it what spoke for the answer of each network").format(
+                    row=subject.row
+                ),
+            )
+    st.caption(markdown_text(" ".join(notes(found))))
     show_limits(found)
 
 
