@@ -13,7 +13,7 @@ from PIL import Image
 
 from distill_core.charts.examined import looks
 from distill_core.charts.names import display_name, plain_name
-from distill_core.charts.style import THEMES, VERMILLION, Theme, apply_style
+from distill_core.charts.style import Theme, apply_style
 from distill_core.examined import Attention, Look, Subject
 from distill_core.language import _, told
 from distill_core.rows import RunRow
@@ -40,10 +40,8 @@ def attention(
         _place(fig, overlaid(picture, look), column=column)
         right = look.answer == subject.label
         answer = display_name(_class(class_names, look.answer), _NAME_LENGTH)
-        _say(
-            fig, f"{'✓' if right else '✗'} {answer} {look.confidence:.0%}", column=column,
-            color=THEMES[theme].text if right else VERMILLION,
-        )
+        said = f"{answer} · {look.confidence:.0%}"
+        _say(fig, f"✓ {said}" if right else f"<b>✗ {said}</b>", column=column)
     titles = [_("true class"), *(display_name(one.name, _NAME_LENGTH) for one in networks)]
     for column, title in enumerate(titles):
         fig.add_annotation(x=column + 0.5, y=0, yanchor="bottom", yshift=2, text=title, font={"size": 10})
@@ -123,6 +121,5 @@ def _enlarged(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _say(fig: go.Figure, text: str, *, column: int, color: str | None = None) -> None:
-    font = {"size": 11} | ({"color": color} if color else {})
-    fig.add_annotation(x=column + 0.5, y=0.94, yanchor="top", text=text, font=font)
+def _say(fig: go.Figure, text: str, *, column: int) -> None:
+    fig.add_annotation(x=column + 0.5, y=0.94, yanchor="top", text=text, font={"size": 11})
