@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from PIL import Image
@@ -74,6 +75,19 @@ def notes(found: Attention) -> list[str]:
     if layers:
         told_notes.append(_("Read at: {layers}.").format(layers=layers))
     return [*told_notes, *(f"{names[run_id]}: {told(sentence)}" for run_id, sentence in found.missing.items())]
+
+
+def answers_table(found: Attention, class_names: Sequence[str]) -> pd.DataFrame:
+    """A row a sample and network: what it is, what the network said, and how sure it was of it in percent."""
+    return pd.DataFrame([
+        {
+            _("test sample"): subject.row, _("true class"): plain_name(_class(class_names, subject.label)),
+            _("network"): plain_name(found.network(look.run_id).name),
+            _("answer"): plain_name(_class(class_names, look.answer)),
+            _("confidence, %"): round(look.confidence * 100, 1),
+        }
+        for subject in found.subjects for look in subject.looks
+    ])
 
 
 def overlaid(picture: NDArray[np.uint8], look: Look) -> NDArray[np.uint8]:

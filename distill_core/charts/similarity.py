@@ -34,6 +34,8 @@ def similarity(found: Similarity, pair: Pair, runs: Sequence[RunRow], *, theme: 
         colorscale="Cividis", xgap=1, ygap=1, hoverongaps=False, hovertemplate=hover(lines, heading=name),
         colorbar={"thickness": 8, "outlinewidth": 0, "title": {"text": "CKA"}, "nticks": 5},
     )
+    fig.update_xaxes(title_text=_("Student's layer"))
+    fig.update_yaxes(title_text=_("Teacher's layer"))
     fig.update_xaxes(tickvals=list(range(len(columns))), ticktext=columns, tickangle=90, showline=False)
     fig.update_yaxes(tickvals=list(range(len(rows))), ticktext=rows, autorange="reversed", showgrid=False)
     fig.update_layout(height=150 + _ROW_PX * len(rows), title_text=name, margin_t=40)

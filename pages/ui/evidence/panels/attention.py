@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core.charts.attention import attention, notes
+from distill_core.charts.attention import answers_table, attention, notes
 from distill_core.charts.names import markdown_text
+from distill_core.charts.style import plot_config
 from distill_core.examined import Attention
 from distill_core.language import _, marked
 from distill_core.rows import ExperimentView
@@ -25,14 +26,17 @@ def draw(view: ExperimentView) -> None:
     columns = st.columns(2)
     for number, subject in enumerate(found.subjects):
         with columns[number % 2]:
-            results.show_chart(
-                attention(found, subject, view.runs, view.class_names, theme=results.theme()),
-                key=f"attention-{number}", file_name=f"attention-{subject.row}",
+            st.plotly_chart(
+                attention(found, subject, view.runs, view.class_names, theme=results.theme()), theme=None,
+                key=f"attention-{number}", config=plot_config(f"attention-{subject.row}"),
                 alt=_("Test sample {row}, and over it what spoke for the answer of each network").format(
                     row=subject.row
                 ),
             )
     st.caption(markdown_text(" ".join(notes(found))))
+    results.show_numbers(
+        lambda: answers_table(found, view.class_names), key="attention", alt=_("Answers of each network by sample"),
+    )
     show_limits(found)
 
 
