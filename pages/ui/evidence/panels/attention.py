@@ -43,11 +43,11 @@ def draw(view: ExperimentView) -> None:
 PANEL = Panel(
     name="attention", title=marked("Where they look"), group="inside", place=30,
     shows=marked(
-        "which places of an image spoke for each network's own answer (Grad-CAM; of vision transformers attention), "
+        "Which places of an image spoke for each network's own answer (Grad-CAM; of vision transformers attention), "
         "first on images on which the student alone and the distilled one differ."
     ),
     hides=marked(
-        "why: a hot place is where the last large map was active for the answer, coarse as that map, and these few "
+        "Why: a hot place is where the last large map was active for the answer, coarse as that map, and these few "
         "images are picked, not typical."
     ),
     tasks=("classification",), draw=draw,

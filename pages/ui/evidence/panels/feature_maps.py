@@ -42,11 +42,11 @@ def draw(view: ExperimentView) -> None:
 PANEL = Panel(
     name="feature-maps", title=marked("Samples as the networks see them"), group="inside", place=20,
     shows=marked(
-        "which test samples the last layer before the answer holds close together, the same samples for the teacher, "
+        "Which test samples the last layer before the answer holds close together, the same samples for the teacher, "
         "the student alone and the distilled one, each map turned to lie as the teacher's."
     ),
     hides=marked(
-        "the other dimensions: in t-SNE the sizes of groups and the gaps between them mean nothing, and neat groups "
+        "The other dimensions: in t-SNE the sizes of groups and the gaps between them mean nothing, and neat groups "
         "are no proof of right answers."
     ),
     tasks=("classification", "regression"), draw=draw,

@@ -26,11 +26,11 @@ def draw(view: ExperimentView) -> None:
 PANEL = Panel(
     name="loss-line", title=marked("From alone to distilled"), group="inside", place=40,
     shows=marked(
-        "loss and accuracy on the test samples while every weight moves straight from the student alone to the "
+        "Loss and accuracy on the test samples while every weight moves straight from the student alone to the "
         "distilled one of the same start, and a little beyond both."
     ),
     hides=marked(
-        "the way that training took, and the other thousands of directions: one line is no landscape, and a flat line "
+        "The way that training took, and the other thousands of directions: one line is no landscape, and a flat line "
         "is no promise of better answers on new data."
     ),
     draw=draw,

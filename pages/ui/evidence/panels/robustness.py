@@ -33,10 +33,10 @@ def draw(view: ExperimentView) -> None:
 PANEL = Panel(
     name="robustness", title=marked("Disturbed inputs"), group="robust", place=10,
     shows=marked(
-        "how much of its accuracy each network keeps while the same test samples are disturbed in five strengths."
+        "How much of its accuracy each network keeps while the same test samples are disturbed in five strengths."
     ),
     hides=marked(
-        "disturbances of other kinds, attacks that look for weak spots, and how often any of them occur where you use "
+        "Disturbances of other kinds, attacks that look for weak spots, and how often any of them occur where you use "
         "it; one seed, so small gaps may be chance."
     ),
     draw=draw,

@@ -39,11 +39,11 @@ def draw(view: ExperimentView) -> None:
 PANEL = Panel(
     name="similarity", title=marked("Layers compared (CKA)"), group="inside", place=10,
     shows=marked(
-        "how alike the features of two layers arrange the same test samples, from 0 to 1, for the teacher with the "
+        "How alike the features of two layers arrange the same test samples, from 0 to 1, for the teacher with the "
         "student alone and with the distilled ones (linear CKA)."
     ),
     hides=marked(
-        "whether the networks use what is alike, or answer alike; few samples and wide layers push all values up, so "
+        "Whether the networks use what is alike, or answer alike; few samples and wide layers push all values up, so "
         "compare the maps with each other."
     ),
     draw=draw,
