@@ -14,7 +14,7 @@ from torch import Tensor
 
 from distill_core import __version__
 from distill_core.compression_step import CompressionRefused, FileStep
-from distill_core.deployment.onnx_export import is_quantized
+from distill_core.deployment.onnx_export import ReadyGraphs, export_onnx, is_quantized
 from distill_core.deployment.parity import as_inputs
 from distill_core.deployment.profile import profile
 from distill_core.deployment.session import open_session
@@ -153,18 +153,19 @@ class Opening:
 
     def _made_here(self, network: Network) -> list[Examinee]:
         """Static int8 of a network, calibrated with training samples; opened, then gone again."""
-        source = self._folder.run(network.run_id)
-        if not source.onnx_result.exists():
-            self.notes.append("There is no int8 file, for none of these networks is exported; export one, then again.")
-            return []
+        place = self._folder.run(network.run_id)
         entry = self._checked.catalogue.compression[STATIC_INT8]
         step = entry.build(entry.resolve({}))
         assert isinstance(step, FileStep)
         run = next(run for run in self._runs if run.run_id == network.run_id)
-        with tempfile.TemporaryDirectory(prefix="distill-int8-") as place:
-            made = Path(place) / "int8.onnx"
+        with tempfile.TemporaryDirectory(prefix="distill-int8-") as passing:
+            made, source = Path(passing) / "int8.onnx", place.onnx
             try:
-                step.apply(source.onnx, made, calibration(self._checked, run, step.calibrates))
+                if not place.onnx_result.exists():
+                    # Of further seeds nothing is exported unless somebody asks for it.
+                    source = Path(passing) / "float.onnx"
+                    self._export(run, source)
+                step.apply(source, made, calibration(self._checked, run, step.calibrates))
                 facts = network.model_copy(update={
                     "run_id": f"{network.run_id}-int8", "role": "compressed", "of": network.run_id, "made_here": True,
                 })
@@ -172,6 +173,15 @@ class Opening:
             except (CompressionRefused, LabError) as error:
                 self.notes.append(f"No int8 file could be made: {error.sentence}")
                 return []
+
+    def _export(self, run: PlannedRun, path: Path) -> None:
+        """Raises ExportError."""
+        data = self._checked.data
+        export_onnx(
+            self._keeper.network(run), path, signature=data.signature, mean=data.mean, std=data.std,
+            label_mean=data.label_mean, label_std=data.label_std, ready=ReadyGraphs(),
+            key=run.architecture.model_dump_json(),
+        )
 
     def _file(self, path: Path, facts: Network) -> Examinee:
         session, data = open_session(path, threads=torch.get_num_threads()), self._checked.data
@@ -197,6 +207,6 @@ class Opening:
         weights = []
         for one in networks:
             place = self._folder.run(one.of if one.made_here else one.run_id)
-            path = place.onnx if one.role == "compressed" else place.model
+            path = place.onnx if one.role == "compressed" and not one.made_here else place.model
             weights.append([one.run_id, hashlib.sha256(path.read_bytes()).hexdigest()])
         return digest([VERSION, __version__, self._checked.here.torch, self._checked.origin.fingerprint, weights])
