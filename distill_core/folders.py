@@ -138,6 +138,10 @@ class ExperimentFolder:
         """What people wrote of the experiment: the draft of its "report", and a "note-" for it or a run."""
         return self.path / "written" / f"{what}.json"
 
+    def examination(self, seed: int, part: str) -> Path:
+        """What running the networks of a seed once more found out about one question: see examined.Examined."""
+        return self.path / "examination" / f"seed-{seed}" / f"{part}.json"
+
     @property
     def home(self) -> Home:
         return Home(self.path.parents[1])

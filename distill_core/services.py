@@ -19,6 +19,7 @@ from distill_core.compressions import Compressions
 from distill_core.corrections import Corrections
 from distill_core.errors import Conflict, SpecError
 from distill_core.events import State
+from distill_core.examinations import Examinations
 from distill_core.evidence import Evidence
 from distill_core.executors import chosen_executor
 from distill_core.folders import Home, default_home
@@ -99,6 +100,9 @@ class Lab(Looking):
         self.lessons = Classroom(
             lambda: self.store, self.catalogue,
             lambda actor, spec, key: self.acting_as(actor).launch(spec, idempotency_key=key),
+        )
+        self.examinations = Examinations(
+            self.home, lambda: self.store, self.audit, ensure_dispatcher=lambda: self._starter.ensure(), clock=clock
         )
         self.upkeep = Upkeep(self.home, lambda: self.store, self.audit, clock=clock)
 

@@ -9,6 +9,7 @@ from distill_core.deployment.test_inputs import place_of_test_inputs, write_test
 from distill_core.events import DataLoaded, Noted, RunDeclared
 from distill_core.fitting import low_bit_warnings
 from distill_core.pipeline.context import Context
+from distill_core.pipeline.examining import EXAMINATION_STEP
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE
 from distill_core.planned import PlannedRun
 from distill_core.training.preparation import Checked
@@ -76,6 +77,9 @@ def announce(checked: Checked, context: Context) -> None:
             context.step(*COMPRESSION_STEP, "waiting", total=len(checked.plan.compressed))
             if checked.spec.compression.sensitivity:
                 context.step(*SENSITIVITY_STEP, "waiting")
+    if context.examines is not None:
+        context.step(*EXAMINATION_STEP, "waiting")
+        return
     context.step("export", EXPORT_TITLE, "waiting")
     context.step("latency", LATENCY_TITLE, "waiting")
 

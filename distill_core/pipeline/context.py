@@ -31,6 +31,12 @@ class Context:
     def may_train(self) -> bool:
         return bool(self.request.get("train", True))
 
+    @property
+    def examines(self) -> int | None:
+        """The seed whose networks are to be examined, where that is what was asked for."""
+        asked = self.request.get("examine")
+        return None if asked is None else int(asked["seed"])
+
     def dismiss(self) -> None:
         """The processes that shared the training leave; what follows is this one's alone."""
         if self.leader is not None:

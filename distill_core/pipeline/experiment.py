@@ -19,6 +19,7 @@ from distill_core.folders import ExperimentFolder, read_json, write_json
 from distill_core.pipeline.announcing import COMPRESSION_STEP, announce, cohort_step, teacher_step
 from distill_core.pipeline.compressing import compress
 from distill_core.pipeline.context import Context
+from distill_core.pipeline.examining import examine
 from distill_core.pipeline.feedback import measure_feedback
 from distill_core.pipeline.keeping import Keeper, surroundings
 from distill_core.pipeline.reuse import have, is_finished, source_of
@@ -80,7 +81,10 @@ def run_experiment(
         measure_sensitivity(checked, context, keeper)
         if not should_stop():
             measure_feedback(checked, folder, keeper)
-    ship(checked, folder, keeper, request=request, emit=emit, should_stop=should_stop, clock=clock)
+    if context.examines is not None:
+        examine(checked, context, keeper, seed=context.examines)
+    else:
+        ship(checked, folder, keeper, request=request, emit=emit, should_stop=should_stop, clock=clock)
     if not context.may_train and not should_stop():
         return WorkerEnded(at=clock(), outcome="succeeded")
     if should_stop() or any(keeper.state(run.run_id) in (None, "stopped") for run in checked.plan.runs):
