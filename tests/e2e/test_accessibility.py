@@ -19,7 +19,7 @@ pytestmark = pytest.mark.e2e
 SERIOUS = ("serious", "critical")
 # Of each page the address, with the experiment's id in its place.
 PAGES = (
-    "", "new", "queue", "data", "machine", "storage", "try?id={id}", "latency?id={id}", "compare?ids={id}",
+    "", "new", "queue", "data", "machine", "self-check", "storage", "try?id={id}", "latency?id={id}", "compare?ids={id}",
     "compress?from={id}", "report?id={id}", "experiment?id={id}", "experiment?id={id}&tab=Trade-off", "experiment?id={id}&tab=Per+class",
     "experiment?id={id}&tab=Confusion", "experiment?id={id}&tab=ONNX+and+latency",
     "experiment?id={id}&tab=Log+and+settings", "evidence?id={id}", "evidence?id={id}&panel=classes",
