@@ -22,7 +22,8 @@ LISTS = ("list", "listitem")
 MENU = "[data-testid=stSidebarNav]"
 # Of each page the address, with the experiment's id in its place.
 PAGES = (
-    "", "new", "queue", "data", "machine", "storage", "try?id={id}", "latency?id={id}", "compare?ids={id}",
+    "", "new", "queue", "data", "machine", "self-check", "storage",
+    "try?id={id}", "latency?id={id}", "compare?ids={id}",
     "compress?from={id}", "report?id={id}", "experiment?id={id}", "experiment?id={id}&tab=Trade-off",
     "experiment?id={id}&tab=Per+class",
     "experiment?id={id}&tab=Confusion", "experiment?id={id}&tab=ONNX+and+latency",
