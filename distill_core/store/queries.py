@@ -119,7 +119,7 @@ def run_rows(connection: Connection, *conditions: ColumnElement[bool]) -> list[R
 def live_points(
     connection: Connection, experiment_id: str, *, since: int, limit: int
 ) -> tuple[list[tuple[Any, ...]], int]:
-    """What a live curve draws: (run id, epoch, training loss, accuracy, NLL, weighted terms, best).
+    """What a live curve draws: (run id, epoch, training loss, accuracy, NLL, weighted terms, best, gradient norms).
 
     Of a regression R² and the mean squared error stand where accuracy and NLL do. Points above a cursor, and the
     newest cursor among them (or the one asked from if there is none).
@@ -134,6 +134,7 @@ def live_points(
             columns.cursor, columns.run_id, columns.epoch, columns.train_loss,
             func.coalesce(columns.validation_r2, columns.validation_accuracy),
             func.coalesce(columns.validation_mse, columns.validation_nll), columns.weighted_terms, columns.best,
+            columns.gradient_norms,
         )
         .where(columns.experiment_id == experiment_id, columns.cursor > since)
         .order_by(columns.cursor)

@@ -129,7 +129,7 @@ def test_live_points_hold_what_a_curve_draws(store: Store) -> None:
     write_events(store.home, "one", declared("r"), epoch("r", 1, best=True))
     store.ingest("one")
     points, cursor = store.live_points("one")
-    assert points == [("r", 1, 0.5, 0.9, 0.3, {"kd": 0.25}, True)]
+    assert points == [("r", 1, 0.5, 0.9, 0.3, {"kd": 0.25}, True, {"kd": 1.0})]
     assert store.live_points("one", since=cursor) == ([], cursor)
 
 
