@@ -145,7 +145,7 @@ class EpochEnded(Event):
     weighted_terms: dict[str, Number] = Field(default_factory=dict)
     gradient_norms: dict[str, Number] = Field(
         default_factory=dict,
-        description="Of each weighted term, by the student's parameters, on the epoch's last batch; often not measured.",
+        description="Of each weighted term, by the student's parameters, on the last batch; often not measured.",
     )
     raw_kl: Number | None = Field(None, description="KL(teacher || student) at T=1 on the validation samples.")
     best: bool = Field(False, description="The best validation so far.")

@@ -12,6 +12,7 @@ from typing import Any, Self
 from distill_core.access import Acting, Actor, needs
 from distill_core.artifacts import Artifacts
 from distill_core.audit import Action, Audit
+from distill_core.budgets import Budgets
 from distill_core.bundles import Bundles
 from distill_core.catalog import Catalogue
 from distill_core.compressions import Compressions
@@ -78,6 +79,7 @@ class Lab(Looking):
         self.weights = WeightsShelf(self.home, check_room=self._check_room)
         self.previews = Previews(self.home, lambda: self.store)
         self.compressions = Compressions(self.home, lambda: self.store)
+        self.budgets = Budgets(lambda: self.store)
         self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
         self.scripts = Scripts(self.home, lambda: self.store, self.catalogue)
         self.artifacts = Artifacts(self.home, lambda: self.store, self.bundles, clock=clock)

@@ -57,8 +57,7 @@ class Dominance:
 
 
 def shares_of(amounts: Mapping[str, float]) -> dict[str, float]:
-    """Each amount (0 or more; losses below 0 count as 0) as a share of their sum; empty if that is not a number above 0.
-    """
+    """Each amount as a share of their sum, losses below 0 as 0; empty where that sum is not a number above 0."""
     counted = {name: max(amount, 0.0) for name, amount in amounts.items()}
     total = sum(counted.values())
     if not (math.isfinite(total) and total > 0):
@@ -70,8 +69,8 @@ def dominance(terms: Sequence[WeightedTerm], epochs: Iterable[EpochBudget]) -> D
     """The term that supplies over 95% in the median epoch of all runs of a variant, or None.
 
     Share of term i: g_i / sum_j g_j, with g_i = || d(w_i L_i) / d(student's parameters) ||, the norms that GradNorm
-    balances (Chen et al. 2018, https://arxiv.org/abs/1711.02257); of losses w_i L_i in their stead where no gradient was
-    measured. If there are gradients, losses are not judged: a term may be large and pull little. Fair means an equal
+    balances (Chen et al. 2018, https://arxiv.org/abs/1711.02257); of losses w_i L_i in their stead where no gradient
+    was measured. If there are gradients, losses are not judged: a term may be large and pull little. Fair means an equal
     share: w_i * mean_{j != i}(g_j) / g_i, in the median epoch. Epochs count while every schedule has left its weight
     whole. A term that is alone dominates nobody.
     """

@@ -30,7 +30,7 @@ def gradient_norms(
 ) -> Tensor:
     """|| d(weight * term) / d(parameters) ||, Euclidean, over all parameters together: float64 [terms].
 
-    Chen et al. 2018 (GradNorm, https://arxiv.org/abs/1711.02257) compare the same norms, of the last shared layer alone.
+    Chen et al. 2018 (GradNorm, https://arxiv.org/abs/1711.02257) compare such norms, of the last shared layer alone.
     The graph stays as it is for the usual way back, and no gradient is added to the parameters. A term of weight 0, or
     one that no parameter moves, has norm 0.
     """

@@ -15,6 +15,7 @@ from distill_core.signature import Task
 from pages.ui import (
     account,
     answers,
+    budget,
     compression_shown,
     corrections_panel,
     exporting,
@@ -185,10 +186,11 @@ def curves(view: ExperimentView) -> None:
         help="Losses of variants with different terms are on different scales; "
         f"{metric_title(main, view.task)} and {metric_title(loss, view.task)} compare.",
     )
+    stack = budget.stack_of(view) if chosen in budget.STACKED else ()
     live_curves(
-        view.row.experiment_id, state=f"{view.row.state}", view=str(chosen), views=views,
+        view.row.experiment_id, stack=stack, state=f"{view.row.state}", view=str(chosen), views=views,
         label=f"{views[str(chosen)]['label']} by epoch for every run",
-        term_titles={entry.name: entry.title for entry in lab().catalogue().losses},
+        term_titles=budget.term_titles(view),
     )
     results.show_numbers(
         lambda: points_table(view), key="curves", alt=_("Validation figures of every run, epoch by epoch"),
@@ -274,9 +276,10 @@ def show(experiment_id: str) -> None:
     top, told, verdict = st.container(), st.container(), st.container()
     with top:
         header(view)
+    active = view.row.state in words.ACTIVE
     with told:
         about(view)
-    active = view.row.state in words.ACTIVE
+        budget.banner_live(experiment_id) if active else budget.show_banner(view)
     if is_judged(view):
         with verdict:
             judged(view)

@@ -1,4 +1,4 @@
-"""The gradient of each term: right to the last digit, seldom enough to cost little, and without a trace in the result."""
+"""The gradient of each term: right to the last digit, seldom enough to cost little, without a trace in the result."""
 
 from __future__ import annotations
 
