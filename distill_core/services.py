@@ -21,6 +21,7 @@ from distill_core.errors import Conflict, SpecError
 from distill_core.events import State
 from distill_core.evidence import Evidence
 from distill_core.executors import chosen_executor
+from distill_core.fitness import Fitness
 from distill_core.folders import Home, default_home
 from distill_core.jobs.absent import absent_here
 from distill_core.jobs.catalogue import load_catalogue
@@ -80,6 +81,7 @@ class Lab(Looking):
         self.previews = Previews(self.home, lambda: self.store)
         self.compressions = Compressions(self.home, lambda: self.store)
         self.budgets = Budgets(lambda: self.store)
+        self.fitness = Fitness(self.home)
         self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
         self.scripts = Scripts(self.home, lambda: self.store, self.catalogue)
         self.artifacts = Artifacts(self.home, lambda: self.store, self.bundles, clock=clock)

@@ -70,9 +70,9 @@ def dominance(terms: Sequence[WeightedTerm], epochs: Iterable[EpochBudget]) -> D
 
     Share of term i: g_i / sum_j g_j, with g_i = || d(w_i L_i) / d(student's parameters) ||, the norms that GradNorm
     balances (Chen et al. 2018, https://arxiv.org/abs/1711.02257); of losses w_i L_i in their stead where no gradient
-    was measured. If there are gradients, losses are not judged: a term may be large and pull little. Fair means an equal
-    share: w_i * mean_{j != i}(g_j) / g_i, in the median epoch. Epochs count while every schedule has left its weight
-    whole. A term that is alone dominates nobody.
+    was measured. If there are gradients, losses are not judged: a term may be large and pull little. Fair means an
+    equal share: w_i * mean_{j != i}(g_j) / g_i, in the median epoch. Epochs count while every schedule has left its
+    weight whole. A term that is alone dominates nobody.
     """
     active = {term.name: term for term in terms if term.weight > 0}
     if len(active) < 2:
