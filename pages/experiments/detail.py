@@ -28,6 +28,7 @@ from pages.ui import (
     queue_line,
     results,
     tables,
+    teacher_card,
     undo,
     verdicts,
     words,
@@ -222,6 +223,7 @@ def beside(view: ExperimentView) -> None:
     progress.show_numbers(view)
     with st.container(gap="xsmall"):
         progress.show_steps(view)
+    teacher_card.show_card(view)
     for note in view.notes[-3:]:
         st.caption(f"{':material/warning:' if note.level != 'info' else ':material/info:'} {markdown_text(note.text)}")
 
