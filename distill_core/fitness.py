@@ -74,9 +74,10 @@ def _compared(answers: Path, changed_ns: int, labels: Path) -> NDArray[np.bool_]
         true = np.load(labels, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DamagedAnswers(f"The file {answers} cannot be read ({error}). Run the experiment again.") from error
-    if logits.shape[:-1] != true.shape:
+    found, expected = logits.shape, true.shape
+    if found[:-1] != expected:
         raise DamagedAnswers(
-            f"The answers in {answers} have shape {logits.shape} and the labels {true.shape}; expected a row of "
+            f"The answers in {answers} have shape {found} and the labels {expected}; expected a row of "
             "answers a label. Run the experiment again."
         )
     counted = true != NOT_COUNTED

@@ -234,8 +234,7 @@ def students(fields: Fields, drafts: list[Json], spec: Json, able: frozenset[str
                           on_click=pend, args=("remove", number), disabled=len(drafts) == 1,
                           help="Takes this variant out of the form.")
     st.button("Add a student", key=fields.key("add"), icon=":material/add:", on_click=pend,
-        args=("duplicate", len(drafts) - 1),
-              help="A copy of the last one, to change.")
+              args=("duplicate", len(drafts) - 1), help="A copy of the last one, to change.")
     return result
 
 

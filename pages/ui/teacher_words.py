@@ -22,7 +22,8 @@ HELP_AGREEMENT = marked(
 )
 HELP_TEMPERATURE = marked(
     "The smallest T of 1, 2, 4, 8 and 16 at which the teacher's soft labels say enough of the other classes: their "
-    "mean entropy reaches a share of the most there can be. A rule of thumb; several temperatures side by side tell more."
+    "mean entropy reaches a share of the most there can be. A rule of thumb; several temperatures side by side tell "
+    "more."
 )
 _REASONS: dict[Situation, str] = {
     "labelled": marked(
