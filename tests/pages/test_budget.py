@@ -100,7 +100,7 @@ def test_the_card_comes_with_the_fitness_and_offers_its_temperature(open_page, h
     app = open_page(PAGE, id=worker.experiment_id)
     shown = {metric.label: metric.value for metric in app.metric}
     assert (shown["Accuracy"], shown["Label agreement"], shown["Suggested T"]) == ("100.0%", "100.0%", "16")
-    assert "at T=16 the soft labels have 79% of the greatest entropy, at T=1 0.0%; wanted 50%" in told(app)
+    assert "at T=16 the soft labels have 87% of the greatest entropy, at T=1 0.0%; wanted 50%" in told(app)
     assert "How fit" not in told(app)
 
 
