@@ -45,7 +45,7 @@ export function stackTraces(curves) {
       x: shown.map((one) => one[0]), y: shown.map((one) => one[1].get(name) ?? 0), customdata: shown.map((one) => one[2]),
       fillcolor: color, line: { color: background, width: 1 }, marker: { color, size: 9 },
       // Beside the colour, for whoever cannot tell colours apart.
-      fillpattern: { shape: PATTERNS[index % PATTERNS.length], fgcolor: background, fgopacity: 0.45, size: 7, solidity: 0.2, fillmode: "overlay", bgcolor: color },
+      fillpattern: { shape: PATTERNS[index % PATTERNS.length], fgcolor: background, fgopacity: 0.25, size: 10, solidity: 0.12, fillmode: "overlay", bgcolor: color },
       hovertemplate: data.words.share.replace("{term}", title).replace("{epoch}", "%{x}").replace("{share}", "%{y:.1f}")
         .replace("{seeds}", "%{customdata}") + "<extra></extra>",
     };
