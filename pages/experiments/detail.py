@@ -8,7 +8,7 @@ from distill_core.access import NotAllowed
 from distill_core.charts.gains import gains
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.errors import Conflict
-from distill_core.evaluation.metrics import heading, loss_metric, metric_title, primary_metric
+from distill_core.evaluation.metrics import heading, primary_metric
 from distill_core.language import _
 from distill_core.rows import ExperimentView
 from distill_core.signature import Task
@@ -33,8 +33,7 @@ from pages.ui import (
     verdicts,
     words,
 )
-from pages.ui.live.component import live_curves, views_of
-from pages.ui.live.points_table import points_table
+from pages.ui.live.chosen import curves
 from pages.ui.session import lab, watched
 from pages.ui.sharing.dialog import share_button
 
@@ -175,26 +174,6 @@ def judged(view: ExperimentView) -> None:
         gains(found, view.runs, theme=results.theme()), key="gains", file_name="gains",
         alt=f"{heading(primary_metric(view.task), view.task)}: difference from the student alone, by seed, with "
         "intervals",
-    )
-
-
-def curves(view: ExperimentView) -> None:
-    """The live curves; they follow the experiment without any script run."""
-    views, main, loss = views_of(view.task), primary_metric(view.task), loss_metric(view.task)
-    chosen = st.segmented_control(
-        "Curves", list(views), format_func=lambda name: views[name]["label"], default="accuracy", required=True,
-        key="curve", bind="query-params", label_visibility="collapsed", wrap=True,
-        help="Losses of variants with different terms are on different scales; "
-        f"{metric_title(main, view.task)} and {metric_title(loss, view.task)} compare.",
-    )
-    stack = budget.stack_of(view) if chosen in budget.STACKED else ()
-    live_curves(
-        view.row.experiment_id, stack=stack, state=f"{view.row.state}", view=str(chosen), views=views,
-        label=f"{views[str(chosen)]['label']} by epoch for every run",
-        term_titles=budget.term_titles(view),
-    )
-    results.show_numbers(
-        lambda: points_table(view), key="curves", alt=_("Validation figures of every run, epoch by epoch"),
     )
 
 
