@@ -143,6 +143,10 @@ class EpochEnded(Event):
     validation_nll: Number
     raw_terms: dict[str, Number] = Field(default_factory=dict)
     weighted_terms: dict[str, Number] = Field(default_factory=dict)
+    gradient_norms: dict[str, Number] = Field(
+        default_factory=dict,
+        description="Of each weighted term, by the student's parameters, on the last batch; often not measured.",
+    )
     raw_kl: Number | None = Field(None, description="KL(teacher || student) at T=1 on the validation samples.")
     best: bool = Field(False, description="The best validation so far.")
     validation_r2: Number | None = None

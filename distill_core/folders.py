@@ -143,6 +143,11 @@ class ExperimentFolder:
         return self.path / "examination" / f"seed-{seed}" / f"{part}.json"
 
     @property
+    def teacher_fitness(self) -> Path:
+        """How fit the teacher is to teach these students, written as soon as it is there: see training.fitness."""
+        return self.path / "teacher_fitness.json"
+
+    @property
     def home(self) -> Home:
         return Home(self.path.parents[1])
 

@@ -78,9 +78,9 @@ class Looking(Acting, ABC):
 
     @needs("viewer")
     def live(self, experiment_id: str, since: int) -> dict[str, Any]:
-        """State, next cursor and points [run id, epoch, training loss, accuracy, NLL, weighted terms, best].
+        """State, next cursor and points [run id, epoch, training loss, accuracy, NLL, weighted terms, best, norms].
 
-        Plain JSON: NaN is null. Raises NotFound.
+        The norms are those of the terms' gradients, where they were measured. Plain JSON: NaN is null. Raises NotFound.
         """
         state = self.store.state(experiment_id)
         points, cursor = self.store.live_points(experiment_id, since=since)
@@ -92,8 +92,9 @@ class Looking(Acting, ABC):
                 [
                     run, epoch, finite(loss), finite(accuracy), finite(nll),
                     {name: finite(value) for name, value in terms.items()}, best,
+                    {name: finite(value) for name, value in norms.items()},
                 ]
-                for run, epoch, loss, accuracy, nll, terms, best in points
+                for run, epoch, loss, accuracy, nll, terms, best, norms in points
             ],
         }
 

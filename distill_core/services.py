@@ -12,6 +12,7 @@ from typing import Any, Self
 from distill_core.access import Acting, Actor, needs
 from distill_core.artifacts import Artifacts
 from distill_core.audit import Action, Audit
+from distill_core.budgets import Budgets
 from distill_core.bundles import Bundles
 from distill_core.catalog import Catalogue
 from distill_core.classroom import Classroom
@@ -22,6 +23,7 @@ from distill_core.events import State
 from distill_core.examinations import Examinations
 from distill_core.evidence import Evidence
 from distill_core.executors import chosen_executor
+from distill_core.fitness import Fitness
 from distill_core.folders import Home, default_home
 from distill_core.jobs.absent import absent_here
 from distill_core.jobs.catalogue import load_catalogue
@@ -80,6 +82,8 @@ class Lab(Looking):
         self.weights = WeightsShelf(self.home, check_room=self._check_room)
         self.previews = Previews(self.home, lambda: self.store)
         self.compressions = Compressions(self.home, lambda: self.store)
+        self.budgets = Budgets(lambda: self.store)
+        self.fitness = Fitness(self.home)
         self.bundles = Bundles(self.home, lambda: self.store, self.catalogue)
         self.scripts = Scripts(self.home, lambda: self.store, self.catalogue)
         self.artifacts = Artifacts(self.home, lambda: self.store, self.bundles, clock=clock)

@@ -63,7 +63,7 @@ def epoch(run_id: str, number: int, *, loss: float = 0.5, best: bool = False) ->
     return EpochEnded(
         at=12.0 + number, run_id=run_id, epoch=number, step=number * 6, learning_rate=0.01, train_loss=loss,
         validation_accuracy=0.9, validation_nll=0.3, raw_terms={"kd": loss}, weighted_terms={"kd": loss / 2},
-        raw_kl=0.1, best=best,
+        raw_kl=0.1, best=best, gradient_norms={"kd": 2 * loss},
     )
 
 

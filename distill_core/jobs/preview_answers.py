@@ -25,6 +25,7 @@ from distill_core.folders import Home, RunFolder
 from distill_core.jobs.fetching import Fetching
 from distill_core.jobs.layers_answer import LayersAnswer
 from distill_core.jobs.remembering import forget_oldest
+from distill_core.jobs.teacher_answer import TeacherAnswer
 from distill_core.jobs.variants_answer import variants_answer
 from distill_core.pipeline import Checked, deep_check
 from distill_core.planned import digest
@@ -57,13 +58,15 @@ class PreviewAnswers:
         self._figures: dict[str, _Figures] = {}
         self._fetching = Fetching(home, installed_catalogue())
         self._layers = LayersAnswer(home, self._fetching)
+        self._teachers = TeacherAnswer()
         self._estimates: dict[str, dict[str, float]] = {}
 
     def profile(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
         """The completed spec, what it runs on, figures of its untrained networks, and an estimate of the time.
 
         With `busy` nothing is measured: beside a training, latency would be wrong. `reused` names runs that will not
-        be trained again. Raises SpecError, DataError or DeviceError.
+        be trained again and `trained` the folders of all that are: TeacherAnswer tells how fit such a teacher is.
+        Raises SpecError, DataError or DeviceError.
         """
         checked, busy = self._checked(request, gone), bool(request.get("busy", False))
         students = _by_architecture(checked)
@@ -79,8 +82,10 @@ class PreviewAnswers:
             found = figures[self._key(checked, choice)]
             networks.append(self._network("student", name, names, choice, found, teacher_figures))
         reused = frozenset(str(run_id) for run_id in request.get("reused", ()))
+        trained = {str(run_id): str(place) for run_id, place in request.get("trained", {}).items()}
         return _summary(checked) | {
             "networks": networks,
+            "teacher": self._teachers.answer(checked, trained),
             "estimate_seconds": self._estimate(checked, reused, gone, busy=busy),
             "warnings": [
                 *checked.data.notes, *_warnings(networks, busy=busy),

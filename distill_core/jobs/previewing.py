@@ -34,7 +34,8 @@ class Previews(Acting):
     def profile(self, spec: ExperimentSpec) -> dict[str, Any]:
         """PreviewAnswers.profile, and `reused`: ReusedRun dicts. Raises SpecError, HelperUnavailable."""
         known, busy = self._store().reusable_runs(), bool(self._store().in_states(BUSY))
-        request = {"spec": spec.to_json(), "busy": busy, "reused": sorted(known)}
+        places = {run_id: str(path) for run_id, path in known.items()}
+        request = {"spec": spec.to_json(), "busy": busy, "reused": sorted(known), "trained": places}
         told = self._client.ask("profile", request, timeout_seconds=_LONGEST_SECONDS)
         reused = [
             ReusedRun(run["name"], run["seed"], known[run["run_id"]].parent.parent.name)

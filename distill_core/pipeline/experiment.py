@@ -28,6 +28,7 @@ from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
 from distill_core.planned import Origin, PlannedRun
 from distill_core.spec import ExperimentSpec
 from distill_core.training.assembly import student_cohort, teacher_cohort
+from distill_core.training.fitness import measure_fitness
 from distill_core.training.leading import Leader
 from distill_core.training.preparation import Checked, deep_check
 from distill_core.training.stopping import UNTRAINED
@@ -75,6 +76,7 @@ def run_experiment(
             return WorkerEnded(
                 at=clock(), outcome="cancelled", reason="Stopped before the teacher was ready; it can be resumed."
             )
+        _tell_fitness(checked, context, teacher)
         _cohorts(checked, context, keeper, teacher)
         context.dismiss()
         compress(checked, context, keeper, teacher)
@@ -164,6 +166,17 @@ def _teacher(checked: Checked, context: Context, keeper: Keeper) -> nn.Module | 
             return None
     networks = [keeper.network(run) for run in checked.plan.teachers]
     return as_one(networks, [teacher.weight for teacher in checked.spec.teachers])
+
+
+def _tell_fitness(checked: Checked, context: Context, teacher: nn.Module) -> None:
+    """Keep how fit the teacher is, before the first student learns from it; once an experiment."""
+    place = context.folder.teacher_fitness
+    if place.exists():
+        return
+    found = measure_fitness(checked, teacher.eval())
+    if found is not None:
+        context.fence()
+        write_json(place, found.to_json())
 
 
 def _one_teacher(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Connection, String, Text, case, cast, func, or_, select
 
 from distill_core.events import LatencyRow, LayerZeros, State
 from distill_core.rows import (
@@ -142,7 +142,7 @@ def run_rows(connection: Connection, *conditions: ColumnElement[bool]) -> list[R
 def live_points(
     connection: Connection, experiment_id: str, *, since: int, limit: int
 ) -> tuple[list[tuple[Any, ...]], int]:
-    """What a live curve draws: (run id, epoch, training loss, accuracy, NLL, weighted terms, best).
+    """What a live curve draws: (run id, epoch, training loss, accuracy, NLL, weighted terms, best, gradient norms).
 
     Of a regression R² and the mean squared error stand where accuracy and NLL do. Points above a cursor, and the
     newest cursor among them (or the one asked from if there is none).
@@ -157,12 +157,32 @@ def live_points(
             columns.cursor, columns.run_id, columns.epoch, columns.train_loss,
             func.coalesce(columns.validation_r2, columns.validation_accuracy),
             func.coalesce(columns.validation_mse, columns.validation_nll), columns.weighted_terms, columns.best,
+            columns.gradient_norms,
         )
         .where(columns.experiment_id == experiment_id, columns.cursor > since)
         .order_by(columns.cursor)
         .limit(limit)
     ).all()
     return [tuple(row)[1:] for row in found], int(found[-1][0]) if found else since
+
+
+def budget_points(connection: Connection, experiment_id: str, *, most: int) -> list[tuple[Any, ...]]:
+    """(run id, epoch, weighted terms, gradient norms) of the epochs whose gradients were measured.
+
+    Of runs without any such epoch all of several terms, the newest `most` in all. In the order they were stored.
+    """
+    columns = epochs.c
+    told = select(columns.run_id, columns.epoch, columns.weighted_terms, columns.gradient_norms).where(
+        columns.experiment_id == experiment_id
+    )
+    measured = columns.gradient_norms != {}
+    found = [tuple(row) for row in connection.execute(told.where(measured).order_by(columns.cursor))]
+    # Of one term the JSON has no comma.
+    rest = told.where(
+        columns.run_id.not_in({row[0] for row in found}), cast(columns.weighted_terms, Text).contains(",")
+    )
+    older = connection.execute(rest.order_by(columns.cursor.desc()).limit(most)).all()
+    return [*found, *(tuple(row) for row in reversed(older))]
 
 
 def _conditions(

@@ -108,6 +108,11 @@ class Reading:
         with self._database.read() as connection:
             return queries.live_points(connection, experiment_id, since=since, limit=limit)
 
+    def budget_points(self, experiment_id: str, *, most: int = 2000) -> list[tuple[Any, ...]]:
+        """What a loss budget is told from: see queries.budget_points."""
+        with self._database.read() as connection:
+            return queries.budget_points(connection, experiment_id, most=most)
+
     def reusable_runs(self, *, without: str = "") -> dict[str, Path]:
         """Digest and folder of each run that was trained to its end, outside the experiment `without`."""
         with self._database.read() as connection:

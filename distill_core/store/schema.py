@@ -213,6 +213,7 @@ epochs = Table(
     Column("best", Boolean, nullable=False),
     Column("validation_r2", Number),
     Column("validation_mse", Number),
+    Column("gradient_norms", Json, nullable=False),
     UniqueConstraint("experiment_id", "run_id", "epoch", name="one_point_an_epoch"),
     Index("epochs_by_cursor", "experiment_id", "cursor"),
     sqlite_autoincrement=True,

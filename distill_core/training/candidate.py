@@ -15,6 +15,7 @@ from distill_core.planned import PlannedRun
 from distill_core.signature import Task
 from distill_core.spec import Training
 from distill_core.training.checkpoint import read_checkpoint, write_checkpoint
+from distill_core.training.gradient_norms import is_measured
 from distill_core.training.leading import Helped
 from distill_core.training.objective import Objective
 from distill_core.training.schedule import build_optimizer, learning_rate
@@ -52,6 +53,7 @@ class Candidate:
         self.training, self.total_steps = training, total_steps
         # What terms learn themselves is trained like the network.
         self.optimizer = build_optimizer(training, [*model.parameters(), *objective.modules.parameters()])
+        self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._taps = TapReader(model, objective.student_taps)
         self._teacher_weights = teacher_weights if objective.reads_weights else None
         self.best = BestEpoch(training, task)
@@ -77,11 +79,13 @@ class Candidate:
         seed_noise(self.run.seed, step, self._device)
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
+        measured = self._trainable if self._is_measured(step) else ()
 
         def loss_of(logits: Tensor, seen: Mapping[str, Tensor]) -> Tensor:
             return self.objective(
                 self._step_tensors(batch, logits, teacher_logits if self.run.needs_teacher else None),
                 progress=step / self.total_steps, student_taps=seen, teacher_taps=teacher_taps,
+                measure=measured,
             )
 
         if self.helped is not None:
@@ -95,6 +99,12 @@ class Candidate:
             for hold in self.after_step:
                 hold()
         self.progress.step = step + 1
+
+    def _is_measured(self, step: int) -> bool:
+        """With other processes the way back is cut in two, so that no term's gradient is known here."""
+        return self.helped is None and is_measured(
+            step, steps_per_epoch=self.total_steps // self.training.epochs, terms=len(self.objective.names)
+        )
 
     def _step_tensors(self, batch: Batch, logits: Tensor, teacher_logits: Tensor | None) -> StepTensors:
         """What every term sees; a tagged sequence counts as so many samples as it has steps."""
@@ -127,7 +137,7 @@ class Candidate:
                 # Nesterov's buffer does not exist before the first step.
                 if value is not None:
                     tensors[f"optimizer.{index}.{key}"] = value
-        tensors["objective.sums"] = self.objective.sums
+        tensors["objective.sums"], tensors["objective.norms"] = self.objective.sums, self.objective.norms
         facts: dict[str, Any] = {
             "step": self.progress.step,
             "epoch": self.progress.epoch,
@@ -163,6 +173,9 @@ class Candidate:
                     for key, value in state.items()
                 }
         self.objective.sums.copy_(tensors["objective.sums"])
+        if "objective.norms" in tensors:
+            # One that an earlier version wrote has none.
+            self.objective.norms.copy_(tensors["objective.norms"])
         self.objective.steps = facts["objective_steps"]
         self.progress = Progress(step=facts["step"], epoch=facts["epoch"], seconds=facts["seconds"])
         for name, value in facts["best"].items():

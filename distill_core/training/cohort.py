@@ -191,6 +191,7 @@ class Cohort:
                 **scores.of_event(),
                 raw_terms=raw,
                 weighted_terms=weighted,
+                gradient_norms=candidate.objective.take_norms(),
                 best=better,
             )
         )

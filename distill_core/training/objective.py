@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from distill_core.entries import Registry
 from distill_core.losses.term import StepTensors, TermFunction
 from distill_core.spec import Term
+from distill_core.training.gradient_norms import gradient_norms
 from distill_core.training.taps import Shape, chosen_taps, shapes_of
 
 
@@ -57,6 +58,8 @@ class Objective:
         # Sums stay on the device: reading a number at every step would wait for a GPU.
         self.sums = torch.zeros(2, len(self.names), dtype=torch.float64, device=device)
         self.steps = 0
+        # Of each weighted term, in the same order; NaN: not measured since the last `take_norms`.
+        self.norms = torch.full((len(self.names),), torch.nan, dtype=torch.float64, device=device)
 
     @property
     def student_taps(self) -> tuple[str, ...]:
@@ -72,9 +75,9 @@ class Objective:
 
     def __call__(
         self, step: StepTensors, *, progress: float = 0.0, student_taps: Mapping[str, Tensor] | None = None,
-        teacher_taps: Mapping[str, Tensor] | None = None,
+        teacher_taps: Mapping[str, Tensor] | None = None, measure: Sequence[nn.Parameter] = (),
     ) -> Tensor:
-        """The scalar to minimise, at a share 0..1 of all steps."""
+        """The scalar to minimise, at a share 0..1 of all steps; keeps each term's gradient norm of `measure`."""
         raw: list[Tensor] = []
         for one in self._terms:
             seen = step
@@ -87,6 +90,8 @@ class Objective:
         # One by one: a tensor of weights would have to be copied to the device, which waits for it too.
         self.sums[1] += torch.stack([value * weight for value, weight in zip(found.unbind(), weights, strict=True)])
         self.steps += 1
+        if measure:
+            self.norms.copy_(gradient_norms(raw, weights, measure))
         total = raw[0] if weights[0] == 1.0 else raw[0] * weights[0]
         for value, weight in zip(raw[1:], weights[1:], strict=True):
             total = total + value * weight
@@ -98,6 +103,13 @@ class Objective:
         self.sums.zero_()
         self.steps = 0
         return dict(zip(self.names, raw, strict=True)), dict(zip(self.names, weighted, strict=True))
+
+    def take_norms(self) -> dict[str, float]:
+        """The norm of each weighted term's gradient, if it was measured since the last call; else nothing."""
+        found = dict(zip(self.names, self.norms.tolist(), strict=True))
+        measured = not self.norms.isnan().all()
+        self.norms.fill_(torch.nan)
+        return found if measured else {}
 
 
 def active_term(term: Term, losses: Registry, taps: NetworkTaps | None) -> _Active:

@@ -19,29 +19,30 @@ from pages.ui import (
     compression_form,
     own_data,
     queue_line,
+    same_as,
     spec_form,
     starting,
     students_form,
-    with_corrections,
 )
 from pages.ui.fields import Fields
 from pages.ui.guard import tell
 from pages.ui.layer_picker import Layers, find_layers
 from pages.ui.session import lab
 from pages.ui.start_panel import start_panel
+from pages.ui.teacher_card import PENDING
 from pages.ui.teachers_form import teacher_section
 
 Json = dict[str, Any]
-DRAFT, ORIGIN, GENERATION, PENDING, READ = "draft", "draft-origin", "draft-generation", "draft-pending", "draft-read"
+DRAFT, ORIGIN, GENERATION, READ = "draft", "draft-origin", "draft-generation", "draft-read"
 
 
 def load(origin: tuple[str, str]) -> None:
     """Put a spec into the form; the widgets start anew."""
     kind, name = origin
     if kind == "experiment":
-        spec = with_corrections.settings(name)
+        spec = same_as.settings(name)
     elif kind == "half":
-        spec = queue_line.halved(with_corrections.settings(name))
+        spec = queue_line.halved(same_as.settings(name))
     elif kind == "data":
         spec = own_data.own(name)
     elif kind == "dataset":
@@ -71,6 +72,8 @@ def apply_pending(data: Json) -> None:
         del students[number]
     elif action == "dismiss":
         del teachers[number]
+    elif action == "heat":
+        data = same_as.at_temperature(data, number)
     elif action == "hire":
         # Another seed makes it another network.
         like = (teachers or [data["teacher"]])[-1]
@@ -97,7 +100,7 @@ def choose_start() -> tuple[str, str]:
         if st.query_params.get("batch") == "half":
             queue_line.tell_half(source)
             return "half", source
-        return "experiment", with_corrections.told(source, st.query_params.get("corrections", ""))
+        return "experiment", same_as.told(source)
     if source := st.query_params.get("data"):
         own_data.tell(lab().shelf.get(source).name)
         return "data", source
@@ -226,15 +229,12 @@ def students(fields: Fields, drafts: list[Json], spec: Json, able: frozenset[str
             )
             with st.container(horizontal=True):
                 st.button("Duplicate", key=fields.key(f"twin-{number}"), icon=":material/content_copy:", on_click=pend,
-                    args=("duplicate", number),
-                          help="A second variant to change one thing in.")
+                          args=("duplicate", number), help="A second variant to change one thing in.")
                 st.button("Remove", key=fields.key(f"remove-{number}"), icon=":material/delete:", type="tertiary",
-                    on_click=pend,
-                          args=("remove", number), disabled=len(drafts) == 1,
+                          on_click=pend, args=("remove", number), disabled=len(drafts) == 1,
                           help="Takes this variant out of the form.")
     st.button("Add a student", key=fields.key("add"), icon=":material/add:", on_click=pend,
-        args=("duplicate", len(drafts) - 1),
-              help="A copy of the last one, to change.")
+              args=("duplicate", len(drafts) - 1), help="A copy of the last one, to change.")
     return result
 
 

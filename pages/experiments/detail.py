@@ -8,13 +8,14 @@ from distill_core.access import NotAllowed
 from distill_core.charts.gains import gains
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.errors import Conflict
-from distill_core.evaluation.metrics import heading, loss_metric, metric_title, primary_metric
+from distill_core.evaluation.metrics import heading, primary_metric
 from distill_core.language import _
 from distill_core.rows import ExperimentView
 from distill_core.signature import Task
 from pages.ui import (
     account,
     answers,
+    budget,
     compression_shown,
     corrections_panel,
     exporting,
@@ -27,12 +28,12 @@ from pages.ui import (
     queue_line,
     results,
     tables,
+    teacher_card,
     undo,
     verdicts,
     words,
 )
-from pages.ui.live.component import live_curves, views_of
-from pages.ui.live.points_table import points_table
+from pages.ui.live.chosen import curves
 from pages.ui.session import lab, watched
 from pages.ui.sharing.dialog import share_button
 
@@ -176,25 +177,6 @@ def judged(view: ExperimentView) -> None:
     )
 
 
-def curves(view: ExperimentView) -> None:
-    """The live curves; they follow the experiment without any script run."""
-    views, main, loss = views_of(view.task), primary_metric(view.task), loss_metric(view.task)
-    chosen = st.segmented_control(
-        "Curves", list(views), format_func=lambda name: views[name]["label"], default="accuracy", required=True,
-        key="curve", bind="query-params", label_visibility="collapsed", wrap=True,
-        help="Losses of variants with different terms are on different scales; "
-        f"{metric_title(main, view.task)} and {metric_title(loss, view.task)} compare.",
-    )
-    live_curves(
-        view.row.experiment_id, state=f"{view.row.state}", view=str(chosen), views=views,
-        label=f"{views[str(chosen)]['label']} by epoch for every run",
-        term_titles={entry.name: entry.title for entry in lab().catalogue().losses},
-    )
-    results.show_numbers(
-        lambda: points_table(view), key="curves", alt=_("Validation figures of every run, epoch by epoch"),
-    )
-
-
 def stage(view: ExperimentView) -> tuple[object, ...]:
     """What the parts of the page that are drawn once depend on; when it changes they are drawn again."""
     row = view.row
@@ -220,6 +202,7 @@ def beside(view: ExperimentView) -> None:
     progress.show_numbers(view)
     with st.container(gap="xsmall"):
         progress.show_steps(view)
+    teacher_card.show_card(view)
     for note in view.notes[-3:]:
         st.caption(f"{':material/warning:' if note.level != 'info' else ':material/info:'} {markdown_text(note.text)}")
 
@@ -274,9 +257,10 @@ def show(experiment_id: str) -> None:
     top, told, verdict = st.container(), st.container(), st.container()
     with top:
         header(view)
+    active = view.row.state in words.ACTIVE
     with told:
         about(view)
-    active = view.row.state in words.ACTIVE
+        budget.banner_live(experiment_id) if active else budget.show_banner(view)
     if is_judged(view):
         with verdict:
             judged(view)

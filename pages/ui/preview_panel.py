@@ -11,7 +11,7 @@ from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.errors import LabError
 from distill_core.planned import digest
 from distill_core.spec import ExperimentSpec
-from pages.ui import words
+from pages.ui import teacher_card, words
 from pages.ui.guard import tell
 from pages.ui.session import lab
 
@@ -25,8 +25,11 @@ HELP = (
 )
 
 
-def show_preview(spec: ExperimentSpec | None) -> None:
-    """The button and, for the present spec, its answer; typing never waits for it."""
+def show_preview(spec: ExperimentSpec | None, *, of_teacher: bool = True) -> None:
+    """The button and, for the present spec, its answer; typing never waits for it.
+
+    `of_teacher`: tell how fit the teacher is, too, and offer the temperature that suits it to the form.
+    """
     st.markdown("**Before you start**", help=HELP)
     asked = st.button("Measure size, latency and time", key="preview", icon=":material/speed:", disabled=spec is None,
         width="stretch",
@@ -50,6 +53,8 @@ def show_preview(spec: ExperimentSpec | None) -> None:
         st.caption(":material/history: The settings have changed since the last measurement.")
     else:
         _show(held[1])
+        if of_teacher:
+            teacher_card.show_before(spec, held[1].get("teacher"))
 
 
 def _show(answer: dict[str, Any]) -> None:

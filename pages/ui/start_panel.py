@@ -22,7 +22,7 @@ def start_panel(spec: ExperimentSpec | None, problems: Sequence[Problem], *, pur
         if spec is None and not problems:
             st.caption("There is nothing to start yet.")
         else:
-            show_preview(spec)
+            show_preview(spec, of_teacher=purpose == "form")
         if spec is not None:
             _variants(spec)
             for warning in low_bit_warnings(spec, lab().catalogue()):

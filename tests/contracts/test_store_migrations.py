@@ -43,9 +43,11 @@ def test_a_released_schema_keeps_every_row(new_index: Callable[[], None], tmp_pa
     assert run.nll is not None and math.isnan(run.nll), "NaN is no missing figure"
     points, cursor = store.live_points("old-03")
     assert len(points) == POINTS and math.isnan(points[0][4])
+    assert points[0][7] == {}, "no gradient was measured then"
     assert store.outcome("old-03", after=0) == (True, None, "", "")
     # And it is of use: new experiments, whose cursors go on.
     store.create(small_spec(), experiment_id="new", created_at=2.0, owner="ada")
     write_events(home, "new", *whole_story())
     store.ingest("new")
-    assert store.live_points("new")[1] > cursor
+    points, newest = store.live_points("new")
+    assert newest > cursor and points[0][7] == {"kd": 1.0}

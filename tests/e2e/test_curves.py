@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from distill_core.folders import Home
+from distill_core.store.store import Store
 from tests.e2e import chart
 from tests.e2e.conftest import OpenTab, Server, running_server
 from tests.fixtures import build_finished_experiment, preset_spec
@@ -21,7 +21,10 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture(scope="module")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("curves")) as server:
-        build_finished_experiment(server.home, spec=preset_spec(seeds=1), experiment_id="one")
+        students = preset_spec().to_json()["students"]
+        terms = [{"loss": {"name": "cross-entropy"}}, {"loss": {"name": "kd"}}]
+        spec = preset_spec(seeds=2, students=[*students[:3], students[3] | {"name": "two terms", "terms": terms}])
+        build_finished_experiment(server.home, spec=spec, experiment_id="one")
         yield server
 
 
@@ -38,17 +41,18 @@ RUNS = [
 
 
 def point(run: str, epoch: int, accuracy: float | None, *, best: bool = False) -> list[Any]:
-    return [run, epoch, 1.0, accuracy, 1.0, {"cross-entropy": 0.25, "kd": 0.75}, best]
+    norms = {"cross-entropy": 1.0, "kd": 4.0} if epoch % 2 else {}
+    return [run, epoch, 1.0, accuracy, 1.0, {"cross-entropy": 0.25, "kd": 0.75}, best, norms]
 
 
-def feed(page: Page, answers: dict[int, dict[str, Any]]) -> None:
+def feed(page: Page, answers: dict[int, dict[str, Any]], *, runs: list[dict[str, Any]] = RUNS) -> None:
     """Answers by cursor; a cursor without one is quiet."""
 
     def answer(route: Route) -> None:
         since = int(route.request.url.split("since=")[1].split("&")[0])
         content = {"state": "running", "cursor": since, "points": []} | answers.get(since, {})
         if "runs=1" in route.request.url:
-            content["runs"] = RUNS
+            content["runs"] = runs
         route.fulfill(body=json.dumps(content), content_type="application/json")
 
     page.route("**/lab/live/**", answer)
@@ -56,9 +60,9 @@ def feed(page: Page, answers: dict[int, dict[str, Any]]) -> None:
 
 @pytest.fixture
 def fed(furnished: Server, open_tab: OpenTab) -> Callable[[dict[int, dict[str, Any]]], Page]:
-    def opened(answers: dict[int, dict[str, Any]]) -> Page:
+    def opened(answers: dict[int, dict[str, Any]], *, runs: list[dict[str, Any]] = RUNS) -> Page:
         page = open_tab(f"{furnished.url}/machine")
-        feed(page, answers)
+        feed(page, answers, runs=runs)
         page.goto(f"{furnished.url}/experiment?id=one")
         return page
 
@@ -143,13 +147,22 @@ def test_a_diverged_epoch_is_a_gap(fed) -> None:
     assert line(page, "r0") == [[1, 2, 3], [50, None, 60]]
 
 
-def test_shares_of_the_terms_are_shown(fed) -> None:
-    page = fed({0: {"cursor": 2, "points": [point("r0", 1, 0.5), point("r0", 2, 0.5)]}})
-    wait_for_points(page, 2)
-    page.get_by_role("radio", name="Term shares").or_(page.get_by_role("button", name="Term shares")).first.click()
-    page.wait_for_function("() => document.querySelector('.lab-plot').data.some(t => t.uid === 'r0_kd')")
-    assert line(page, "r0_kd") == [[1, 2], [75, 75]]
-    page.wait_for_url(re.compile("curve=terms|curve=Term"))
+def test_shares_of_loss_and_gradient_are_stacked(furnished: Server, fed) -> None:
+    """Of one variant, the mean over its seeds; a gradient only where it was measured."""
+    both = [run.run_id for run in Store(furnished.home).experiment("one").runs if run.name == "two terms"]
+    assert len(both) == 2
+    first = {0: {"cursor": 2, "points": [point(run, epoch, 0.5) for run in both for epoch in (1, 2, 3)]}}
+    page = fed(first, runs=[one | {"id": run} for one, run in zip(RUNS, both, strict=True)])
+    page.wait_for_function("() => document.querySelector('.lab-plot')?.data?.some(t => t.x.length === 3)")
+    page.get_by_role("radio", name="Loss shares").or_(page.get_by_role("button", name="Loss shares")).first.click()
+    page.wait_for_function("() => document.querySelector('.lab-plot').data.some(t => t.uid === 'stack_1')")
+    assert [line(page, "stack_0"), line(page, "stack_1")] == [[[1, 2, 3], [25] * 3], [[1, 2, 3], [75] * 3]]
+    page.get_by_role("radio", name="Gradient").or_(page.get_by_role("button", name="Gradient")).first.click()
+    page.wait_for_function("() => document.querySelector('.lab-plot').data[1].y[0] === 80")
+    assert [line(page, "stack_0"), line(page, "stack_1")] == [[[1, 3], [20, 20]], [[1, 3], [80, 80]]]
+    assert chart.y_range(page) == [0, 100]
+    feed(page, {2: {"cursor": 3, "points": [point(both[0], 5, 0.5)]}})
+    page.wait_for_function("() => document.querySelector('.lab-plot').data[1].x.length === 3")
 
 
 def test_a_change_of_theme_redraws_without_a_script_run(fed) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from distill_core.deployment.parity import onnx_logits
 from distill_core.errors import DataError, DeviceError, Diverged, SpecError
+from distill_core.evaluation.teacher_fitness import TeacherFitness
 from distill_core.events import (
     DataLoaded,
     EpochEnded,
@@ -24,7 +25,7 @@ from distill_core.events import (
     StepChanged,
     ThreadsChosen,
 )
-from distill_core.folders import write_json
+from distill_core.folders import read_json, write_json
 from distill_core.signature import Signature
 from tests.integration.pipeline_lab import PipelineLab, accuracies, after
 
@@ -56,6 +57,13 @@ def test_an_experiment_leaves_every_figure(lab: PipelineLab, spec_data: dict) ->
     both = next(e for e in epochs if e.run_id == declared[2].run_id)
     assert both.weighted_terms == both.raw_terms
     assert both.raw_kl > 0
+    several = [event for event in epochs if len(event.weighted_terms) > 1]
+    assert several and all(event.gradient_norms.keys() == event.weighted_terms.keys()
+                           for event in several if event.epoch == 1)
+    fitness = TeacherFitness.from_json(read_json(folder.teacher_fitness))
+    last = [event for event in epochs if event.run_id == declared[0].run_id and event.best][-1]
+    assert fitness.accuracy == pytest.approx(last.validation_accuracy), "of the weights that were kept"
+    assert 0 < fitness.confidence <= 1 and fitness.suggestion.temperature in (1, 2, 4, 8, 16)
     states = {step.step: step.state for step in lab.told("one", StepChanged)}
     assert states == dict.fromkeys(["teacher", "cohort:0", "cohort:1", "export", "latency"], "finished")
 

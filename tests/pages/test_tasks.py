@@ -43,7 +43,7 @@ def test_a_regression_shows_r2_everywhere_and_accuracy_nowhere(open_page: OpenPa
     assert {"r2", "mse", "teacher_mse"} <= set(frame.columns)
     assert not {"accuracy", "nll", "ece", "agreement"} & set(frame.columns)
     assert app.get("button_group")[0].options == [
-        "Validation R²", "Validation squared error", "Training loss", "Term shares",
+        "Validation R²", "Validation squared error", "Training loss", "Loss shares", "Gradient shares",
     ]
 
 

@@ -244,7 +244,8 @@ def test_live_points_are_plain_json_and_come_once(lab: Lab) -> None:
     live = json.loads(json.dumps(lab.live(name, 0), allow_nan=False))
     assert live["state"] == "queued"
     assert live["points"] == [
-        ["r", 1, None, 0.9, 0.3, {"kd": None}, False], ["r", 2, 0.5, 0.9, 0.3, {"kd": 0.25}, True]
+        ["r", 1, None, 0.9, 0.3, {"kd": None}, False, {"kd": None}],
+        ["r", 2, 0.5, 0.9, 0.3, {"kd": 0.25}, True, {"kd": 1.0}],
     ]
     again = lab.live(name, live["cursor"])
     assert again["points"] == [] and again["cursor"] == live["cursor"]

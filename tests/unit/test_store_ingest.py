@@ -97,8 +97,8 @@ def test_nan_and_infinity_survive(store: Store) -> None:
     write_events(store.home, NAME, declared("r"), epoch("r", 1, loss=math.nan), epoch("r", 2, loss=math.inf), diverged)
     store.ingest(NAME)
     (first, second), _ = store.live_points(NAME)
-    _, _, loss, _, nll, terms, _ = first
-    assert math.isnan(loss) and math.isnan(terms["kd"]) and nll == 0.3
+    _, _, loss, _, nll, terms, _, norms = first
+    assert math.isnan(loss) and math.isnan(terms["kd"]) and math.isnan(norms["kd"]) and nll == 0.3
     assert second[2] == math.inf
     run = store.experiment(NAME).runs[0]
     assert run.accuracy is not None and math.isnan(run.accuracy)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from distill_core.errors import NotFound
+from distill_core.events import EpochEnded
 from distill_core.folders import Home, write_json
 from distill_core.store.store import Store
 from tests.store_samples import declared, epoch, finished, small_spec, whole_story, write_events
@@ -129,8 +130,25 @@ def test_live_points_hold_what_a_curve_draws(store: Store) -> None:
     write_events(store.home, "one", declared("r"), epoch("r", 1, best=True))
     store.ingest("one")
     points, cursor = store.live_points("one")
-    assert points == [("r", 1, 0.5, 0.9, 0.3, {"kd": 0.25}, True)]
+    assert points == [("r", 1, 0.5, 0.9, 0.3, {"kd": 0.25}, True, {"kd": 1.0})]
     assert store.live_points("one", since=cursor) == ([], cursor)
+
+
+def test_a_budget_is_told_from_gradients_and_only_else_from_losses(store: Store) -> None:
+    def point(run: str, number: int, terms: dict[str, float], norms: dict[str, float]) -> EpochEnded:
+        return epoch(run, number).model_copy(update={"weighted_terms": terms, "gradient_norms": norms})
+
+    store.create(small_spec(), experiment_id="one", created_at=1.0)
+    two, norms = {"kd": 1.0, "hint": 2.0}, {"kd": 3.0, "hint": 4.0}
+    write_events(
+        store.home, "one", *(declared(run) for run in ("new", "old", "single")),
+        point("new", 1, two, norms), point("new", 2, two, {}), point("old", 1, two, {}), point("old", 2, two, {}),
+        point("single", 1, {"kd": 1.0}, {}),
+    )
+    store.ingest("one")
+    assert store.budget_points("one") == [("new", 1, two, norms), ("old", 1, two, {}), ("old", 2, two, {})]
+    assert store.budget_points("one", most=1)[1:] == [("old", 2, two, {})], "the newest"
+    assert store.budget_points("another") == []
 
 
 def test_what_is_not_there_is_not_found(store: Store) -> None:

@@ -150,7 +150,7 @@ def test_an_index_of_the_first_revision_keeps_every_row(tmp_path: Path) -> None:
     (run,) = view.runs
     assert (run.accuracy, run.per_class, run.r2, run.mse, run.task) == (0.9, (0.9, 0.8), None, None, "classification")
     assert run.nll is not None and math.isnan(run.nll)
-    assert store.live_points("old") == ([("r", 1, 0.5, 0.8, 0.4, {}, True)], 1)
+    assert store.live_points("old") == ([("r", 1, 0.5, 0.8, 0.4, {}, True, {})], 1)
 
 
 def test_an_index_of_the_first_revision_takes_new_experiments(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import { theme } from "./looks.js";
 import { bestPoint, series, teacherLevels, viewOf } from "./readings.js";
+import { stacked } from "./stacks.js";
 
 export class Axes {
   constructor(curves) { this.curves = curves; }
@@ -58,6 +59,7 @@ export class Axes {
   // Accuracy climbs within a few epochs; the rest of the chart is for what happens then. Double click shows all.
   range() {
     const { curves } = this, view = viewOf(curves.data);
+    if (stacked(curves.data)) return { range: [0, 100] };
     if (!view.fitted) return curves.replay.on ? this.whole() : {};
     const values = [...curves.points.values()].flatMap((held) => held.map(view.value)).filter(Number.isFinite).sort((a, b) => a - b);
     if (values.length < 20) return curves.replay.on ? this.whole() : { rangemode: "normal" };

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,20 @@ import plotly
 from streamlit.components.v2 import component
 from streamlit.components.v2.types import ComponentRenderer
 
-from distill_core.charts.style import THEMES, Theme, live_layout
+from distill_core.charts.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    THEMES,
+    VERMILLION,
+    Theme,
+    live_layout,
+)
 from distill_core.evaluation.metrics import METRICS, loss_metric, metric_title, primary_metric
-from distill_core.language import _
+from distill_core.language import _, marked
 from distill_core.signature import Task
 from pages.ui.addresses import base_path
 from pages.ui.scripts import joined_script
@@ -23,6 +34,16 @@ WORDS = {
     "none": "No epoch was finished, so there are no curves.",
     "single": "Every student here minimises a single term, so there are no shares to show.",
 }
+# Those of the stacked shares.
+SHARE_WORDS = {
+    "no_terms": marked("No share can be told: the terms of these runs add up to nothing."),
+    "no_gradients": marked(
+        "Gradients were not measured for these runs: an earlier version trained them, or several processes did."
+    ),
+    "share": marked("<b>{term}</b><br>epoch {epoch}: {share}%<br>seeds: {seeds}"),
+}
+# Of the terms, by their place in the variant's loss.
+BANDS = [BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY, GREY]
 
 
 def views_of(task: Task) -> dict[str, dict[str, Any]]:
@@ -43,7 +64,8 @@ def views_of(task: Task) -> dict[str, dict[str, Any]]:
             "higher": False,
         },
         "loss": {"label": "Training loss", "title": "Training loss, weighted sum", "unit": unit, "factor": 1},
-        "terms": {"label": "Term shares", "title": "Share of the loss", "unit": "%", "factor": 1},
+        "terms": {"label": _("Loss shares"), "title": _("Share of the loss"), "unit": "%", "factor": 1},
+        "gradients": {"label": _("Gradient shares"), "title": _("Share of the gradient"), "unit": "%", "factor": 1},
     }
     for view in result.values():
         title = view.get("title", view["label"])
@@ -84,19 +106,22 @@ _mount = _renderer()
 
 def live_curves(
     experiment_id: str, *, state: str, view: str, views: Mapping[str, Mapping[str, Any]], label: str,
-    term_titles: Mapping[str, str], replay: bool = True,
+    term_titles: Mapping[str, str], stack: Sequence[str] = (), replay: bool = True,
 ) -> None:
     """The curves of an experiment; they follow it by themselves and need no script run.
 
     `state` restarts the polling of an experiment that was resumed; `views` are those of its task; `label` describes the
-    chart to screen readers. With `replay` a reader can play them epoch by epoch; `epoch=` in the address opens there.
+    chart to screen readers; `stack` are the runs whose terms the stacked views show, of one variant. With `replay` a
+    reader can play them epoch by epoch; `epoch=` in the address opens there.
     """
     _mount(
         key=f"curves-{experiment_id}",
         data={
             "experiment": experiment_id, "state": state, "view": view, "label": label, "terms": dict(term_titles),
             "views": {name: dict(one) for name, one in views.items()},
-            "words": WORDS, "layout": _layouts(), "base": base_path(), "plotly": plotly.__version__,
+            "words": WORDS | {name: _(text) for name, text in SHARE_WORDS.items()},
+            "bands": BANDS, "stack": list(stack),
+            "layout": _layouts(), "base": base_path(), "plotly": plotly.__version__,
             "replay": replay_words() if replay else None,
         },
     )

@@ -8,6 +8,7 @@ import { Polling } from "./polling.js";
 import { series } from "./readings.js";
 import { Replay } from "./replay.js";
 import { ReplayBar } from "./replay_bar.js";
+import { stacked } from "./stacks.js";
 import { MOST_POINTS } from "./thinning.js";
 import { safe, traces } from "./traces.js";
 
@@ -70,7 +71,7 @@ class Curves {
   }
 
   update(data) {
-    const changed = this.data && this.data.view !== data.view;
+    const changed = this.data && (this.data.view !== data.view || String(this.data.stack) !== String(data.stack));
     this.data = data;
     this.plot.setAttribute("aria-label", data.label);
     this.polling.update(data);
@@ -111,8 +112,8 @@ class Curves {
 
   showEmpty() {
     const any = [...this.points.values()].some((held) => held.length);
-    const nothing = any && this.data.view === "terms" && !traces(this).length;
-    this.empty.textContent = nothing ? this.data.words.single : any ? "" : this.ended ? this.data.words.none : this.data.words.waiting;
+    const nothing = any && stacked(this.data) && !traces(this).length;
+    this.empty.textContent = nothing ? this.data.words[this.data.stack.length ? `no_${this.data.view}` : "single"] : any ? "" : this.ended ? this.data.words.none : this.data.words.waiting;
     this.empty.hidden = any && !nothing;
     this.bar.show(this.data.replay, { ended: this.ended, any });
   }
@@ -158,6 +159,8 @@ class Curves {
 
   // Only what grew: lines get their new points, best-epoch markers move. False: the chart must be drawn anew.
   extend(Plotly, added) {
+    // Areas lie on each other, and their means move: they are drawn anew.
+    if (stacked(this.data)) return false;
     const x = [], y = [], indices = [];
     for (const [id, points] of added) {
       const run = this.runs.find((other) => other.id === id);

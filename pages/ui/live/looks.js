@@ -1,7 +1,4 @@
-// How the chart looks: light or dark, and the dashes of what has no look from the server.
-
-// The terms of one run differ by dash; runs and roles bring their look from the server, the same as on all charts.
-export const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
+// How the chart looks: light or dark. Runs and roles bring their look from the server, the same as on all charts.
 
 // Light or dark, by the background that Streamlit has set.
 export function theme(element) {

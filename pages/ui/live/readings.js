@@ -2,8 +2,6 @@
 // `curves` has `data` (from Python), `runs`, and `held(run id)`: the points of a run by epoch, ascending, as far as they
 // are shown; `all(run id)`: all of them, which axes and levels go by, so that nothing jumps in a replay.
 
-import { DASHES } from "./looks.js";
-
 // Where a point holds what a view shows; titles, units and ranges come with the data, as they depend on the task.
 const COLUMNS = { accuracy: 3, nll: 4, loss: 2 };
 
@@ -16,17 +14,10 @@ export function viewOf(data) {
   return { ...told, name, value, validation: "higher" in told };
 }
 
-// The lines of one run: one, or one for each term.
+// The line of one run.
 export function series(curves, run, held = curves.held(run.id)) {
   const view = viewOf(curves.data);
-  if (curves.data.view !== "terms") return [{ key: run.id, suffix: "", points: held.map((p) => [p[1], view.value(p)]) }];
-  const names = Object.keys(held.length ? held[held.length - 1][5] || {} : {});
-  if (names.length < 2) return [];
-  const total = (p) => names.reduce((sum, name) => sum + (number(p[5][name]) || 0), 0);
-  return names.map((name, index) => ({
-    key: `${run.id}/${name}`, suffix: ` · ${curves.data.terms[name] || name}`, dash: DASHES[index % DASHES.length],
-    points: held.map((p) => [p[1], total(p) > 0 ? (100 * (number(p[5][name]) || 0)) / total(p) : null]),
-  }));
+  return [{ key: run.id, suffix: "", points: held.map((p) => [p[1], view.value(p)]) }];
 }
 
 export function isWhole(curves, run) { return run.finished && curves.held(run.id).length > 0; }

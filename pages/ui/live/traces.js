@@ -2,6 +2,7 @@
 
 import { theme } from "./looks.js";
 import { bestPoint, isWhole, series, viewOf } from "./readings.js";
+import { stacked, stackTraces } from "./stacks.js";
 import { thin } from "./thinning.js";
 
 const MOST_IN_LEGEND = 8;
@@ -11,6 +12,7 @@ const FIGURE_SPACE = "\u2007";
 export function safe(uid) { return uid.replace(/[^A-Za-z0-9_-]/g, "_"); }
 
 export function traces(curves) {
+  if (stacked(curves.data)) return stackTraces(curves);
   const now = theme(curves.root), background = curves.data.layout[now].background, named = new Map(), result = [];
   const many = new Set(curves.runs.filter((run) => run.role !== "teacher").map((run) => run.seed)).size > 1;
   const view = viewOf(curves.data);
@@ -24,7 +26,7 @@ export function traces(curves) {
       type: "scatter", legendgroup: group, showlegend: first, visible: hidden.get(group) ?? (late ? "legendonly" : true), ...trace, uid: safe(trace.uid),
     });
   };
-  const meant = curves.data.view === "terms" || !many ? new Set() : withMean(curves, now);
+  const meant = !many ? new Set() : withMean(curves, now);
   for (const run of curves.runs) {
     const look = run.style[now], teacher = run.role === "teacher";
     for (const line of series(curves, run)) {
