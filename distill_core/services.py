@@ -19,8 +19,8 @@ from distill_core.compressions import Compressions
 from distill_core.corrections import Corrections
 from distill_core.errors import Conflict, SpecError
 from distill_core.events import State
-from distill_core.examinations import Examinations
 from distill_core.evidence import Evidence
+from distill_core.examinations import Examinations
 from distill_core.executors import chosen_executor
 from distill_core.folders import Home, default_home
 from distill_core.jobs.absent import absent_here
