@@ -64,10 +64,7 @@ class ExperimentFolder:
 
     @property
     def request(self) -> Path:
-        """More work for an ended experiment: {"export": [run ids], "train": false, "before": {state, reason}}.
-
-        `before` is how it had ended, and how it ends again: see store.requests.
-        """
+        """What more an ended experiment is to do, and how it had ended, and ends again: see store.requests."""
         return self.path / "request.json"
 
     @property

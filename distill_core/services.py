@@ -20,8 +20,8 @@ from distill_core.compressions import Compressions
 from distill_core.corrections import Corrections
 from distill_core.errors import Conflict, SpecError
 from distill_core.events import State
-from distill_core.examinations import Examinations
 from distill_core.evidence import Evidence
+from distill_core.examinations import Examinations
 from distill_core.executors import chosen_executor
 from distill_core.fitness import Fitness
 from distill_core.folders import Home, default_home

@@ -11,6 +11,8 @@ from distill_core.examined import Attention
 from distill_core.folders import Home, read_json, write_json
 from distill_core.signature import Task
 from distill_core.store.store import Store
+from pages.ui import session
+from pages.ui.recent import Recent
 from tests.examined_samples import write_examination
 from tests.fixtures import build_finished_experiment, preset_spec
 from tests.pages.test_detail import boxes
@@ -49,7 +51,11 @@ def test_what_was_found_is_shown_with_both_sentences_and_a_link_to_int8(
         assert "92.5% of the ten nearest in all dimensions have the same class." in told
 
 
-def test_the_offer_says_what_it_takes_and_a_press_queues_it(open_page, home: Home, name: str) -> None:
+def test_the_offer_says_what_it_takes_and_a_press_queues_it(
+    open_page, home: Home, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What was seen a moment ago would be shown again.
+    monkeypatch.setattr(session, "_watched", Recent(fresh_seconds=0))
     app = open_page(PAGE, id=name, panel="robust", seed="1")
     assert "nothing is trained and no result changes" in boxes(app) and not charts(app)
     app.button(key="examine-robustness").click().run()
