@@ -12,38 +12,48 @@ from streamlit.components.v2.types import ComponentRenderer
 
 from distill_core.charts.style import THEMES, Theme, live_layout
 from distill_core.evaluation.metrics import METRICS, loss_metric, metric_title, primary_metric
-from distill_core.language import _
+from distill_core.language import _, marked, told
 from distill_core.signature import Task
 from pages.ui.addresses import base_path
 from pages.ui.scripts import joined_script
 
 HERE = Path(__file__).parent
 WORDS = {
-    "waiting": "Waiting for the first epoch. Curves appear here as soon as one has ended.",
-    "none": "No epoch was finished, so there are no curves.",
-    "single": "Every student here minimises a single term, so there are no shares to show.",
+    "waiting": marked("Waiting for the first epoch. Curves appear here as soon as one has ended."),
+    "none": marked("No epoch was finished, so there are no curves."),
+    "single": marked("Every student here minimises a single term, so there are no shares to show."),
 }
 
 
 def views_of(task: Task) -> dict[str, dict[str, Any]]:
-    """The views of the curves: a `label` to choose by, and how the chart shows it.
+    """The views of the curves: a `label` to choose by, its English `name` for the address, and how the chart shows it.
 
     `accuracy` is the task's main figure and `nll` the loss beside it, whatever they are of this task. The chart fits
     its vertical axis to the late epochs of a view that is `fitted`, and draws the teachers' levels with `digits`.
     """
     main, loss = primary_metric(task), loss_metric(task)
     share, unit = METRICS[main].is_share, METRICS[loss].unit
+    validation = _("Validation {metric}")
     result: dict[str, dict[str, Any]] = {
         "accuracy": {
-            "label": f"Validation {metric_title(main, task)}", "unit": "%" if share else "",
+            "name": f"Validation {metric_title(main, task)}",
+            "label": validation.format(metric=told(metric_title(main, task))), "unit": "%" if share else "",
             "factor": METRICS[main].factor, "digits": 1 if share else 3, "fitted": True, "higher": True,
         },
         "nll": {
-            "label": f"Validation {metric_title(loss, task)}", "unit": unit, "factor": 1, "digits": 3, "fitted": False,
+            "name": f"Validation {metric_title(loss, task)}",
+            "label": validation.format(metric=told(metric_title(loss, task))), "unit": told(unit), "factor": 1,
+            "digits": 3, "fitted": False,
             "higher": False,
         },
-        "loss": {"label": "Training loss", "title": "Training loss, weighted sum", "unit": unit, "factor": 1},
-        "terms": {"label": "Term shares", "title": "Share of the loss", "unit": "%", "factor": 1},
+        "loss": {
+            "name": "Training loss", "label": _("Training loss"), "title": _("Training loss, weighted sum"),
+            "unit": told(unit), "factor": 1,
+        },
+        "terms": {
+            "name": "Term shares", "label": _("Term shares"), "title": _("Share of the loss"), "unit": "%",
+            "factor": 1,
+        },
     }
     for view in result.values():
         title = view.get("title", view["label"])
@@ -96,7 +106,7 @@ def live_curves(
         data={
             "experiment": experiment_id, "state": state, "view": view, "label": label, "terms": dict(term_titles),
             "views": {name: dict(one) for name, one in views.items()},
-            "words": WORDS, "layout": _layouts(), "base": base_path(), "plotly": plotly.__version__,
-            "replay": replay_words() if replay else None,
+            "words": {name: _(text) for name, text in WORDS.items()}, "layout": _layouts(), "base": base_path(),
+            "plotly": plotly.__version__, "replay": replay_words() if replay else None,
         },
     )
