@@ -10,9 +10,10 @@ import streamlit as st
 from distill_core.catalog import Catalogue
 from distill_core.charts.descent import parents_of, root_of, variant_key
 from distill_core.charts.names import markdown_text, plain_name
+from distill_core.language import _, counted
 from distill_core.results import baselines_of
 from distill_core.rows import ExperimentView, RunRow
-from pages.ui import address, words
+from pages.ui import address
 from pages.ui.numbers_list import write_numbers
 from pages.ui.rivals import Rival, key_of, rival_names, rival_of, told_apart
 
@@ -87,20 +88,20 @@ def _by_variant(runs: Sequence[RunRow]) -> list[RunRow]:
         firsts.setdefault(rival_of(run), key_of(run))
     offered = {first: names[rival] for rival, first in firsts.items()}
     return _filter(
-        VARIANTS, "Variants", offered, runs,
+        VARIANTS, _("Variants"), offered, runs,
         lambda run: firsts[rival_of(run)],
-        everything=f"All {words.plural(len(offered), 'variant')}",
-        help_text="Only these. The same student alone stays beside every distilled one, whatever you choose.",
+        everything=counted("All {number} variant", "All {number} variants", len(offered)),
+        help_text=_("Only these. The same student alone stays beside every distilled one, whatever you choose."),
     )
 
 
 def _by_seed(runs: Sequence[RunRow]) -> list[RunRow]:
     seeds = sorted({run.seed for run in runs if run.role != "teacher"})
     return _filter(
-        SEEDS, "Seeds", {str(seed): f"seed {seed}" for seed in seeds}, runs,
+        SEEDS, _("Seeds"), {str(seed): _("seed {seed}").format(seed=seed) for seed in seeds}, runs,
         lambda run: None if run.role == "teacher" else str(run.seed),
-        everything=f"All {words.plural(len(seeds), 'seed')}",
-        help_text="Only these seeds of the students; a teacher is trained once, on a seed of its own, and stays.",
+        everything=counted("All {number} seed", "All {number} seeds", len(seeds)),
+        help_text=_("Only these seeds of the students; a teacher is trained once, on a seed of its own, and stays."),
     )
 
 
@@ -108,12 +109,13 @@ def _one_by_one(runs: Sequence[RunRow]) -> list[RunRow]:
     names = rival_names(runs)
     offered = told_apart({
         key_of(run): names[rival_of(run)]
-        + ("" if run.role == "teacher" else f" · seed {run.seed}")
+        + ("" if run.role == "teacher" else " · " + _("seed {seed}").format(seed=run.seed))
         for run in runs
     })
     return _filter(
-        RUNS, "Single runs", offered, runs, key_of, everything=f"All {words.plural(len(offered), 'run')}",
-        help_text="Only these runs, one by one, of those that the variants and seeds leave. Type to search.",
+        RUNS, _("Single runs"), offered, runs, key_of,
+        everything=counted("All {number} run", "All {number} runs", len(offered)),
+        help_text=_("Only these runs, one by one, of those that the variants and seeds leave. Type to search."),
     )
 
 
@@ -136,15 +138,19 @@ def _filter(
 
 def _tell(choice: Choice) -> None:
     """How many are shown, and what was added unasked."""
-    parts = [f"{len(choice.runs)} of {words.plural(choice.total, 'run')}."]
+    runs = counted("{number} run", "{number} runs", choice.total)
+    parts = [_("{shown} of {runs}.").format(shown=len(choice.runs), runs=runs)]
     if choice.added:
         names = rival_names(choice.runs)
         seeds: dict[str, list[int]] = {}
         for run in choice.added:
             seeds.setdefault(names[rival_of(run)], []).append(run.seed)
-        told = "; ".join(
-            f"“{name}” with {'seed' if len(some) == 1 else 'seeds'} {write_numbers(sorted(some))}"
+        added = "; ".join(
+            (_("“{name}” with seed {seeds}") if len(some) == 1 else _("“{name}” with seeds {seeds}")).format(
+                name=name, seeds=write_numbers(sorted(some)),
+            )
             for name, some in seeds.items()
         )
-        parts.append(f"Added: {told}, because no distilled result stands without the same student alone.")
+        text = _("Added: {added}, because no distilled result stands without the same student alone.")
+        parts.append(text.format(added=added))
     st.caption(markdown_text(" ".join(parts)))

@@ -8,19 +8,20 @@ import pandas as pd
 import streamlit as st
 
 from distill_core.charts.names import plain_name
+from distill_core.language import _, counted, marked
 from distill_core.rows import ExperimentView, RunRow
 from distill_core.spreadsheet import harmless_cell
 from pages.compare.choice import Choice, choose_runs
-from pages.ui import address, answers, family, places, results, tables, verdicts, words
+from pages.ui import address, answers, family, places, results, tables, verdicts
 from pages.ui.offered import offered_experiments
 from pages.ui.session import lab
 from pages.ui.spec_diff import differences
 
 MOST_CHOSEN = 20
 MOST_UNFOLDED = 3
-PREDICTIONS = "Predictions"
+PREDICTIONS = marked("Predictions")
 BY_CLASS: dict[str, Callable[..., None]] = {
-    "Per class": results.show_per_class, "Confusion": results.show_confusion,
+    marked("Per class"): results.show_per_class, marked("Confusion"): results.show_confusion,
 }
 
 
@@ -28,16 +29,18 @@ def pick() -> list[str]:
     """The chosen experiments; the address names them."""
     names = offered_experiments("ids")
     if not names:
-        st.info("There is nothing to compare yet. Run an experiment first.", icon=":material/science:")
-        places.link(places.HOME, "To the experiments", icon=":material/arrow_forward:")
+        st.info(_("There is nothing to compare yet. Run an experiment first."), icon=":material/science:")
+        places.link(places.HOME, _("To the experiments"), icon=":material/arrow_forward:")
         return []
     address.read("ids", allowed=list(names))
     if len(st.session_state["ids"]) > MOST_CHOSEN:
-        st.warning(f"The first {MOST_CHOSEN} experiments are shown; more do not fit one page.", icon=":material/info:")
+        st.warning(_(
+            "The first {most_chosen} experiments are shown; more do not fit one page."
+        ).format(most_chosen=MOST_CHOSEN), icon=":material/info:")
         st.session_state["ids"] = st.session_state["ids"][:MOST_CHOSEN]
     chosen = st.multiselect(
-        "Experiments", list(names), key="ids", format_func=lambda one: names[one], max_selections=MOST_CHOSEN,
-        placeholder="Choose one or more", help="Their runs are shown together; the address keeps your choice.",
+        _("Experiments"), list(names), key="ids", format_func=lambda one: names[one], max_selections=MOST_CHOSEN,
+        placeholder=_("Choose one or more"), help=_("Their runs are shown together; the address keeps your choice."),
     )
     address.write("ids", chosen)
     return chosen
@@ -53,38 +56,40 @@ def csv_of(runs: Sequence[RunRow]) -> bytes:
 
 def show_differences(views: Sequence[ExperimentView]) -> None:
     if len(views) < 2:
-        st.info("Choose a second experiment to see in which settings they differ.", icon=":material/difference:")
+        st.info(_("Choose a second experiment to see in which settings they differ."), icon=":material/difference:")
         return
     rows = differences([view.spec for view in views])
     if not rows:
-        st.info("The settings are the same, apart from names.", icon=":material/equal:")
+        st.info(_("The settings are the same, apart from names."), icon=":material/equal:")
         return
-    columns = {"setting": st.column_config.TextColumn("Setting", help="Path in the spec.", width="medium")}
+    columns = {"setting": st.column_config.TextColumn(_("Setting"), help=_("Path in the spec."), width="medium")}
     columns |= {
         str(number): st.column_config.TextColumn(
-            plain_name(view.row.name, 32), help=f"Experiment {view.row.experiment_id}", width="medium",
+            plain_name(view.row.name, 32), help=_(
+                "Experiment {experiment_id}"
+            ).format(experiment_id=view.row.experiment_id), width="medium",
         )
         for number, view in enumerate(views)
     }
     st.dataframe(pd.DataFrame(rows), key="differences", hide_index=True, width="stretch", column_config=columns,
-                 alt="Settings in which the experiments differ")
+                 alt=_("Settings in which the experiments differ"))
 
 
 def show_verdicts(views: Sequence[ExperimentView], choice: Choice) -> None:
     """A line a verdict of the chosen variants; many experiments fold them, so that the figures stay near."""
     many = len(views) > MOST_UNFOLDED
-    label = f"Verdicts of {words.plural(len(views), 'experiment')}"
+    label = counted("Verdicts of {number} experiment", "Verdicts of {number} experiments", len(views))
     with st.expander(label, icon=":material/balance:", key="verdicts") if many else st.container():
         verdicts.show_lines([(view.row, lab().verdicts(view.row.experiment_id)) for view in views], choice.runs)
         if choice.is_part:
-            st.caption("A verdict counts all seeds of its experiment, also those that are not chosen here.")
+            st.caption(_("A verdict counts all seeds of its experiment, also those that are not chosen here."))
 
 
 def tab_names(views: Sequence[ExperimentView]) -> list[str]:
     """Charts by class are left out where every experiment is a regression, its own where none is."""
     tasks = {view.task for view in views}
     middle = [*([] if tasks == {"regression"} else BY_CLASS), *([PREDICTIONS] if "regression" in tasks else [])]
-    return ["Runs", "Trade-off", *middle, "Differences"]
+    return [marked("Runs"), marked("Trade-off"), *middle, marked("Differences")]
 
 
 def show_outputs(
@@ -93,9 +98,9 @@ def show_outputs(
     """A chart by class or by value, of those experiments that have such; they must have the same."""
     fitting = [view for view in views if (view.task == "regression") == regression]
     if len({(view.task, view.class_names) for view in fitting}) > 1:
-        what = "values" if regression else "classes"
         st.info(
-            f"These experiments have different {what}, so their {what} cannot stand side by side.",
+            _("These experiments have different values, so their values cannot stand side by side.") if regression
+            else _("These experiments have different classes, so their classes cannot stand side by side."),
             icon=":material/info:",
         )
         return
@@ -108,13 +113,13 @@ def show_all(views: Sequence[ExperimentView]) -> None:
     runs = choice.runs
     show_verdicts(views, choice)
     names = tab_names(views)
-    tabs = dict(zip(names, st.tabs(names, key="tab", bind="query-params", on_change="rerun"), strict=True))
+    tabs = address.tabs(names)
     if tabs["Runs"].open:
         with tabs["Runs"]:
             tables.show_runs(runs, key="runs", with_experiment=len(views) > 1)
             st.download_button(
-                "Download as CSV", data=lambda: csv_of(runs), file_name="runs.csv", mime="text/csv", key="csv",
-                icon=":material/download:", on_click="ignore", help="All columns of these runs, unrounded.",
+                _("Download as CSV"), data=lambda: csv_of(runs), file_name="runs.csv", mime="text/csv", key="csv",
+                icon=":material/download:", on_click="ignore", help=_("All columns of these runs, unrounded."),
             )
     if tabs["Trade-off"].open:
         with tabs["Trade-off"]:
@@ -129,7 +134,7 @@ def show_all(views: Sequence[ExperimentView]) -> None:
 
 
 def show() -> None:
-    st.title("Compare", anchor=False)
+    st.title(_("Compare"), anchor=False)
     chosen = pick()
     if chosen:
         show_all([lab().experiment(one) for one in chosen])

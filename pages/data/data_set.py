@@ -8,9 +8,10 @@ import streamlit as st
 from distill_core.charts.balance import balance
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.errors import LabError, NotFound
+from distill_core.language import _, marked, told
 from distill_core.shelf import DataSet
 from distill_core.spec import LONGEST_NAME
-from pages.ui import data_examples, data_facts, places, undo, words
+from pages.ui import address, data_examples, data_facts, places, undo, words
 from pages.ui.guard import tell
 from pages.ui.results import show_chart, theme
 from pages.ui.session import lab
@@ -24,28 +25,32 @@ def heading(data_set: DataSet) -> None:
         st.title(markdown_name(data_set.name, LONGEST_NAME), anchor=False, width="stretch")
         data_facts.badge(data_set)
     st.caption(
-        f"{markdown_name(data_set.file_name, 60)} · {data_facts.FORMS[data_set.form][0]} · brought "
-        f"{words.ago(data_set.created_at)} · {data_set.data_id}"
+        _(
+            "{file_name} · {form} · brought {ago} · {data_id}"
+        ).format(
+            file_name=markdown_name(data_set.file_name, 60), form=_(data_facts.FORMS[data_set.form][0]),
+            ago=words.ago(data_set.created_at), data_id=data_set.data_id,
+        )
     )
     with st.container(horizontal=True):
         if data_set.state == "ready" and not data_set.removed and st.button(
-            "New experiment with this", key="use", type="primary", icon=":material/add_circle:",
-            help="Opens the form with this data chosen.",
+            _("New experiment with this"), key="use", type="primary", icon=":material/add_circle:",
+            help=_("Opens the form with this data chosen."),
         ):
             places.go(places.NEW, data=data_set.data_id)
         if data_set.state == "failed" and not data_set.removed:
             st.button(
-                "Read it again", key="again", type="primary", icon=":material/refresh:", on_click=read_again,
-                args=(data_set.data_id,), help="The uploaded file is still here.",
+                _("Read it again"), key="again", type="primary", icon=":material/refresh:", on_click=read_again,
+                args=(data_set.data_id,), help=_("The uploaded file is still here."),
             )
         if data_set.removed:
             st.button(
-                "Restore", key="restore", icon=":material/undo:", on_click=lab().shelf.restore,
-                args=(data_set.data_id,), help="Puts it back on the list.",
+                _("Restore"), key="restore", icon=":material/undo:", on_click=lab().shelf.restore,
+                args=(data_set.data_id,), help=_("Puts it back on the list."),
             )
         else:
             rename(data_set)
-            if st.button("Remove", key="remove", icon=":material/delete:", help="Off the list; can be undone."):
+            if st.button(_("Remove"), key="remove", icon=":material/delete:", help=_("Off the list; can be undone.")):
                 undo.DATA_SETS.remove(data_set.data_id, data_set.name)
                 places.go(places.DATA)
 
@@ -54,16 +59,17 @@ def read_again(data_id: str) -> None:
     try:
         lab().shelf.begin_again(data_id)
     except LabError as error:
-        st.toast(markdown_name(error.sentence, 200), icon=":material/info:")
+        st.toast(markdown_name(told(error.sentence), 200), icon=":material/info:")
 
 
 def rename(data_set: DataSet) -> None:
-    with st.popover("Rename", icon=":material/edit:", help="Changes the name everywhere it is shown."):
+    with st.popover(_("Rename"), icon=":material/edit:", help=_("Changes the name everywhere it is shown.")):
         # The old name is part of the key, so that the field starts anew after a change.
         name = st.text_input(
-            "Name", value=data_set.name, max_chars=LONGEST_NAME, key=f"name-{data_set.name}", help="Shown on the list.",
+            _("Name"), value=data_set.name, max_chars=LONGEST_NAME, key=f"name-{data_set.name}",
+            help=_("Shown on the list."),
         )
-        if st.button("Save", key="save-name", help="Experiments that use this data keep their own names."):
+        if st.button(_("Save"), key="save-name", help=_("Experiments that use this data keep their own names.")):
             try:
                 lab().shelf.rename(data_set.data_id, name or "")
             except LabError as error:
@@ -76,35 +82,38 @@ def figures(data_set: DataSet) -> None:
     """What it holds, in numbers."""
     with st.container(horizontal=True, gap="medium"):
         helps = {
-            "train": "To learn from. An experiment keeps some of them for validation.",
-            "test": "Used only to measure, never to choose.",
-            "unlabelled": "Training samples without a label: a student can imitate the teacher on them.",
+            "train": _("To learn from. An experiment keeps some of them for validation."),
+            "test": _("Used only to measure, never to choose."),
+            "unlabelled": _("Training samples without a label: a student can imitate the teacher on them."),
         }
         for part, number in data_facts.sizes_of(data_set).items():
             st.metric(
-                data_facts.PARTS[part].capitalize(), words.count(number), width="content", help=helps[part],
+                _(data_facts.PARTS[part]).capitalize(), words.count(number), width="content", help=helps[part],
             )
         if classes := data_facts.classes_of(data_set):
-            st.metric("Classes", words.count(len(classes)), width="content", help="That a network is to tell apart.")
+            st.metric(
+                _("Classes"), words.count(len(classes)), width="content", help=_("That a network is to tell apart."),
+            )
         st.metric(
-            "Left out", words.count(data_set.bad), width="content",
-            help="Files or rows that could not be read; see Problems.",
+            _("Left out"), words.count(data_set.bad), width="content",
+            help=_("Files or rows that could not be read; see Problems."),
         )
         st.metric(
-            "On disk", words.size(data_set.size_bytes), width="content", help="The upload and its decoded copy.",
+            _("On disk"), words.size(data_set.size_bytes), width="content", help=_("The upload and its decoded copy."),
         )
     st.caption(
-        f"A sample: {data_facts.shape_words(data_set)}. A network's task: "
-        f"{data_facts.TASKS.get(data_set.task, data_set.task)}."
+        _(
+            "A sample: {shape}. A network's task: {task}."
+        ).format(shape=data_facts.shape_words(data_set), task=told(data_facts.TASKS.get(data_set.task, data_set.task)))
     )
     for note in data_set.notes:
-        st.caption(f":material/info: {markdown_text(note)}")
+        st.caption(f":material/info: {markdown_text(told(note))}")
 
 
 def problems(data_set: DataSet) -> None:
     """Every file or row that was left out, a page at a time."""
     if not data_set.bad:
-        st.success("Everything could be read.", icon=":material/check_circle:")
+        st.success(_("Everything could be read."), icon=":material/check_circle:")
         return
     pages = -(-data_set.bad // PROBLEMS_ON_ONE_PAGE)
     number = st.pagination(pages, key="problem-page", bind="query-params") if pages > 1 else 1
@@ -113,18 +122,20 @@ def problems(data_set: DataSet) -> None:
     )
     st.dataframe(
         pd.DataFrame([{"file": plain_name(one.file, 200), "reason": plain_name(one.reason, 300)} for one in found]),
-        key="problems", hide_index=True, width="stretch", height="content", alt="Files or rows that were left out",
+        key="problems", hide_index=True, width="stretch", height="content", alt=_("Files or rows that were left out"),
         column_config={
-            "file": st.column_config.TextColumn("File or row", help="As named in the upload.", width="medium"),
-            "reason": st.column_config.TextColumn("Why it was left out", help="What is wrong with it.", width="large"),
+            "file": st.column_config.TextColumn(_("File or row"), help=_("As named in the upload."), width="medium"),
+            "reason": st.column_config.TextColumn(
+                _("Why it was left out"), help=_("What is wrong with it."), width="large",
+            ),
         },
     )
 
 
 def content(data_set: DataSet) -> None:
     """Samples, classes and problems behind tabs; the address knows which."""
-    names = ["Samples", *(["Classes"] if data_facts.classes_of(data_set) else []), "Problems"]
-    tabs = dict(zip(names, st.tabs(names, key="tab", bind="query-params", on_change="rerun"), strict=True))
+    classes = [marked("Classes")] if data_facts.classes_of(data_set) else []
+    tabs = address.tabs([marked("Samples"), *classes, marked("Problems")])
     if tabs["Samples"].open:
         with tabs["Samples"]:
             data_examples.show(data_set)
@@ -132,7 +143,7 @@ def content(data_set: DataSet) -> None:
         with tabs["Classes"]:
             show_chart(
                 balance(data_set.class_counts, theme=theme()), key="balance", file_name="class-balance",
-                alt="Training and test samples of each class",
+                alt=_("Training and test samples of each class"),
             )
     if tabs["Problems"].open:
         with tabs["Problems"]:
@@ -146,25 +157,28 @@ def reading(data_id: str) -> None:
     if data_set.state != "reading":
         st.rerun()
     with st.container(border=True):
-        st.markdown("**Reading it in.** This goes on when you close the tab.")
+        st.markdown(_("**Reading it in.** This goes on when you close the tab."))
         data_facts.show_reading(data_set)
 
 
 def show() -> None:
     data_id = st.query_params.get("id", "")
-    places.link(places.DATA, "All data", icon=":material/arrow_back:")
+    places.link(places.DATA, _("All data"), icon=":material/arrow_back:")
     try:
         data_set = lab().shelf.get(data_id)
     except NotFound as error:
-        st.warning(markdown_text(error.sentence), icon=":material/search_off:", title="Not found")
+        st.warning(markdown_text(told(error.sentence)), icon=":material/search_off:", title=_("Not found"))
         return
     heading(data_set)
     if data_set.removed:
-        st.info("This data set was removed from the list.", icon=":material/delete:")
+        st.info(_("This data set was removed from the list."), icon=":material/delete:")
     if data_set.state == "reading":
         reading(data_id)
     elif data_set.state == "failed":
-        st.error(markdown_text(data_facts.reason(data_set)), icon=":material/error:", title="It could not be read in")
+        st.error(
+            markdown_text(told(data_facts.reason(data_set))), icon=":material/error:",
+            title=_("It could not be read in"),
+        )
         if data_set.bad:
             problems(data_set)
     else:

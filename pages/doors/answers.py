@@ -9,6 +9,8 @@ import json
 
 from starlette.responses import Response
 
+from distill_core.language import _, current
+
 _STYLE = """
 :root{color-scheme:light dark;--ink:#101418;--paper:#fff;--soft:#5B6470;--line:#E1E5EA;--accent:#0B6AA8;--bad:#A4262C}
 @media(prefers-color-scheme:dark){:root{--ink:#E7EAEE;--paper:#0F1318;--soft:#9AA4B0;--line:#2A313A;--accent:#3382C0;
@@ -34,7 +36,7 @@ _POLICY = (
 def page(title: str, body: str, *, status: int) -> Response:
     """`title` is text, `body` HTML of ours: escape what is not."""
     text = (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f'<!doctype html><html lang="{current()}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)} · Distill Lab</title><style>{_STYLE}</style>"
         f"<main><h1>{html.escape(title)}</h1>{body}</main></html>"
@@ -46,8 +48,9 @@ def onward_page(to: str) -> Response:
     """Goes to an address of ours at once, as a page of ours: browsers hold a strict cookie back from foreign links."""
     address = html.escape(to)
     return page(
-        "Opening Distill Lab",
-        f'<meta http-equiv="refresh" content="0;url={address}"><a class="button" href="{address}">Go on</a>',
+        _("Opening Distill Lab"),
+        f'<meta http-equiv="refresh" content="0;url={address}"><a class="button" href="{address}">'
+        f"{_('Go on')}</a>",
         status=200,
     )
 
@@ -55,11 +58,11 @@ def onward_page(to: str) -> Response:
 def token_page(action: str, *, problem: str = "", status: int = 401) -> Response:
     told = f'<p class="bad" role="alert">{html.escape(problem)}</p>' if problem else ""
     return page(
-        "Sign in to Distill Lab",
-        '<p class="soft">Open the link that was printed when the dashboard started, or enter its token.</p>'
-        f'{told}<form method="post" action="{html.escape(action)}"><label for="token">Token</label>'
+        _("Sign in to Distill Lab"),
+        f'<p class="soft">{_("Open the link that was printed when the dashboard started, or enter its token.")}</p>'
+        f'{told}<form method="post" action="{html.escape(action)}"><label for="token">{_("Token")}</label>'
         '<input id="token" name="token" type="password" autocomplete="off" required autofocus>'
-        '<button type="submit">Sign in</button></form>',
+        f'<button type="submit">{_("Sign in")}</button></form>',
         status=status,
     )
 
@@ -68,17 +71,17 @@ def provider_page(begin: str, sign_out: str, *, problem: str = "") -> Response:
     if problem:
         body = (
             f'<p class="bad" role="alert">{html.escape(problem)}</p>'
-            f'<a class="button" href="{html.escape(sign_out)}">Sign in as somebody else</a>'
+            f'<a class="button" href="{html.escape(sign_out)}">{_("Sign in as somebody else")}</a>'
         )
-        return page("No way in yet", body, status=403)
+        return page(_("No way in yet"), body, status=403)
     body = (
-        '<p class="soft">Your team signs in with its own provider.</p>'
-        f'<a class="button" href="{html.escape(begin)}">Sign in</a>'
+        f'<p class="soft">{_("Your team signs in with its own provider.")}</p>'
+        f'<a class="button" href="{html.escape(begin)}">{_("Sign in")}</a>'
     )
-    return page("Sign in to Distill Lab", body, status=401)
+    return page(_("Sign in to Distill Lab"), body, status=401)
 
 
-def refusal(sentence: str, *, status: int, wants_page: bool, title: str = "Not possible", **more: str) -> Response:
+def refusal(sentence: str, *, status: int, wants_page: bool, title: str = "", **more: str) -> Response:
     if wants_page:
-        return page(title, f"<p>{html.escape(sentence)}</p>", status=status)
+        return page(title or _("Not possible"), f"<p>{html.escape(sentence)}</p>", status=status)
     return Response(json.dumps({"error": sentence, **more}), status, media_type="application/json")

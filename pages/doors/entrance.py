@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope
 
 from distill_core.access import Actor
+from distill_core.language import _, marked, told
 from pages.doors import answers
 from pages.doors.oidc import login_query
 from pages.doors.sessions import LONGEST_SECONDS
@@ -20,7 +21,8 @@ from pages.doors.signing_in import COOKIE, SignIn, Visitor
 SIGN_IN, BEGIN, SIGN_OUT = "/lab/sign-in", "/lab/sign-in/begin", "/lab/sign-out"
 _PROVIDER_SIGN_OUT = "/auth/logout"
 _MOST_FORM_BYTES = 4096
-WRONG_TOKEN = "This token is not right, or of an earlier start. Use the link that was printed last."
+WRONG_TOKEN = marked("This token is not right, or of an earlier start. Use the link that was printed last.")
+ONLY_OWN = marked("Only this dashboard's own pages sign out.")
 
 Record = Callable[..., None]
 """Audit.record."""
@@ -43,7 +45,7 @@ class Entrance:
                 return _redirect(f"{self._base}/auth/login?{login_query()}")
             if path == _PROVIDER_SIGN_OUT:
                 if _is_asked_by_others(headers):
-                    return answers.refusal("Only this dashboard's own pages sign out.", status=403, wants_page=True)
+                    return answers.refusal(_(ONLY_OWN), status=403, wants_page=True)
                 self._sign_in.oidc.sign_out(cookies)
             elif path == SIGN_IN:
                 return _redirect(f"{self._base}/")
@@ -66,13 +68,13 @@ class Entrance:
         """What somebody sees who is not let in."""
         if not wants_page:
             status = 403 if visitor.reason else 401
-            return answers.refusal(visitor.reason or "Sign in first.", status=status, wants_page=False)
+            return answers.refusal(told(visitor.reason) or _("Sign in first."), status=status, wants_page=False)
         if self._sign_in.mode == "token":
             if scope["method"] == "GET" and _is_asked_by_others(headers):
                 query = scope["query_string"].decode("latin-1")
                 return answers.onward_page("/" + quote(scope["path"].lstrip("/\\")) + (f"?{query}" if query else ""))
             return answers.token_page(self._base + SIGN_IN)
-        return answers.provider_page(self._base + BEGIN, self._base + SIGN_OUT, problem=visitor.reason)
+        return answers.provider_page(self._base + BEGIN, self._base + SIGN_OUT, problem=told(visitor.reason))
 
     def recorded(self, actor: Actor | None, name: str, *, detail: str) -> None:
         self._record(name[:254], "sign-in" if actor else "sign-in refused", detail=detail)
@@ -83,13 +85,13 @@ class Entrance:
         wait = attempts.seconds_to_wait(address)
         if wait > 0:
             minutes = max(1, round(wait / 60))
-            sentence = f"There were too many wrong tokens from here. Try again in about {minutes} min."
-            return answers.token_page(place, problem=sentence, status=429)
+            sentence = _("There were too many wrong tokens from here. Try again in about {minutes} min.")
+            return answers.token_page(place, problem=sentence.format(minutes=minutes), status=429)
         actor = self._sign_in.actor_of_token(token)
         if actor is None:
             attempts.wrong(address)
             await run_in_threadpool(self.recorded, None, "unknown", detail=f"A wrong token from {address}.")
-            return answers.token_page(place, problem=WRONG_TOKEN, status=403)
+            return answers.token_page(place, problem=_(WRONG_TOKEN), status=403)
         await run_in_threadpool(self.recorded, actor, actor.name, detail=f"By token, from {address}.")
         response = answers.onward_page(to) if _is_asked_by_others(headers) else _redirect(to)
         response.set_cookie(
@@ -100,7 +102,7 @@ class Entrance:
 
     def _signed_out(self, headers: Headers, cookies: dict[str, str]) -> Response:
         if _is_asked_by_others(headers):
-            return answers.refusal("Only this dashboard's own pages sign out.", status=403, wants_page=True)
+            return answers.refusal(_(ONLY_OWN), status=403, wants_page=True)
         if self._sign_in.mode == "oidc":
             return _redirect(self._base + _PROVIDER_SIGN_OUT)
         self._sign_in.sign_out(cookies)

@@ -15,10 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from distill_core.access import Actor
 from distill_core.errors import LabError
+from distill_core.language import _, speaking
 from pages.doors import answers
 from pages.doors.entrance import Entrance
 from pages.doors.headers import security_headers
 from pages.doors.hosts import host_name, is_allowed, is_same_origin
+from pages.doors.languages import language_of
 from pages.doors.settings import CALLBACK, is_loopback
 from pages.doors.signing_in import ACTOR, SignIn, Visitor
 
@@ -28,6 +30,8 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 # What needs no sign-in: whether the server lives, and pages that were shared by a link.
 _OPEN = re.compile(r"/lab/health|/_stcore/health|/lab/share/[^/]+")
 _LOGIN = ("/auth/login", "/auth/logout", CALLBACK)
+# Routes of our own; all else is Streamlit's.
+_OURS = "/lab/"
 _GOING_AWAY = 1008
 
 
@@ -43,10 +47,13 @@ class Gate:
             return
         headers = Headers(scope=scope)
         cookies = cookie_parser(headers.get("cookie", ""))
+        language = language_of(scope, headers)
         path = str(scope["path"]).removeprefix(self._base) or "/"
         safe = _Safe(send, path)
         try:
-            answer, actor = await self._judged(scope, receive, headers, cookies, path)
+            # Streamlit's pages find their language themselves; all else is answered in the request's.
+            with speaking(language):
+                answer, actor = await self._judged(scope, receive, headers, cookies, path)
             if answer is not None:
                 await self._refuse(scope, receive, safe, answer)
                 return
@@ -55,15 +62,22 @@ class Gate:
                 receive = _Watched(self._sign_in, cookies, receive, actor)
             elif path == CALLBACK and self._sign_in.mode == "oidc":
                 safe.on_start = self._told_of_login
-            await self._app(scope, receive, safe)
+            if path.startswith(_OURS):
+                with speaking(language):
+                    await self._app(scope, receive, safe)
+            else:
+                await self._app(scope, receive, safe)
         except Exception:
             error_id = secrets.token_hex(4)
             log.exception("error %s", error_id)
             if not safe.started:
-                sentence = f"The server could not answer; look for error {error_id} in its log."
-                shown = answers.refusal(
-                    sentence, status=500, wants_page=_wants_page(headers), title="Something failed", error_id=error_id
-                )
+                with speaking(language):
+                    shown = answers.refusal(
+                        _("The server could not answer; look for error {error_id} in its log.").format(
+                            error_id=error_id,
+                        ),
+                        status=500, wants_page=_wants_page(headers), title=_("Something failed"), error_id=error_id,
+                    )
                 await self._refuse(scope, receive, safe, shown)
 
     async def _judged(
@@ -73,9 +87,9 @@ class Gate:
         signing_in = self._sign_in.mode != "none"
         wants_page = scope["type"] == "http" and _wants_page(headers)
         if sentence := self._wrong_host(scope, headers):
-            return answers.refusal(sentence, status=421, wants_page=wants_page, title="Wrong address"), None
+            return answers.refusal(sentence, status=421, wants_page=wants_page, title=_("Wrong address")), None
         if _is_foreign(scope, headers):
-            sentence = "Another site's page asked for this; only pages of this dashboard may."
+            sentence = _("Another site's page asked for this; only pages of this dashboard may.")
             return answers.refusal(sentence, status=403, wants_page=wants_page), None
         if _OPEN.fullmatch(path):
             return None, None
@@ -89,7 +103,7 @@ class Gate:
             visitor = await run_in_threadpool(self._sign_in.visitor, cookies)
         except LabError as error:
             log.error("%s", error.sentence)
-            sentence = "The access settings cannot be used; an admin finds the reason in the server's log."
+            sentence = _("The access settings cannot be used; an admin finds the reason in the server's log.")
             return answers.refusal(sentence, status=503, wants_page=wants_page), None
         if visitor.actor is None:
             return self._entrance.door(visitor, scope, headers, wants_page=wants_page), None
@@ -100,15 +114,17 @@ class Gate:
         doors = self._sign_in.doors
         if len(hosts) != 1 or not is_allowed(hosts[0], allowed=doors.allowed_hosts, sign_in=doors.mode != "none"):
             name = host_name(hosts[0]) if len(hosts) == 1 else None
-            return (
-                f"This dashboard does not answer to the address {(name or 'of this request')[:100]!r}. Use the one it "
-                "told at its start, or start it with --allowed-host NAME."
-            )
+            return _(
+                "This dashboard does not answer to the address {name!r}. Use the one it told at its start, or start "
+                "it with --allowed-host NAME."
+            ).format(name=(name or "of this request")[:100])
         if doors.mode == "none":
             for end in ("server", "client"):
                 address = scope.get(end)
                 if address and not is_loopback(str(address[0])):
-                    return "Without sign-in this dashboard serves its own machine alone. Start it with --sign-in token."
+                    return _(
+                        "Without sign-in this dashboard serves its own machine alone. Start it with --sign-in token."
+                    )
         return ""
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, answer: Response) -> None:

@@ -15,6 +15,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 from distill_core.access import Actor
 from distill_core.access_settings import read_access
 from distill_core.folders import Home
+from distill_core.language import marked
 from pages.doors.settings import digest
 
 LONGEST_DAYS = 0.5
@@ -52,14 +53,19 @@ class OidcSignIn:
         """The person, or None and one sentence why they may not come in. Raises AccessUnusable."""
         email = str(claims.get("email") or "").strip().lower()
         if "@" not in email:
-            return None, "Your provider did not tell your e-mail address, by which roles are given. Ask an admin."
+            return None, marked(
+                "Your provider did not tell your e-mail address, by which roles are given. Ask an admin."
+            )
         settings = read_access(self._home())
         if claims.get("email_verified") is not True and not settings.unverified_emails:
-            sentence = f"Your provider has not verified the address {email[:254]}."
-            return None, f"{sentence} Verify it there, then sign in again."
+            sentence = marked(
+                "Your provider has not verified the address {email}. Verify it there, then sign in again."
+            )
+            return None, sentence.format(email=email[:254])
         role = settings.role_of(email)
         if role is None:
-            return None, f"You are signed in as {email[:254]}, who has no role here. Ask an admin for one."
+            sentence = marked("You are signed in as {email}, who has no role here. Ask an admin for one.")
+            return None, sentence.format(email=email[:254])
         return Actor(email[:254], role), ""
 
     def sign_out(self, cookies: Mapping[str, str]) -> None:

@@ -9,11 +9,12 @@ import streamlit as st
 from distill_core.chains import best_variant, compressed_name
 from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.errors import Problem, SpecError
+from distill_core.language import _, counted
 from distill_core.plan import with_baselines
 from distill_core.plan_compression import TEACHER
 from distill_core.rows import ExperimentView
 from distill_core.spec import ExperimentSpec
-from pages.ui import compression_form, places, words
+from pages.ui import compression_form, places
 from pages.ui.compression_form import Compressible
 from pages.ui.fields import Fields
 from pages.ui.session import lab
@@ -58,13 +59,13 @@ def form(view: ExperimentView, fields: Fields, draft: Json) -> Json:
     dataset = view.spec.data.dataset
     able = frozenset({catalogue.input_kind(dataset), catalogue.task(dataset)})
     with st.container(border=True, key="card-chains"):
-        st.subheader("What is done", anchor=False, help=compression_form.HELP)
+        st.subheader(_("What is done"), anchor=False, help=_(compression_form.HELP))
         compression = compression_form.compression_section(
             fields, catalogue, draft["compression"], variants(view.spec), able=able, first=best_variant(view.runs),
         )
     name = st.text_input(
-        "Name of the new experiment", value=draft["name"], key=fields.key("name"),
-        help="It holds the same runs and the compressed ones; the experiment you came from stays as it is.",
+        _("Name of the new experiment"), value=draft["name"], key=fields.key("name"),
+        help=_("It holds the same runs and the compressed ones; the experiment you came from stays as it is."),
     )
     fields.slot("name")
     return {"name": name, "compression": compression}
@@ -86,28 +87,31 @@ def tell_reuse(view: ExperimentView) -> None:
     there = [run for run in view.runs if run.state in ("finished", "reused")]
     trained = sum(run.role != "compressed" for run in there)
     missing = sum(run.role != "compressed" for run in view.runs) - trained
-    sentence = (
-        f"{words.plural(trained, 'trained run')} {'is' if trained == 1 else 'are'} reused, not trained again, as long "
-        "as data, code and device are the same."
+    sentence = counted(
+        "{number} trained run is reused, not trained again, as long as data, code and device are the same.",
+        "{number} trained runs are reused, not trained again, as long as data, code and device are the same.", trained,
     )
     if missing:
-        sentence += f" {words.plural(missing, 'run')} of this experiment was not finished and will be trained first."
+        sentence += " " + counted(
+            "{number} run of this experiment was not finished and will be trained first.",
+            "{number} runs of this experiment was not finished and will be trained first.", missing,
+        )
     st.info(sentence, icon=":material/recycling:")
 
 
 def show(source: str) -> None:
     view = lab().experiment(source)
     name = markdown_name(view.row.name, 60)
-    places.link(places.EXPERIMENT, f"Back to {name}", icon=":material/arrow_back:", id=source)
-    st.title("Compress", anchor=False)
+    places.link(places.EXPERIMENT, _("Back to {name}").format(name=name), icon=":material/arrow_back:", id=source)
+    st.title(_("Compress"), anchor=False)
     if not any(run.score is not None for run in view.runs):
         st.info(
-            "Nothing is trained in this experiment yet. Let it end, then compress what it has learnt.",
+            _("Nothing is trained in this experiment yet. Let it end, then compress what it has learnt."),
             icon=":material/hourglass:",
         )
         return
     st.caption(markdown_text(
-        "Each step makes a smaller network of its own, and the staircase shows what it saves and what it loses."
+        _("Each step makes a smaller network of its own, and the staircase shows what it saves and what it loses.")
     ))
     left, right = st.columns([5, 3], gap="medium")
     with left:
@@ -127,6 +131,8 @@ chosen_id = st.query_params.get("from", "")
 if chosen_id:
     show(chosen_id)
 else:
-    st.title("Compress", anchor=False)
-    st.info("The address names no experiment. Choose one, then press Compress on its page.", icon=":material/search:")
-    places.link(places.HOME, "All experiments", icon=":material/arrow_back:")
+    st.title(_("Compress"), anchor=False)
+    st.info(
+        _("The address names no experiment. Choose one, then press Compress on its page."), icon=":material/search:",
+    )
+    places.link(places.HOME, _("All experiments"), icon=":material/arrow_back:")

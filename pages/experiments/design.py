@@ -11,6 +11,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_text
 from distill_core.errors import LabError, Problem, SpecError
+from distill_core.language import _, told
 from distill_core.plan_compression import TEACHER
 from distill_core.signature import Task, noun_of
 from distill_core.spec import LONGEST_NAME, MOST_TEACHERS, Choice, ExperimentSpec
@@ -110,15 +111,17 @@ def choose_start() -> tuple[str, str]:
     presets = {preset.name: preset for preset in lab().presets()}
     address.read("preset", default=[starting.DEMO], allowed=list(presets), single=True)
     name = st.selectbox(
-        "Start from", list(presets), key="preset", format_func=lambda one: presets[one].title,
-        help="Fills the form; everything can be changed.",
+        _("Start from"), list(presets), key="preset", format_func=lambda one: told(presets[one].title),
+        help=_("Fills the form; everything can be changed."),
     )
     address.write("preset", [name], default=[starting.DEMO])
-    st.caption(presets[name].summary)
+    st.caption(told(presets[name].summary))
     if presets[name].needs_path:
         st.info(
-            "Give the place of your files under Data, Path; it lies on the machine that trains. Or upload them on the "
-            "Data page and begin there.",
+            _(
+                "Give the place of your files under Data, Path; it lies on the machine that trains. Or upload them on "
+                "the Data page and begin there."
+            ),
             icon=":material/folder:",
         )
     return "preset", name
@@ -130,36 +133,36 @@ def form(fields: Fields, draft: Json) -> Json:
     with st.container(border=True):
         result |= spec_form.title_section(fields, draft)
     with st.container(border=True, key="card-data"):
-        st.subheader("Data", anchor=False)
+        st.subheader(_("Data"), anchor=False)
         result["data"] = spec_form.data_section(fields, catalogue, draft["data"])
     made = Choice.model_validate(result["data"]["dataset"])
     task = catalogue.task(made)
     able = frozenset({catalogue.input_kind(made), task})
     with st.container(border=True, key="card-teacher"):
         st.subheader(
-            "Teacher", anchor=False, help="The network the students imitate; trained on all labels it may know.",
+            _("Teacher"), anchor=False, help=_("The network the students imitate; trained on all labels it may know."),
         )
         result |= teachers(fields, draft, able, task)
     with st.container(border=True, key="card-students"):
         st.subheader(
-            "Students", anchor=False,
-            help="The same network trained alone on labels is always added, if none of these is it.",
+            _("Students"), anchor=False,
+            help=_("The same network trained alone on labels is always added, if none of these is it."),
         )
         result["students"] = students(fields, draft["students"], result, able)
         fields.slot("students")
     with st.container(border=True, key="card-budget"):
         st.subheader(
-            "Students' budget", anchor=False, help="The same for every variant, so that only the targets differ.",
+            _("Students' budget"), anchor=False, help=_("The same for every variant, so that only the targets differ."),
         )
         result["student_training"] = spec_form.training_section(
             fields, "student_training", draft["student_training"], task=task,
         )
         result["student_views"] = spec_form.views_section(fields, "student_views", draft["student_views"], able=able)
     with st.container(border=True, key="card-seeds-and-device"):
-        st.subheader("Seeds and device", anchor=False)
+        st.subheader(_("Seeds and device"), anchor=False)
         result |= spec_form.run_section(fields, draft, lab().doctor()["devices"])
     with st.container(border=True, key="card-compression"):
-        st.subheader("Compress afterwards", anchor=False, help=compression_form.HELP)
+        st.subheader(_("Compress afterwards"), anchor=False, help=_(compression_form.HELP))
         result["compression"] = compression_form.compression_section(
             fields, catalogue, draft["compression"], compressible(draft, result), able=able,
             first=result["students"][-1]["name"],
@@ -192,18 +195,19 @@ def teachers(fields: Fields, draft: Json, able: frozenset[str], task: Task) -> J
     beside = []
     for number, teacher in enumerate(more):
         st.divider()
-        st.markdown(f"**Teacher {number + 2}**")
+        st.markdown(_("**Teacher {number}**").format(number=number + 2))
         beside.append(
             teacher_section(
                 fields, catalogue, teacher, path=f"more_teachers.{number}", able=able, task=task, several=True,
             )
         )
-        st.button("Remove this teacher", key=fields.key(f"dismiss-{number}"), icon=":material/delete:",
-                  type="tertiary", on_click=pend, args=("dismiss", number), help="Takes it out of the form.")
+        st.button(_("Remove this teacher"), key=fields.key(f"dismiss-{number}"), icon=":material/delete:",
+                  type="tertiary", on_click=pend, args=("dismiss", number), help=_("Takes it out of the form."))
     fields.slot("more_teachers")
     if len(more) < MOST_TEACHERS - 1:
-        st.button("Add a teacher", key=fields.key("hire"), icon=":material/group_add:", type="tertiary", on_click=pend,
-                  args=("hire", 0), help="Several teachers answer with the weighted mean of their logits.")
+        st.button(
+            _("Add a teacher"), key=fields.key("hire"), icon=":material/group_add:", type="tertiary", on_click=pend,
+                  args=("hire", 0), help=_("Several teachers answer with the weighted mean of their logits."))
     return result | {"more_teachers": beside}
 
 
@@ -228,32 +232,39 @@ def students(fields: Fields, drafts: list[Json], spec: Json, able: frozenset[str
                 )
             )
             with st.container(horizontal=True):
-                st.button("Duplicate", key=fields.key(f"twin-{number}"), icon=":material/content_copy:", on_click=pend,
-                          args=("duplicate", number), help="A second variant to change one thing in.")
-                st.button("Remove", key=fields.key(f"remove-{number}"), icon=":material/delete:", type="tertiary",
-                          on_click=pend, args=("remove", number), disabled=len(drafts) == 1,
-                          help="Takes this variant out of the form.")
-    st.button("Add a student", key=fields.key("add"), icon=":material/add:", on_click=pend,
-              args=("duplicate", len(drafts) - 1), help="A copy of the last one, to change.")
+                st.button(
+                    _("Duplicate"), key=fields.key(f"twin-{number}"), icon=":material/content_copy:", on_click=pend,
+                    args=("duplicate", number),
+                          help=_("A second variant to change one thing in."))
+                st.button(_("Remove"), key=fields.key(f"remove-{number}"), icon=":material/delete:", type="tertiary",
+                    on_click=pend,
+                          args=("remove", number), disabled=len(drafts) == 1,
+                          help=_("Takes this variant out of the form."))
+    st.button(_("Add a student"), key=fields.key("add"), icon=":material/add:", on_click=pend,
+        args=("duplicate", len(drafts) - 1),
+              help=_("A copy of the last one, to change."))
     return result
 
 
 def as_json(data: Json) -> None:
     """The same spec as text, both ways."""
-    with st.expander("Edit as JSON", icon=":material/data_object:"):
+    with st.expander(_("Edit as JSON"), icon=":material/data_object:"):
         text = st.text_area(
-            "Spec", value=json.dumps(data, indent=1), height=360,
+            _("Spec"), value=json.dumps(data, indent=1), height=360,
             key=f"json-{st.session_state[GENERATION]}-{hash(json.dumps(data))}",
-            help="The file that `python -m distill_core run SPEC.json` reads.", label_visibility="collapsed",
+            help=_("The file that `python -m distill_core run SPEC.json` reads."), label_visibility="collapsed",
         )
         if st.button(
-            "Apply to the form", key="apply-json", icon=":material/upload:",
-            help="Checks the text and fills the form with it.",
+            _("Apply to the form"), key="apply-json", icon=":material/upload:",
+            help=_("Checks the text and fills the form with it."),
         ):
             try:
                 replace(lab().complete(json.loads(text or "")).to_json())
             except ValueError as error:
-                st.error(f"This is not valid JSON: {markdown_text(str(error))}.", icon=":material/error:")
+                st.error(
+                    _("This is not valid JSON: {error}.").format(error=markdown_text(str(error))),
+                    icon=":material/error:",
+                )
             except LabError as error:
                 tell(error)
             else:
@@ -279,7 +290,7 @@ def bring(origin: tuple[str, str]) -> None:
 
 
 def show() -> None:
-    st.title("New experiment", anchor=False)
+    st.title(_("New experiment"), anchor=False)
     left, right = st.columns([5, 3], gap="medium")
     with left:
         bring(choose_start())

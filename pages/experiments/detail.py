@@ -9,11 +9,12 @@ from distill_core.charts.gains import gains
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.errors import Conflict
 from distill_core.evaluation.metrics import heading, primary_metric
-from distill_core.language import _
+from distill_core.language import _, marked, told
 from distill_core.rows import ExperimentView
 from distill_core.signature import Task
 from pages.ui import (
     account,
+    address,
     answers,
     budget,
     compression_shown,
@@ -38,13 +39,14 @@ from pages.ui.session import lab, watched
 from pages.ui.sharing.dialog import share_button
 
 OF_TASK: dict[Task, tuple[str, ...]] = {
-    "classification": ("Per class", "Confusion"), "tagging": ("Per class", "Confusion"), "regression": ("Predictions",),
+    "classification": (marked("Per class"), marked("Confusion")), "tagging": ("Per class", "Confusion"),
+    "regression": (marked("Predictions"),),
 }
 
 def tab_names(view: ExperimentView) -> tuple[str, ...]:
     compressed = view.spec.compression.chains or any(run.role == "compressed" for run in view.runs)
-    first = ("Runs", "Compression") if compressed else ("Runs",)
-    return (*first, "Trade-off", *OF_TASK[view.task], "ONNX and latency", "Log and settings")
+    first = (marked("Runs"), marked("Compression")) if compressed else ("Runs",)
+    return (*first, marked("Trade-off"), *OF_TASK[view.task], marked("ONNX and latency"), marked("Log and settings"))
 
 
 def act(action: str, experiment_id: str) -> None:
@@ -52,46 +54,54 @@ def act(action: str, experiment_id: str) -> None:
     try:
         lab().stop(experiment_id) if action == "stop" else lab().resume(experiment_id)
     except (Conflict, NotAllowed) as error:
-        st.toast(markdown_text(error.sentence), icon=":material/info:")
+        st.toast(markdown_text(told(error.sentence)), icon=":material/info:")
 
 
 def header(view: ExperimentView) -> None:
     """Name, state and what can be done in it."""
     row = view.row
-    word, icon, colour = words.STATES[row.state]
+    word, icon, colour = words.state(row.state)
     mine = account.may_change(row.owner)
-    places.link(places.HOME, "All experiments", icon=":material/arrow_back:")
+    places.link(places.HOME, _("All experiments"), icon=":material/arrow_back:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(markdown_name(row.name, 80), anchor=False, width="content")
-        st.badge(word, icon=icon, color=colour, help="The state of the experiment's background job.")
+        st.badge(word, icon=icon, color=colour, help=_("The state of the experiment's background job."))
     with st.container(horizontal=True, gap="small"):
         if row.state in ("queued", "starting", "running", "lost"):
-            st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=act, args=("stop", row.experiment_id),
-                      disabled=not mine, help=(
+            st.button(_("Stop"), icon=":material/stop_circle:", key="stop", on_click=act, args=(
+                "stop", row.experiment_id,
+            ),
+                      disabled=not mine, help=_(
                           "Saves a checkpoint, tests what is trained and keeps it usable. Resume continues exactly "
                           "there."
                       ) if mine else account.why_not(row.owner))
         if row.state == "stopping":
-            st.button("Stopping …", icon=":material/stop_circle:", key="stopping", disabled=True,
-                      help="The worker saves a checkpoint and tests what it has.")
+            st.button(_("Stopping …"), icon=":material/stop_circle:", key="stopping", disabled=True,
+                      help=_("The worker saves a checkpoint and tests what it has."))
         if row.state in ("cancelled", "failed"):
-            st.button("Resume", icon=":material/play_circle:", key="resume", type="primary", on_click=act,
+            st.button(_("Resume"), icon=":material/play_circle:", key="resume", type="primary", on_click=act,
                       args=("resume", row.experiment_id), disabled=not mine,
-                      help="Continues from the last checkpoint." if mine else account.why_not(row.owner))
-        if st.button("Same as … but", icon=":material/content_copy:", key="same",
-                     help="Opens this experiment's settings to change some. What stays the same is not trained again."):
+                      help=_("Continues from the last checkpoint.") if mine else account.why_not(row.owner))
+        if st.button(_("Same as … but"), icon=":material/content_copy:", key="same",
+                     help=_(
+                         "Opens this experiment's settings to change some. What stays the same is not trained again."
+                     )):
             places.go(places.NEW, **{"from": row.experiment_id})
         if row.state not in words.ACTIVE and any(run.score is not None for run in view.runs) and st.button(
-            "Compress", icon=":material/compress:", key="compress",
-            help="Prunes, fine-tunes and quantizes what is trained here, in a new experiment; nothing is trained again."
+            _("Compress"), icon=":material/compress:", key="compress",
+            help=_(
+                "Prunes, fine-tunes and quantizes what is trained here, in a new experiment; nothing is trained again."
+            )
         ):
             places.go(places.COMPRESS, **{"from": row.experiment_id})
         if st.button(
-            "Compare", icon=":material/compare_arrows:", key="compare", help="Side by side with other experiments.",
+            _("Compare"), icon=":material/compare_arrows:", key="compare",
+            help=_("Side by side with other experiments."),
         ):
             places.go(places.COMPARE, ids=row.experiment_id)
         if any(run.onnx_path for run in view.runs) and st.button(
-            "Try it", icon=":material/draw:", key="try", help="Give a sample; all exported models answer side by side.",
+            _("Try it"), icon=":material/draw:", key="try",
+            help=_("Give a sample; all exported models answer side by side."),
         ):
             places.go(places.TRY, id=row.experiment_id)
         if any(run.score is not None for run in view.runs) and st.button(
@@ -102,14 +112,14 @@ def header(view: ExperimentView) -> None:
         share_button(view)
         notes_panel.report_and_note(view)
         if row.state not in words.ACTIVE and st.button(
-            "Delete", icon=":material/delete:", key="delete", type="tertiary", disabled=not mine,
-            help="Takes it off the list; it can be undone." if mine else account.why_not(row.owner),
+            _("Delete"), icon=":material/delete:", key="delete", type="tertiary", disabled=not mine,
+            help=_("Takes it off the list; it can be undone.") if mine else account.why_not(row.owner),
         ):
             undo.EXPERIMENTS.remove(row.experiment_id, row.name)
             places.go(places.HOME)
     if row.reason and row.state in ("failed", "lost", "cancelled"):
         say = st.error if row.state == "failed" else st.warning
-        say(markdown_text(row.reason), icon=icon)
+        say(markdown_text(told(row.reason)), icon=icon)
     queue_line.show_place(row)
     queue_line.offer_half_the_batch(row)
 
@@ -119,24 +129,40 @@ def about(view: ExperimentView) -> None:
     notes_panel.show_notes(view)
     feedback_panel.show_origin(view)
     if view.spec.shows:
-        st.markdown(markdown_text(view.spec.shows))
+        st.markdown(markdown_text(told(view.spec.shows)))
     if lines := who_sees_what(view):
-        st.caption(f"Who learns from what: {'; '.join(lines)}.")
+        st.caption(_("Who learns from what: {groups}.").format(groups="; ".join(lines)))
     reused = [run for run in view.runs if run.reused_from]
     if reused:
         sources = sorted({run.reused_from for run in reused})
         new = [run for run in view.runs if not run.reused_from]
         trained = list(dict.fromkeys(run.name for run in new if run.role != "compressed"))
         names = ", ".join(f"“{plain_name(name)}”" for name in trained)
-        only = f"only {names} had to be trained" if trained else "nothing had to be trained"
-        only += ", the rest is made by compression" if len(new) > sum(run.name in trained for run in new) else ""
+        compressed = len(new) > sum(run.name in trained for run in new)
+        text = {
+            (True, False): _("{reused} of {runs} runs are reused from {sources}; only {names} had to be trained."),
+            (True, True): _(
+                "{reused} of {runs} runs are reused from {sources}; only {names} had to be trained, the rest is made "
+                "by compression."
+            ),
+            (False, False): _("{reused} of {runs} runs are reused from {sources}; nothing had to be trained."),
+            (False, True): _(
+                "{reused} of {runs} runs are reused from {sources}; nothing had to be trained, the rest is made by "
+                "compression."
+            ),
+        }[bool(trained), compressed]
         st.info(
-            markdown_text(f"{len(reused)} of {len(view.runs)} runs are reused from {', '.join(sources)}; {only}."),
+            markdown_text(text.format(
+                reused=len(reused), runs=len(view.runs), sources=", ".join(sources), names=names,
+            )),
             icon=":material/recycling:",
         )
         with st.container(horizontal=True):
             for source in sources[:4]:
-                places.link(places.EXPERIMENT, f"Open {source}", icon=":material/open_in_new:", id=source)
+                places.link(
+                    places.EXPERIMENT, _("Open {source}").format(source=source), icon=":material/open_in_new:",
+                    id=source,
+                )
 
 
 def who_sees_what(view: ExperimentView) -> list[str]:
@@ -147,7 +173,7 @@ def who_sees_what(view: ExperimentView) -> list[str]:
         }
         for is_teacher in (True, False)
     }
-    everybody = {True: "the teacher" if len(groups[True]) == 1 else "all teachers", False: "all students"}
+    everybody = {True: _("the teacher") if len(groups[True]) == 1 else _("all teachers"), False: _("all students")}
     seen: dict[str, dict[tuple[bool, str], None]] = {}
     for run in view.runs:
         if run.samples_seen:
@@ -159,7 +185,8 @@ def who_sees_what(view: ExperimentView) -> list[str]:
             some = [name for of_teacher, name in learners if of_teacher == is_teacher]
             if some:
                 parts += [everybody[is_teacher]] if set(some) == group else [f"“{plain_name(name)}”" for name in some]
-        lines.append(markdown_text(f"{' and '.join(parts)} from {plain_name(what, 160)}"))
+        text = _("{learners} from {samples}")
+        lines.append(markdown_text(text.format(learners=_(" and ").join(parts), samples=plain_name(told(what), 160))))
     return lines
 
 
@@ -169,11 +196,12 @@ def judged(view: ExperimentView) -> None:
     if not found:
         return
     verdicts.show_verdicts(found, view.runs)
-    st.caption("How this is judged", help=verdicts.HELP)
+    st.caption(_("How this is judged"), help=_(verdicts.HELP))
     results.show_chart(
         gains(found, view.runs, theme=results.theme()), key="gains", file_name="gains",
-        alt=f"{heading(primary_metric(view.task), view.task)}: difference from the student alone, by seed, with "
-        "intervals",
+        alt=_(
+            "{heading}: difference from the student alone, by seed, with intervals"
+        ).format(heading=told(heading(primary_metric(view.task), view.task))),
     )
 
 
@@ -204,7 +232,8 @@ def beside(view: ExperimentView) -> None:
         progress.show_steps(view)
     teacher_card.show_card(view)
     for note in view.notes[-3:]:
-        st.caption(f"{':material/warning:' if note.level != 'info' else ':material/info:'} {markdown_text(note.text)}")
+        icon = ":material/warning:" if note.level != "info" else ":material/info:"
+        st.caption(f"{icon} {markdown_text(told(note.text))}")
 
 
 @st.fragment(run_every="2s", key="log-live")
@@ -214,14 +243,14 @@ def log_live(experiment_id: str) -> None:
 
 def show_log(experiment_id: str) -> None:
     text = lab().log_tail(experiment_id)
-    st.code(text or "The log is empty.", language=None, height=280, wrap_lines=True)
+    st.code(text or _("The log is empty."), language=None, height=280, wrap_lines=True)
 
 
 def figures(view: ExperimentView) -> None:
     """Everything behind the verdict, one tab each; the open tab is in the address."""
     active, runs = view.row.state in words.ACTIVE, view.runs
     names = tab_names(view)
-    tabs = dict(zip(names, st.tabs(list(names), key="tab", bind="query-params", on_change="rerun"), strict=True))
+    tabs = address.tabs(names)
     if tabs["Runs"].open:
         with tabs["Runs"]:
             tables.show_runs(runs, key="runs", expected=active)
@@ -247,18 +276,18 @@ def figures(view: ExperimentView) -> None:
         with tabs["Log and settings"]:
             log_live(view.row.experiment_id) if active else show_log(view.row.experiment_id)
             exporting.show_files(view.row.experiment_id)
-            with st.expander("Settings as JSON", icon=":material/data_object:"):
+            with st.expander(_("Settings as JSON"), icon=":material/data_object:"):
                 st.json(view.spec.to_json(), expanded=1)
 
 
 def show(experiment_id: str) -> None:
     view = lab().experiment(experiment_id)
     # Always the same containers: were the curves to change their place, they would be mounted anew and lose their zoom.
-    top, told, verdict = st.container(), st.container(), st.container()
+    top, origin, verdict = st.container(), st.container(), st.container()
     with top:
         header(view)
     active = view.row.state in words.ACTIVE
-    with told:
+    with origin:
         about(view)
         budget.banner_live(experiment_id) if active else budget.show_banner(view)
     if is_judged(view):
@@ -268,10 +297,10 @@ def show(experiment_id: str) -> None:
         feedback_panel.show_feedback(view)
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        st.subheader("Curves", anchor=False)
+        st.subheader(_("Curves"), anchor=False)
         curves(view)
     with right:
-        st.subheader("Progress" if active else "What was done", anchor=False, help=progress.HELP)
+        st.subheader(_("Progress") if active else _("What was done"), anchor=False, help=_(progress.HELP))
         if active:
             beside_live(experiment_id, stage(view))
         else:
@@ -284,6 +313,6 @@ chosen_id = st.query_params.get("id", "")
 if chosen_id:
     show(chosen_id)
 else:
-    st.title("Experiment", anchor=False)
-    st.info("The address names no experiment. Choose one from the list.", icon=":material/search:")
-    places.link(places.HOME, "All experiments", icon=":material/arrow_back:")
+    st.title(_("Experiment"), anchor=False)
+    st.info(_("The address names no experiment. Choose one from the list."), icon=":material/search:")
+    places.link(places.HOME, _("All experiments"), icon=":material/arrow_back:")

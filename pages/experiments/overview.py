@@ -7,40 +7,44 @@ import streamlit as st
 from distill_core.charts.names import markdown_name, plain_name
 from distill_core.errors import LabError
 from distill_core.events import State
+from distill_core.language import _, counted, marked, told
 from distill_core.rows import ExperimentRow
-from pages.ui import account, places, queue_line, starting, undo, words
+from pages.ui import account, address, places, queue_line, starting, undo, words
 from pages.ui.session import lab, who
 
 ON_ONE_PAGE = 15
 FILTERS: dict[str, tuple[State, ...]] = {
-    "all": (), "active": ("queued", "starting", "running", "stopping", "lost"), "succeeded": ("succeeded",),
-    "stopped": ("cancelled",), "failed": ("failed",),
+    marked("all"): (), marked("active"): ("queued", "starting", "running", "stopping", "lost"),
+    "succeeded": ("succeeded",), "stopped": ("cancelled",), "failed": ("failed",),
 }
-ACTIONS = {"same": "Same as … but", "compare": "Compare", "delete": "Delete"}
+ACTIONS = {"same": marked("Same as … but"), "compare": marked("Compare"), "delete": marked("Delete")}
 ICONS = {"same": ":material/content_copy:", "compare": ":material/compare_arrows:", "delete": ":material/delete:"}
 
 
 def welcome() -> None:
     """What a newcomer meets: one click, and what it will show."""
     with st.container(border=True):
-        st.title("Can a small network learn more from a large one than from labels alone?", anchor=False)
+        st.title(_("Can a small network learn more from a large one than from labels alone?"), anchor=False)
         st.markdown(
-            "- A **teacher** learns 1,157 real handwritten digits; a student 14 times smaller sees only 100 of them.\n"
-            "- The same student is trained **alone** and **distilled**, with the same images, steps and seeds, "
-            "live before your eyes.\n"
-            "- You read a **verdict** with its interval, which may well be *did not help*, and ship the student "
-            "as ONNX."
+            _(
+                "- A **teacher** learns 1,157 real handwritten digits; a student 14 times smaller sees only 100 of "
+                "them.\n"
+                "- The same student is trained **alone** and **distilled**, with the same images, steps and seeds, "
+                "live before your eyes.\n"
+                "- You read a **verdict** with its interval, which may well be *did not help*, and ship the student "
+                "as ONNX."
+            )
         )
         with st.container(horizontal=True, vertical_alignment="center"):
             starting.demo_button(key="demo", primary=True)
-            st.caption("About a minute on a CPU. No download, no GPU, no account.", width="content")
-    st.subheader("Or start from one of these", anchor=False)
+            st.caption(_("About a minute on a CPU. No download, no GPU, no account."), width="content")
+    st.subheader(_("Or start from one of these"), anchor=False)
     starting.preset_cards()
 
 
 def line(row: ExperimentRow, waits: str = "") -> None:
     """One experiment: its name, its state, what was tried."""
-    word, icon, colour = words.STATES[row.state]
+    word, icon, colour = words.state(row.state)
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", gap="small", key=f"row-{row.experiment_id}",
     ):
@@ -50,22 +54,26 @@ def line(row: ExperimentRow, waits: str = "") -> None:
                 "; …" if len(row.students) > 4 else ""
             )
             teacher = markdown_name(row.teacher)
-            done = f"{row.runs_done} of {row.runs_total} runs" if row.runs_total else words.plural(row.seeds, "seed")
-            reused = f", {row.runs_reused} reused" if row.runs_reused else ""
+            done = words.runs_done(row) if row.runs_total else counted("{number} seed", "{number} seeds", row.seeds)
+            reused = _(", {number} reused").format(number=row.runs_reused) if row.runs_reused else ""
             size = words.size(lab().upkeep.uses([row])[row.experiment_id].total)
             st.caption(
-                f"{markdown_name(row.dataset)} · teacher {teacher} · students {markdown_name(students, 90)} · "
-                f"{done}{reused} · {words.ago(row.created_at)} · {size}"
-                f"{account.owner_note(row.owner)}"
+                _(
+                    "{dataset} · teacher {teacher} · students {students} · {done}{reused} · {ago} · {size}{owner_note}"
+                ).format(
+                    dataset=markdown_name(row.dataset), teacher=teacher, students=markdown_name(students, 90),
+                    done=done, reused=reused, ago=words.ago(row.created_at), size=size,
+                    owner_note=account.owner_note(row.owner),
+                )
             )
             if row.reason and row.state in ("failed", "lost"):
-                st.caption(f":material/info: {markdown_name(row.reason, 200)}")
+                st.caption(f":material/info: {markdown_name(told(row.reason), 200)}")
             if waits:
                 st.caption(f":material/schedule: {markdown_name(waits, 200)}")
         st.badge(word, icon=icon, color=colour)
         chosen = st.menu_button(
             "", list(ACTIONS), key=f"menu-{row.experiment_id}", icon=":material/more_horiz:", type="tertiary",
-            format_func=lambda name: f"{ICONS[name]} {ACTIONS[name]}", help="What to do with this experiment",
+            format_func=lambda name: f"{ICONS[name]} {_(ACTIONS[name])}", help=_("What to do with this experiment"),
         )
         if chosen == "same":
             places.go(places.NEW, **{"from": row.experiment_id})
@@ -75,7 +83,7 @@ def line(row: ExperimentRow, waits: str = "") -> None:
             try:
                 undo.EXPERIMENTS.remove(row.experiment_id, row.name)
             except LabError as error:
-                st.toast(markdown_name(error.sentence, 200), icon=":material/info:")
+                st.toast(markdown_name(told(error.sentence), 200), icon=":material/info:")
             st.rerun()
 
 
@@ -83,7 +91,7 @@ def listing(search: str, states: tuple[State, ...], owner: str) -> None:
     """One page of the list; of everybody if `owner` is empty."""
     found = lab().count(search=search, states=states, owner=owner)
     if not found:
-        st.info("No experiment fits. Change the search or the filter.", icon=":material/search_off:")
+        st.info(_("No experiment fits. Change the search or the filter."), icon=":material/search_off:")
         return
     pages = -(-found // ON_ONE_PAGE)
     slot = st.empty()
@@ -111,31 +119,33 @@ def show() -> None:
         welcome()
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title("Experiments", anchor=False, width="stretch")
+        st.title(_("Experiments"), anchor=False, width="stretch")
         if st.button(
-            "New experiment", key="new", icon=":material/add:", type="primary",
-            help="Design one from a preset or from scratch.",
+            _("New experiment"), key="new", icon=":material/add:", type="primary",
+            help=_("Design one from a preset or from scratch."),
         ):
             places.go(places.NEW)
         starting.demo_button(key="demo", primary=False)
     with st.container(horizontal=True, vertical_alignment="center"):
         search = st.text_input(
-            "Search", key="q", bind="query-params", type="search", placeholder="Name, dataset, teacher, student or id",
+            _("Search"), key="q", bind="query-params", type="search",
+            placeholder=_("Name, dataset, teacher, student or id"),
             label_visibility="collapsed", width=320,
         )
+        first = address.chosen("state", list(FILTERS))
         chosen = st.segmented_control(
-            "State", list(FILTERS), key="state", bind="query-params", default="all", required=True,
-            label_visibility="collapsed",
+            _("State"), list(FILTERS), key="state", required=True, label_visibility="collapsed", format_func=_,
         )
+        address.write("state", [str(chosen)], default=[first])
         mine = account.is_signing_in() and st.toggle(
-            "Mine", key="mine", bind="query-params", help="Only what you launched yourself."
+            _("Mine"), key="mine", bind="query-params", help=_("Only what you launched yourself.")
         )
     states, owner = FILTERS[str(chosen)], who().name if mine else ""
     if lab().count(states=FILTERS["active"]):
         listing_live(search or "", states, owner)
     else:
         listing(search or "", states, owner)
-    places.link(places.STORAGE, "Disk use, trash and backups", icon=":material/hard_drive:")
+    places.link(places.STORAGE, _("Disk use, trash and backups"), icon=":material/hard_drive:")
 
 
 show()

@@ -12,6 +12,7 @@ import streamlit as st
 from distill_core.charts.latency import provider_title
 from distill_core.charts.names import lineage_name, markdown_text, plain_name
 from distill_core.errors import LabError, NotFound
+from distill_core.language import _, marked, told
 from distill_core.rows import RunRow
 from pages.ui import address, guard, places, words
 from pages.ui.offered import offered_experiments
@@ -21,7 +22,7 @@ from pages.ui.session import lab
 MOST_CHOSEN = 8
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 WAITING = "latency-waiting"
-NOTHING_YET = (
+NOTHING_YET = marked(
     "There is no exported model to measure yet. Every experiment ends by exporting its teacher and one run of each "
     "variant; the digits demo takes about a minute."
 )
@@ -32,18 +33,21 @@ def pick_experiments() -> list[str]:
     names = offered_experiments("id")
     newest = next((one for one in names if lab().latency.exported([one])), None)
     if newest is None:
-        st.info(NOTHING_YET, icon=":material/timer:")
-        places.link(places.NEW, "New experiment with the digits demo", icon=":material/add_circle:", preset="digits")
+        st.info(_(NOTHING_YET), icon=":material/timer:")
+        places.link(places.NEW, _("New experiment with the digits demo"), icon=":material/add_circle:", preset="digits")
         return []
     address.read("id", default=_experiments_of_results() or [newest], allowed=list(names))
     chosen: list[str] = st.multiselect(
-        "Experiments", list(names), key="id", format_func=lambda one: names[one], max_selections=MOST_CHOSEN,
-        placeholder="Choose one or more", help="Whose exported models are measured and shown; the address keeps it.",
+        _("Experiments"), list(names), key="id", format_func=lambda one: names[one], max_selections=MOST_CHOSEN,
+        placeholder=_("Choose one or more"),
+        help=_("Whose exported models are measured and shown; the address keeps it."),
     )
     # The default is written too: a link must show the same next week.
     address.write("id", chosen)
     if not chosen:
-        st.info("Choose at least one experiment; its exported models are measured and shown.", icon=":material/timer:")
+        st.info(
+            _("Choose at least one experiment; its exported models are measured and shown."), icon=":material/timer:",
+        )
     return chosen
 
 
@@ -70,14 +74,14 @@ def show_form(runs: Sequence[RunRow]) -> None:
     """Models, conditions and the button; a measurement under way takes the button's place."""
     names, experiments = run_names(runs), sorted({run.experiment_id for run in runs})
     with st.container(border=True, key="card-measure"):
-        st.subheader("Measure here", anchor=False, help=(
-            "In a process of its own, models in turns, so that a drifting clock speed hits all alike."
+        st.subheader(_("Measure here"), anchor=False, help=(
+            _("In a process of its own, models in turns, so that a drifting clock speed hits all alike.")
         ))
         chosen = st.multiselect(
             # Other experiments offer other models: they are part of the key.
-            "Models", list(names), default=list(names)[:8], key=f"models-{'-'.join(experiments)}",
-            format_func=lambda one: names[one], max_selections=16, placeholder="Choose one or more",
-            help="Exported runs. Those chosen are measured side by side.",
+            _("Models"), list(names), default=list(names)[:8], key=f"models-{'-'.join(experiments)}",
+            format_func=lambda one: names[one], max_selections=16, placeholder=_("Choose one or more"),
+            help=_("Exported runs. Those chosen are measured side by side."),
         )
         conditions = _conditions()
         active = lab().latency.active()
@@ -86,13 +90,13 @@ def show_form(runs: Sequence[RunRow]) -> None:
             return
         obstacle = lab().latency.obstacle(conditions["provider"])
         pressed = st.button(
-            "Measure", key="measure", type="primary", icon=":material/timer:", disabled=not chosen,
-            help="Takes some seconds for each batch size and thread count. It waits until nothing trains here.",
+            _("Measure"), key="measure", type="primary", icon=":material/timer:", disabled=not chosen,
+            help=_("Takes some seconds for each batch size and thread count. It waits until nothing trains here."),
         )
         if pressed:
             _begin(runs, chosen, conditions)
         elif obstacle:
-            st.caption(f":material/info: {markdown_text(obstacle)}")
+            st.caption(f":material/info: {markdown_text(told(obstacle))}")
         _tell_last()
 
 
@@ -101,28 +105,32 @@ def _conditions() -> dict[str, Any]:
     cores = lab().latency.cores()
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         provider = st.selectbox(
-            "Computed on", providers, key="provider", width=220, format_func=provider_title,
-            help="The execution providers that this machine's ONNX Runtime has.",
+            _("Computed on"), providers, key="provider", width=220, format_func=provider_title,
+            help=_("The execution providers that this machine's ONNX Runtime has."),
         )
         batches = st.multiselect(
-            "Batch sizes", BATCHES, default=[1, 32], key="batches", width=220, max_selections=8,
-            help="Samples in one call: 1 is what a single user waits for, more is what a server does.",
+            _("Batch sizes"), BATCHES, default=[1, 32], key="batches", width=220, max_selections=8,
+            help=_("Samples in one call: 1 is what a single user waits for, more is what a server does."),
         )
         threads = st.multiselect(
-            "Threads", sorted({1, 2, 4, 8, 16, 32, cores} & set(range(1, cores + 1))), default=[1], key="threads",
-            width=220, max_selections=8, help=f"Threads ONNX Runtime may use; {cores} are all of this machine.",
+            _("Threads"), sorted({1, 2, 4, 8, 16, 32, cores} & set(range(1, cores + 1))), default=[1], key="threads",
+            width=220, max_selections=8, help=_(
+                "Threads ONNX Runtime may use; {cores} are all of this machine."
+            ).format(cores=cores),
         )
         repeats = st.number_input(
-            "Repeats", min_value=20, max_value=10_000, value=1000, step=100, key="repeats", width=140,
-            help="Timed calls a model and condition; slow models are content with fewer after 5 s, but never below 20.",
+            _("Repeats"), min_value=20, max_value=10_000, value=1000, step=100, key="repeats", width=140,
+            help=_(
+                "Timed calls a model and condition; slow models are content with fewer after 5 s, but never below 20."
+            ),
         )
         warmup = st.number_input(
-            "Warm-up", min_value=1, max_value=1000, value=10, key="warmup", width=130,
-            help="Calls before those that are timed: the first ones allocate memory and fill caches.",
+            _("Warm-up"), min_value=1, max_value=1000, value=10, key="warmup", width=130,
+            help=_("Calls before those that are timed: the first ones allocate memory and fill caches."),
         )
         io_binding = st.toggle(
-            "IO binding", key="io-binding",
-            help="Inputs and answers stay in the provider's memory, so that no copy is timed. It matters on a GPU.",
+            _("IO binding"), key="io-binding",
+            help=_("Inputs and answers stay in the provider's memory, so that no copy is timed. It matters on a GPU."),
         )
     return {
         "provider": provider, "batches": batches, "threads": threads, "repeats": repeats, "warmup": warmup,
@@ -149,11 +157,13 @@ def progress() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         elapsed = words.duration(max(0.0, time.time() - active.created_at))
-        doing = markdown_text(active.doing) if active.waits else f"Measuring: {active.doing}"
+        doing = markdown_text(told(active.doing)) if active.waits else _("Measuring: {doing}").format(
+            doing=told(active.doing)
+        )
         st.progress(active.share, text=f"{doing} · {elapsed}", width="stretch")
         st.button(
-            "Stop", key="stop-measuring", icon=":material/stop_circle:", on_click=_stop, args=(active.id,),
-            help="Ends it; nothing half measured is kept.",
+            _("Stop"), key="stop-measuring", icon=":material/stop_circle:", on_click=_stop, args=(active.id,),
+            help=_("Ends it; nothing half measured is kept."),
         )
 
 
@@ -161,7 +171,7 @@ def _stop(measurement_id: str) -> None:
     try:
         lab().latency.stop(measurement_id)
     except LabError as error:
-        st.toast(markdown_text(error.sentence), icon=":material/info:")
+        st.toast(markdown_text(told(error.sentence)), icon=":material/info:")
 
 
 def arrived() -> list[str]:
@@ -180,6 +190,6 @@ def _tell_last() -> None:
         return
     found = lab().latency.get(waiting)
     if found.state == "failed":
-        st.warning(markdown_text(found.reason), icon=":material/info:")
+        st.warning(markdown_text(told(found.reason)), icon=":material/info:")
     elif found.state == "stopped":
-        st.caption(f":material/stop_circle: {markdown_text(found.reason)}")
+        st.caption(f":material/stop_circle: {markdown_text(told(found.reason))}")

@@ -12,6 +12,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from distill_core.charts.names import markdown_name, plain_name
 from distill_core.disk_use import KINDS, Kind
 from distill_core.errors import LabError
+from distill_core.language import _, counted, marked
 from distill_core.store.transitions import ENDED
 from distill_core.upkeep import HomeUse, Trashed
 from pages.ui import account, places, words
@@ -20,11 +21,14 @@ from pages.ui.guard import tell
 from pages.ui.session import lab
 
 TITLES: dict[Kind, tuple[str, str]] = {
-    "models": ("Models", "Trained networks, the best of each run."),
-    "checkpoints": ("Checkpoints", "The last two states of every training that has not finished, to resume from."),
-    "onnx": ("ONNX", "Exported files."),
-    "logs": ("Logs", "Logs, curves and what other tools get."),
-    "data": ("Rest", "Answers to the test set, samples, settings."),
+    "models": (marked("Models"), marked("Trained networks, the best of each run.")),
+    "checkpoints": (
+        marked("Checkpoints"),
+        marked("The last two states of every training that has not finished, to resume from."),
+    ),
+    "onnx": ("ONNX", marked("Exported files.")),
+    "logs": (marked("Logs"), marked("Logs, curves and what other tools get.")),
+    "data": (marked("Rest"), marked("Answers to the test set, samples, settings.")),
 }
 MOST_ROWS = 500
 
@@ -32,50 +36,57 @@ MOST_ROWS = 500
 def totals(use: HomeUse, report_free: int) -> None:
     parts = use.of_experiments
     with st.container(horizontal=True, gap="medium"):
-        st.metric("In all", words.size(use.total), width="content", help="Everything in the home folder.")
+        st.metric(_("In all"), words.size(use.total), width="content", help=_("Everything in the home folder."))
         for kind in KINDS:
             title, help_text = TITLES[kind]
-            st.metric(title, words.size(getattr(parts, kind)), width="content", help=f"{help_text} Of all experiments.")
+            st.metric(
+                _(title), words.size(getattr(parts, kind)), width="content",
+                help=_("{what} Of all experiments.").format(what=_(help_text)),
+            )
         st.metric(
-            "Beside experiments", words.size(sum(use.others.values())), width="content",
-            help="Data sets, weights, downloads, caches, backups: "
-            + (", ".join(f"{name} {words.size(size)}" for name, size in use.others.items() if size) or "nothing") + ".",
+            _("Beside experiments"), words.size(sum(use.others.values())), width="content",
+            help=_("Data sets, weights, downloads, caches, backups: {sizes}.").format(
+                sizes=", ".join(f"{name} {words.size(size)}" for name, size in use.others.items() if size)
+                or _("nothing"),
+            ),
         )
-        st.metric("Free disk", words.size(report_free), width="content", help="Where the home folder lies.")
+        st.metric(_("Free disk"), words.size(report_free), width="content", help=_("Where the home folder lies."))
 
 
 def experiments(use: HomeUse) -> None:
     """The table; rows can be chosen to keep only their best networks."""
-    st.subheader("Experiments", anchor=False, help="The largest first; those in the trash too.")
+    st.subheader(_("Experiments"), anchor=False, help=_("The largest first; those in the trash too."))
     shown = use.experiments[:MOST_ROWS]
     if not shown:
-        st.info("There is no experiment yet, so nothing takes room.", icon=":material/hard_drive:")
-        places.link(places.NEW, "Design one", icon=":material/add:")
+        st.info(_("There is no experiment yet, so nothing takes room."), icon=":material/hard_drive:")
+        places.link(places.NEW, _("Design one"), icon=":material/add:")
         return
     frame = pd.DataFrame([
         {
-            "name": plain_name(row.name, 60), "state": "deleted" if row.deleted else words.STATES[row.state][0],
+            "name": plain_name(row.name, 60), "state": _("deleted") if row.deleted else words.state(row.state)[0],
             "total": part.total, **{kind: getattr(part, kind) for kind in KINDS},
             "id": row.experiment_id,
         }
         for row, part in shown
     ])
     sizes: dict[str, ColumnConfig] = {
-        kind: st.column_config.NumberColumn(title, format="bytes", help=help_text)
+        kind: st.column_config.NumberColumn(_(title), format="bytes", help=_(help_text))
         for kind, (title, help_text) in TITLES.items()
     }
     chosen = st.dataframe(
         frame, key="sizes", hide_index=True, width="stretch", on_select="rerun", selection_mode="multi-row",
-        alt="Disk use of every experiment by kind",
+        alt=_("Disk use of every experiment by kind"),
         column_config={
-            "name": st.column_config.TextColumn("Experiment", help="Choose rows to free their checkpoints alone."),
-            "state": st.column_config.TextColumn("State", help="Only ended experiments can give room."),
-            "total": st.column_config.NumberColumn("In all", format="bytes", help="All files of the experiment."),
-            "id": st.column_config.TextColumn("Id", help="As in addresses and on the disk."), **sizes,
+            "name": st.column_config.TextColumn(
+                _("Experiment"), help=_("Choose rows to free their checkpoints alone."),
+            ),
+            "state": st.column_config.TextColumn(_("State"), help=_("Only ended experiments can give room.")),
+            "total": st.column_config.NumberColumn(_("In all"), format="bytes", help=_("All files of the experiment.")),
+            "id": st.column_config.TextColumn(_("Id"), help=_("As in addresses and on the disk.")), **sizes,
         },
     )
     if len(use.experiments) > MOST_ROWS:
-        st.caption(f"The {MOST_ROWS} largest of {len(use.experiments)}.")
+        st.caption(_("The {most_rows} largest of {count}.").format(most_rows=MOST_ROWS, count=len(use.experiments)))
     rows = [shown[index][0] for index in chosen["selection"]["rows"]]
     keep_best([row.experiment_id for row in rows if row.state in ENDED], some=bool(rows))
 
@@ -83,68 +94,78 @@ def experiments(use: HomeUse) -> None:
 def keep_best(chosen: list[str], *, some: bool) -> None:
     """Offers to remove checkpoints, and says what that frees and takes."""
     freed = {} if some and not chosen else lab().upkeep.freed_by_keeping_best(chosen)
-    whose = words.plural(len(chosen), "chosen experiment") if some else (
-        "all ended experiments" if account.may_audit() else "your ended experiments"
+    whose = counted("{number} chosen experiment", "{number} chosen experiments", len(chosen)) if some else (
+        _("all ended experiments") if account.may_audit() else _("your ended experiments")
     )
     if not freed:
-        st.caption(f":material/check: Of {whose}, no checkpoint can go: only best networks are kept.")
+        st.caption(_(
+            ":material/check: Of {whose}, no checkpoint can go: only best networks are kept."
+        ).format(whose=whose))
         return
     size = words.size(sum(freed.values()))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            "Keep only best checkpoints", key="keep-best", icon=":material/compress:", on_click=ask,
+            _("Keep only best checkpoints"), key="keep-best", icon=":material/compress:", on_click=ask,
             args=("keep-best",), disabled=not account.may_launch(),
-            help="Removes what only resuming needs. Every run's best network stays." if account.may_launch()
+            help=_("Removes what only resuming needs. Every run's best network stays.") if account.may_launch()
             else account.why_not(),
         )
-        st.caption(f"Frees {size} of {whose}.", width="content")
+        st.caption(_("Frees {size} of {whose}.").format(size=size, whose=whose), width="content")
 
     def work() -> str:
-        return f"{words.size(lab().upkeep.keep_only_best(list(freed)))} freed; every best network is kept."
+        size = words.size(lab().upkeep.keep_only_best(list(freed)))
+        return _("{size} freed; every best network is kept.").format(size=size)
 
     asked(
         "keep-best",
-        f"This frees **{size}** of {words.plural(len(freed), 'experiment')}. Every run's best network, figure and "
-        "curve stays. A stopped or failed experiment that you resume afterwards trains unfinished runs **from their "
-        "start**.",
-        sure=f"Free {size}", icon=":material/compress:", work=work,
+        _(
+            "This frees **{size}** of {count}. Every run's best network, figure and curve stays. A stopped or failed "
+            "experiment that you resume afterwards trains unfinished runs **from their start**."
+        ).format(size=size, count=counted("{number} experiment", "{number} experiments", len(freed))),
+        sure=_("Free {size}").format(size=size), icon=":material/compress:", work=work,
     )
 
 
 def trash(found: list[Trashed]) -> None:
     st.subheader(
-        "Trash", anchor=False,
-        help="Deleted experiments stay for 30 days, or as long as DISTILL_TRASH_DAYS says, then leave the disk when "
-        "nothing runs.",
+        _("Trash"), anchor=False,
+        help=_("Deleted experiments stay for 30 days, or as long as DISTILL_TRASH_DAYS says, then leave the disk when "
+        "nothing runs."),
     )
     if not found:
-        st.caption(":material/delete: The trash is empty. What you delete is kept here for a while and can come back.")
+        st.caption(
+            _(":material/delete: The trash is empty. What you delete is kept here for a while and can come back.")
+        )
         return
     for item in found:
         row, mine = item.row, account.may_change(item.row.owner)
         with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"trash-{row.experiment_id}"):
             with st.container(gap="xxsmall", width="stretch"):
                 st.markdown(f"**{markdown_name(row.name, 60)}**")
-                left = "kept for ever" if item.days_left is None else (
-                    f"{words.plural(item.days_left, 'day')} left" if item.days_left else "goes when nothing runs"
+                left = _("kept for ever") if item.days_left is None else (
+                    counted("{number} day left", "{number} days left", item.days_left) if item.days_left
+                    else _("goes when nothing runs")
                 )
-                st.caption(f"Deleted {words.ago(item.deleted_at)} · {left} · {words.size(item.use.total)}")
+                st.caption(_(
+                    "Deleted {ago} · {left} · {size}"
+                ).format(ago=words.ago(item.deleted_at), left=left, size=words.size(item.use.total)))
             if st.button(
-                "Restore", key=f"restore-{row.experiment_id}", icon=":material/undo:",
+                _("Restore"), key=f"restore-{row.experiment_id}", icon=":material/undo:",
                 disabled=not mine,
-                help="Puts it back on the list of experiments." if mine else account.why_not(row.owner),
+                help=_("Puts it back on the list of experiments.") if mine else account.why_not(row.owner),
             ):
                 put_back(row.experiment_id, row.name)
             st.button(
-                "Purge now", key=f"purge-{row.experiment_id}", icon=":material/delete_forever:", type="tertiary",
+                _("Purge now"), key=f"purge-{row.experiment_id}", icon=":material/delete_forever:", type="tertiary",
                 disabled=not mine, on_click=ask, args=(f"purge-{row.experiment_id}",),
-                help="Takes it from the disk for good." if mine else account.why_not(row.owner),
+                help=_("Takes it from the disk for good.") if mine else account.why_not(row.owner),
             )
         asked(
             f"purge-{row.experiment_id}",
-            f"**{markdown_name(row.name, 60)}** leaves the disk with all its networks, curves and figures "
-            f"({words.size(item.use.total)}).",
-            sure="Purge", icon=":material/delete_forever:", work=partial(purged, row.experiment_id, row.name),
+            _(
+                "**{name}** leaves the disk with all its networks, curves and figures ({size})."
+            ).format(name=markdown_name(row.name, 60), size=words.size(item.use.total)),
+            sure=_("Purge"), icon=":material/delete_forever:", work=partial(purged, row.experiment_id, row.name),
         )
 
 
@@ -154,31 +175,33 @@ def put_back(experiment_id: str, name: str) -> None:
     except LabError as error:
         tell(error)
         return
-    say(f"“{name}” is back on the list.")
+    say(_("“{name}” is back on the list.").format(name=name))
 
 
 def purged(experiment_id: str, name: str) -> str:
     lab().upkeep.purge(experiment_id)
-    return f"“{name}” is gone for good."
+    return _("“{name}” is gone for good.").format(name=name)
 
 
 def backups() -> None:
     st.subheader(
-        "Backups", anchor=False,
-        help="One file with everything of the home folder, made while experiments run. Copy it to another disk: one "
-        "that lies beside what it saves is lost with it.",
+        _("Backups"), anchor=False,
+        help=_("One file with everything of the home folder, made while experiments run. Copy it to another disk: one "
+        "that lies beside what it saves is lost with it."),
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         models = st.toggle(
-            "With models", value=True, key="backup-models",
-            help="Without: figures, curves and settings only; much smaller. What then needs a network trains it again.",
+            _("With models"), value=True, key="backup-models",
+            help=_(
+                "Without: figures, curves and settings only; much smaller. What then needs a network trains it again."
+            ),
         )
-        wanted = st.button("Back up now", key="backup", icon=":material/archive:", help="Experiments may go on.")
+        wanted = st.button(_("Back up now"), key="backup", icon=":material/archive:", help=_("Experiments may go on."))
     if wanted:
-        bar = st.progress(0.0, text="Writing …")
+        bar = st.progress(0.0, text=_("Writing …"))
 
         def tell_progress(done: int, of: int) -> None:
-            bar.progress(done / of, text=f"Experiment {done} of {of}")
+            bar.progress(done / of, text=_("Experiment {done} of {of}").format(done=done, of=of))
 
         try:
             path, facts = lab().upkeep.backup(models=models, tell=tell_progress)
@@ -188,41 +211,51 @@ def backups() -> None:
         else:
             bar.empty()
             st.success(
-                f"{words.plural(facts.experiments, 'experiment')} in {path.name}, {words.size(path.stat().st_size)}.",
+                _(
+                    "{count} in {name}, {size}."
+                ).format(
+                    count=counted("{number} experiment", "{number} experiments", facts.experiments), name=path.name,
+                    size=words.size(path.stat().st_size),
+                ),
                 icon=":material/check_circle:",
             )
     found = {path.name: path for path in lab().upkeep.backups()}
     if not found:
-        st.caption("There is no backup here yet. From a terminal: `python -m distill_core backup FILE`.")
+        st.caption(_("There is no backup here yet. From a terminal: `python -m distill_core backup FILE`."))
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
-            "Backup", list(found), key="backup-chosen", width=420,
+            _("Backup"), list(found), key="backup-chosen", width=420,
             format_func=lambda name: f"{name} · {words.size(found[name].stat().st_size)}",
-            help="Those in the home folder; others are restored from a terminal.",
+            help=_("Those in the home folder; others are restored from a terminal."),
         )
         st.button(
-            "Restore …", key="restore-backup", icon=":material/settings_backup_restore:", on_click=ask,
-            args=("restore-backup",), help="Brings back what is missing here; what is here stays.",
+            _("Restore …"), key="restore-backup", icon=":material/settings_backup_restore:", on_click=ask,
+            args=("restore-backup",), help=_("Brings back what is missing here; what is here stays."),
         )
     asked(
         "restore-backup",
-        f"**{markdown_name(str(name), 80)}**: its checksums are compared first. Experiments that are missing here come "
-        "back; those that are here stay as they are. Nothing may wait or run meanwhile.",
-        sure="Restore", icon=":material/settings_backup_restore:", work=partial(restored, found[str(name)]),
+        _(
+            "**{name}**: its checksums are compared first. Experiments that are missing here come back; those that "
+            "are here stay as they are. Nothing may wait or run meanwhile."
+        ).format(name=markdown_name(str(name), 80)),
+        sure=_("Restore"), icon=":material/settings_backup_restore:", work=partial(restored, found[str(name)]),
     )
     st.code(str(found[str(name)]), language=None)
 
 
 def restored(path: Path) -> str:
     done = lab().upkeep.restore(path)
-    told = f"{words.plural(len(done.experiments), 'experiment')} restored"
-    return f"{told}; {len(done.kept)} were here already and stayed." if done.kept else f"{told}."
+    number = len(done.experiments)
+    if not done.kept:
+        return counted("{number} experiment restored.", "{number} experiments restored.", number)
+    restored = counted("{number} experiment restored", "{number} experiments restored", number)
+    return _("{restored}; {kept} were here already and stayed.").format(restored=restored, kept=len(done.kept))
 
 
 def show() -> None:
-    places.link(places.MACHINE, "Machine", icon=":material/arrow_back:")
-    st.title("Storage", anchor=False)
+    places.link(places.MACHINE, _("Machine"), icon=":material/arrow_back:")
+    st.title(_("Storage"), anchor=False)
     show_told()
     use = lab().upkeep.home_use()
     totals(use, lab().doctor()["disk"]["free_bytes"])

@@ -7,6 +7,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_text, plain_name
 from distill_core.errors import LabError
+from distill_core.language import _, marked
 from distill_core.rows import ExperimentView, RunRow
 from distill_core.signature import Task
 from distill_core.trying import Gallery, Offer, Sample, Which
@@ -20,12 +21,16 @@ from pages.ui.session import lab
 ON_ONE_PAGE = 12
 PAGE = "apart-page"
 ON_BUTTONS: dict[Task, str] = {
-    "classification": "The greatest disagreement first. On each button: what the first and the second model say.",
-    "tagging": "The greatest disagreement first. On each button: how many steps they label differently.",
-    "regression": "The greatest disagreement first. On each button: how far their standardised values lie apart.",
+    "classification": marked(
+        "The greatest disagreement first. On each button: what the first and the second model say."
+    ),
+    "tagging": marked("The greatest disagreement first. On each button: how many steps they label differently."),
+    "regression": marked(
+        "The greatest disagreement first. On each button: how far their standardised values lie apart."
+    ),
 }
-WHICH_HELP = "All samples, or those on which only one of the two gives the true class."
-PAIR_HELP = (
+WHICH_HELP = marked("All samples, or those on which only one of the two gives the true class.")
+PAIR_HELP = marked(
     "From the answers to the whole test set that both gave after training: how much probability they place on "
     "different classes; of a regression, how far their values lie apart."
 )
@@ -35,7 +40,7 @@ def pick(view: ExperimentView, offer: Offer) -> Sample | None:
     """The sample opened from the gallery, at first the one with the greatest disagreement; None where there is none."""
     tested = [run for run in view.runs if run.score is not None]
     if len(tested) < 2:
-        st.info("Two tested runs are needed. Wait until a second one is trained.", icon=":material/hourglass:")
+        st.info(_("Two tested runs are needed. Wait until a second one is trained."), icon=":material/hourglass:")
         return None
     first, second = _pair(tested)
     which = _which(view)
@@ -45,7 +50,7 @@ def pick(view: ExperimentView, offer: Offer) -> Sample | None:
         tell(error)
         return None
     if not len(found.rows):
-        st.info("There is no such sample. Choose another pair, or all samples.", icon=":material/search_off:")
+        st.info(_("There is no such sample. Choose another pair, or all samples."), icon=":material/search_off:")
         return None
     address.read("open", default=[str(found.rows[0])], allowed=[str(row) for row in found.rows], single=True)
     opened = st.session_state.get("open")
@@ -69,11 +74,11 @@ def _pair(tested: list[RunRow]) -> tuple[RunRow, RunRow]:
     address.read("first", default=[teacher], allowed=list(runs), single=True)
     address.read("second", default=[student], allowed=list(runs), single=True)
     one = st.selectbox(
-        "First model", list(runs), key="first", format_func=lambda run_id: names[run_id], help=PAIR_HELP,
+        _("First model"), list(runs), key="first", format_func=lambda run_id: names[run_id], help=_(PAIR_HELP),
         on_change=_anew,
     )
     other = st.selectbox(
-        "Second model", list(runs), key="second", format_func=lambda run_id: names[run_id], help=PAIR_HELP,
+        _("Second model"), list(runs), key="second", format_func=lambda run_id: names[run_id], help=_(PAIR_HELP),
         on_change=_anew,
     )
     address.write("first", [one], default=[teacher])
@@ -84,10 +89,12 @@ def _pair(tested: list[RunRow]) -> tuple[RunRow, RunRow]:
 def _which(view: ExperimentView) -> Which:
     if view.task == "regression":
         return "all"
-    options: dict[Which, str] = {"all": "all", "first": "only the first is right", "second": "only the second is right"}
+    options: dict[Which, str] = {
+        "all": _("all"), "first": _("only the first is right"), "second": _("only the second is right"),
+    }
     address.read("which", default=["all"], allowed=list(options), single=True)
     found: Which = st.segmented_control(
-        "Samples", list(options), key="which", required=True, wrap=True, on_change=_anew, help=WHICH_HELP,
+        _("Samples"), list(options), key="which", required=True, wrap=True, on_change=_anew, help=_(WHICH_HELP),
         format_func=lambda one: options[one],
     ) or "all"
     address.write("which", [found], default=["all"])
@@ -104,7 +111,7 @@ def _anew() -> None:
 
 
 def _grid(view: ExperimentView, offer: Offer, found: Gallery, *, opened: int) -> None:
-    st.caption(ON_BUTTONS[view.task])
+    st.caption(_(ON_BUTTONS[view.task]))
     pages = -(-len(found.rows) // ON_ONE_PAGE)
     slot = st.container()
     page = st.pagination(pages, key=PAGE, bind="query-params") if pages > 1 else 1
@@ -130,10 +137,10 @@ def _difference(view: ExperimentView, found: Gallery, row: int, distance: float)
     """What the two say, as short as a button."""
     one, other = np.asarray(found.first[row]), np.asarray(found.second[row])
     if view.task == "regression":
-        return f"No. {row} · {distance:.2f} apart"
+        return _("No. {row} · {distance:.2f} apart").format(row=row, distance=distance)
     if view.task == "tagging":
         differ = one.argmax(axis=-1) != other.argmax(axis=-1)
-        return f"{int(differ.sum())} steps"
+        return _("{number} steps").format(number=int(differ.sum()))
     left, right = (plain_name(view.class_names[int(answer.argmax())], 14) for answer in (one, other))
     return markdown_text(f"{left} | {right}")
 
@@ -141,6 +148,11 @@ def _difference(view: ExperimentView, found: Gallery, row: int, distance: float)
 def _told(view: ExperimentView, offer: Offer, row: int, distance: float) -> str:
     if view.task == "regression":
         true = truth_of(view, offer, row)
-        return f"Test sample {row}. True: {true}. Their standardised values lie {distance:.2f} apart."
-    shared = f"Test sample {row}. They place {100 * distance:.0f}% of their probability on different classes."
-    return shared if view.task == "tagging" else f"{shared} True class: {truth_of(view, offer, row)}."
+        text = _("Test sample {row}. True: {true}. Their standardised values lie {distance:.2f} apart.")
+        return text.format(row=row, true=true, distance=distance)
+    shared = _("Test sample {row}. They place {percent:.0f}% of their probability on different classes.").format(
+        row=row, percent=100 * distance,
+    )
+    if view.task == "tagging":
+        return shared
+    return _("{sentence} True class: {true}.").format(sentence=shared, true=truth_of(view, offer, row))

@@ -9,6 +9,7 @@ import streamlit as st
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.charts.style import MOST_SERIES
 from distill_core.errors import NotFound
+from distill_core.language import _, marked, told
 from distill_core.rows import ExperimentView, RunRow
 from distill_core.trying import Offer, Sample
 from pages.trying import apart, giving, replying
@@ -18,24 +19,26 @@ from pages.ui.rivals import told_apart
 from pages.ui.session import lab
 
 LATEST = 50
-ABOUT = "Give a sample, and every model of an experiment answers it: the teacher, the student alone, and its rivals."
+ABOUT = marked(
+    "Give a sample, and every model of an experiment answers it: the teacher, the student alone, and its rivals."
+)
 
 
 def chosen_experiment() -> str:
     """The id in the address; without one, experiments to choose from."""
     if experiment_id := st.query_params.get("id", ""):
         return experiment_id
-    st.title("Try it", anchor=False)
-    st.markdown(ABOUT)
+    st.title(_("Try it"), anchor=False)
+    st.markdown(_(ABOUT))
     found = [row for row in lab().experiments(limit=LATEST) if row.runs_done]
     if not found:
-        st.info("There is no experiment with a trained model yet.", icon=":material/science:")
-        places.link(places.NEW, "New experiment", icon=":material/add_circle:")
+        st.info(_("There is no experiment with a trained model yet."), icon=":material/science:")
+        places.link(places.NEW, _("New experiment"), icon=":material/add_circle:")
         return ""
     names = told_apart({row.experiment_id: plain_name(row.name, 60) for row in found})
     chosen = st.selectbox(
-        "Experiment", list(names), index=None, key="of", format_func=lambda one: names[one],
-        placeholder="Choose an experiment", help="Those with trained models, newest first.", width=520,
+        _("Experiment"), list(names), index=None, key="of", format_func=lambda one: names[one],
+        placeholder=_("Choose an experiment"), help=_("Those with trained models, newest first."), width=520,
     )
     if chosen:
         places.go(places.TRY, id=chosen)
@@ -52,8 +55,10 @@ def chosen_runs(offer: Offer) -> list[RunRow]:
     default = list(firsts.values())[:MOST_SERIES]
     address.read("models", default=default, allowed=list(runs))
     chosen = st.multiselect(
-        "Models", list(runs), key="models", max_selections=MOST_SERIES, format_func=lambda run_id: names[run_id],
-        help=f"Exported models, at most {MOST_SERIES}. Other runs can be exported on the experiment's page.",
+        _("Models"), list(runs), key="models", max_selections=MOST_SERIES, format_func=lambda run_id: names[run_id],
+        help=_(
+            "Exported models, at most {most_series}. Other runs can be exported on the experiment's page."
+        ).format(most_series=MOST_SERIES),
     )
     address.write("models", chosen, default=default)
     return [runs[run_id] for run_id in chosen]
@@ -62,9 +67,9 @@ def chosen_runs(offer: Offer) -> list[RunRow]:
 def answers(view: ExperimentView, offer: Offer, sample: Sample | None) -> None:
     runs = chosen_runs(offer)
     if not runs:
-        st.info("Choose at least one model.", icon=":material/checklist:")
+        st.info(_("Choose at least one model."), icon=":material/checklist:")
     elif sample is None:
-        st.info("The answers appear here, side by side, as soon as there is a sample.", icon=":material/forum:")
+        st.info(_("The answers appear here, side by side, as soon as there is a sample."), icon=":material/forum:")
     else:
         replies = lab().trying.ask(runs, sample)
         replying.show_replies(view, offer, runs, sample, replies)
@@ -77,13 +82,13 @@ def header(view: ExperimentView) -> None:
     places.link(
         places.EXPERIMENT, markdown_name(view.row.name, 60), icon=":material/arrow_back:", id=view.row.experiment_id,
     )
-    st.title("Try it", anchor=False)
+    st.title(_("Try it"), anchor=False)
 
 
 def nothing_yet(view: ExperimentView, error: NotFound) -> None:
-    st.info(markdown_text(error.sentence), icon=":material/deployed_code:")
+    st.info(markdown_text(told(error.sentence)), icon=":material/deployed_code:")
     places.link(
-        places.EXPERIMENT, "Open the experiment", icon=":material/monitoring:", id=view.row.experiment_id,
+        places.EXPERIMENT, _("Open the experiment"), icon=":material/monitoring:", id=view.row.experiment_id,
     )
 
 
@@ -91,12 +96,13 @@ def few_samples(offer: Offer) -> Sequence[str]:
     """What the page must say of the test samples it has."""
     tests = offer.tests
     if tests.shipped_only:
-        return [
-            f"Only {len(tests.rows)} of {tests.total:,} test samples of this experiment are here, those in its "
-            "bundles: it ran before all were kept."
-        ]
+        return [_(
+            "Only {number} of {total:,} test samples of this experiment are here, those in its bundles: it ran before "
+            "all were kept."
+        ).format(number=len(tests.rows), total=tests.total)]
     if len(tests.rows) < tests.total:
-        return [f"{len(tests.rows):,} of {tests.total:,} test samples are kept here, evenly spread."]
+        text = _("{number:,} of {total:,} test samples are kept here, evenly spread.")
+        return [text.format(number=len(tests.rows), total=tests.total)]
     return []
 
 

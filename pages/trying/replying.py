@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from distill_core.charts.names import lineage_name, markdown_text, plain_name
 from distill_core.charts.variants import series_styles
 from distill_core.evaluation.soft_labels import soft_labels, top_guesses
+from distill_core.language import _, counted, marked, told
 from distill_core.rows import ExperimentView, RunRow
 from distill_core.signature import NO_LABEL, PADDING
 from distill_core.trying import Answer, Offer, Refusal, Sample
@@ -24,11 +25,11 @@ from pages.ui.rivals import told_apart
 
 MOST_BARS = 5
 MOST_STEPS = 200
-TEMPERATURE_HELP = (
+TEMPERATURE_HELP = marked(
     "Probabilities are softmax(logits / T). At 1 they are the model's own; higher values show what it thinks of the "
     "other classes, which is what a student learns from."
 )
-LATENCY_HELP = (
+LATENCY_HELP = marked(
     "Beside each answer: the time of this one call of ONNX Runtime, one sample on one thread of the server. It varies "
     "from call to call; the experiment's page has measured latencies with their conditions."
 )
@@ -68,11 +69,11 @@ def show_replies(
     temperature = 1.0
     if view.task != "regression":
         temperature = st.slider(
-            "Temperature T", 1.0, 20.0, 1.0, 0.5, key="t", bind="query-params", help=TEMPERATURE_HELP,
+            _("Temperature T"), 1.0, 20.0, 1.0, 0.5, key="t", bind="query-params", help=_(TEMPERATURE_HELP),
         )
-    told = _sentence(view, offer, sample, given, names, truth)
-    if told:
-        st.markdown(f"**{markdown_text(told)}**", help=LATENCY_HELP)
+    sentence = _sentence(view, offer, sample, given, names, truth)
+    if sentence:
+        st.markdown(f"**{markdown_text(sentence)}**", help=_(LATENCY_HELP))
     looks = series_styles(view.runs, theme())
     shown = _Shown(view, truth, counted_steps(sample, offer, truth), temperature)
     show_cards([
@@ -121,14 +122,18 @@ class _Shown:
     temperature: float
 
     def card(self, run: RunRow, reply: Answer | Refusal, *, name: str, colour: str) -> Card:
-        size = f"{run.architecture}, {words.count(run.parameters)} parameters"
+        size = _("{network}, {parameters} parameters").format(
+            network=run.architecture, parameters=words.count(run.parameters),
+        )
         role = words.ROLES[run.role]
-        empty = Card(name=name, colour=colour, sub=size if name == role else f"{role} · {size}")
+        empty = Card(name=name, colour=colour, sub=size if name == role else f"{_(role)} · {size}")
         if isinstance(reply, Refusal):
-            return replace(empty, answer="no answer", side=reply.sentence)
-        timed = replace(empty, foot=f"{words.milliseconds(reply.milliseconds)} for this answer")
+            return replace(empty, answer=_("no answer"), side=told(reply.sentence))
+        timed = replace(empty, foot=_(
+            "{latency} for this answer"
+        ).format(latency=words.milliseconds(reply.milliseconds)))
         if not np.isfinite(reply.output).all():
-            return replace(timed, answer="no answer", side="Its answer is not a number.")
+            return replace(timed, answer=_("no answer"), side=_("Its answer is not a number."))
         if self.view.task == "regression":
             return self._of_values(timed, reply)
         return self._of_steps(timed, reply) if self.view.task == "tagging" else self._of_classes(timed, reply)
@@ -136,7 +141,7 @@ class _Shown:
     def _of_classes(self, card: Card, reply: Answer) -> Card:
         guesses = top_guesses(reply.output, temperature=self.temperature, most=MOST_BARS)
         known = None if self.truth is None or int(self.truth) == NO_LABEL else int(self.truth)
-        judged = "" if known is None else " · right" if guesses[0].place == known else " · wrong"
+        judged = "" if known is None else _(" · right") if guesses[0].place == known else _(" · wrong")
         names = self.view.class_names
         return replace(
             card, answer=plain_name(names[guesses[0].place]), side=f"{_percent(guesses[0].share)}{judged}",
@@ -149,15 +154,20 @@ class _Shown:
     def _of_steps(self, card: Card, reply: Answer) -> Card:
         total = int(self.counted.sum())
         if self.truth is None:
-            return replace(card, answer=words.plural(total, "step"), side="labelled below")
+            return replace(card, answer=counted("{number} step", "{number} steps", total), side=_("labelled below"))
         right = int(((reply.output.argmax(axis=-1) == self.truth) & self.counted).sum())
-        return replace(card, answer=f"{right} of {total}", side="steps right")
+        return replace(card, answer=_("{right} of {total}").format(right=right, total=total), side=_("steps right"))
 
     def _of_values(self, card: Card, reply: Answer) -> Card:
         if len(reply.output) > 1:
-            return replace(card, answer=words.plural(len(reply.output), "value"), side="in the table below")
+            return replace(
+                card, answer=counted("{number} value", "{number} values", len(reply.output)),
+                side=_("in the table below"),
+            )
         value, true = float(reply.output[0]), None if self.truth is None else float(np.asarray(self.truth).ravel()[0])
-        side = "" if true is None or not np.isfinite(true) else f"true {true:.4g}, off by {abs(value - true):.3g}"
+        side = ""
+        if true is not None and np.isfinite(true):
+            side = _("true {true:.4g}, off by {error:.3g}").format(true=true, error=abs(value - true))
         return replace(card, answer=f"{value:.4g}", side=side)
 
 
@@ -183,17 +193,19 @@ def _steps(
             f"{plain_name(view.class_names[int(place)])} · {_percent(float(shares[step, place]))}"
             for step in steps[:MOST_STEPS] for place in [shares[step].argmax()]
         ]
-    told = {"word": "Word", "true": "True label"} | {one.run_id: names[one.run_id] for one in given}
+    titles = {"word": _("Word"), "true": _("True label")} | {one.run_id: names[one.run_id] for one in given}
     frame = pd.DataFrame(columns, index=pd.Index(steps[:MOST_STEPS], name="step"))
     st.dataframe(
-        frame, key="steps", width="stretch", alt="Label of each step by each model",
+        frame, key="steps", width="stretch", alt=_("Label of each step by each model"),
         column_config={
-            key: st.column_config.TextColumn(title, help="The label and its probability." if key not in ("word", "true")
-                                             else "Of the test sample.") for key, title in told.items()
+            key: st.column_config.TextColumn(title, help=_(
+                "The label and its probability."
+            ) if key not in ("word", "true")
+                                             else _("Of the test sample.")) for key, title in titles.items()
         },
     )
     if len(steps) > MOST_STEPS:
-        st.caption(f"The first {MOST_STEPS} of {len(steps)} steps.")
+        st.caption(_("The first {most_steps} of {count} steps.").format(most_steps=MOST_STEPS, count=len(steps)))
 
 
 def _values(
@@ -205,9 +217,11 @@ def _values(
         columns = {"true": np.asarray(truth, dtype=np.float64), **columns}
     frame = pd.DataFrame(columns, index=pd.Index([plain_name(name) for name in view.class_names], name="value"))
     st.dataframe(
-        frame, key="values", width="stretch", alt="Each value by each model",
+        frame, key="values", width="stretch", alt=_("Each value by each model"),
         column_config={
-            key: st.column_config.NumberColumn(names.get(key, "True value"), format="%.4g", help="In the data's units.")
+            key: st.column_config.NumberColumn(
+                names.get(key, "True value"), format="%.4g", help=_("In the data's units."),
+            )
             for key in columns
         },
     )

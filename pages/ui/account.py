@@ -10,6 +10,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from distill_core.access import Actor, Role
 from distill_core.charts.names import markdown_name
+from distill_core.language import _, counted, marked
 from distill_core.people import Use
 from pages.doors.entrance import SIGN_OUT
 from pages.doors.signing_in import sign_in
@@ -19,9 +20,9 @@ from pages.ui.recent import Recent
 from pages.ui.session import lab, who
 
 MAY: dict[Role, str] = {
-    "viewer": "You may look at everything and try models; launching and changing needs the role operator.",
-    "operator": "You may launch experiments, bring data and change what is your own.",
-    "admin": "You may do everything, also with what others own.",
+    "viewer": marked("You may look at everything and try models; launching and changing needs the role operator."),
+    "operator": marked("You may launch experiments, bring data and change what is your own."),
+    "admin": marked("You may do everything, also with what others own."),
 }
 
 
@@ -50,14 +51,15 @@ def may_audit() -> bool:
 
 def owner_note(owner: str) -> str:
     """What stands behind a thing's other facts, as Markdown; empty where nobody signs in."""
-    return f" · by {markdown_name(owner, 60)}" if owner and is_signing_in() else ""
+    return _(" · by {owner}").format(owner=markdown_name(owner, 60)) if owner and is_signing_in() else ""
 
 
 def why_not(owner: str = "") -> str:
     """The help of a button that is off."""
     if not may_launch():
-        return "Your role is viewer, which may only look. Ask an admin for the role operator."
-    return f"Only {markdown_name(owner, 60) or 'an admin'} or an admin may do this."
+        return _("Your role is viewer, which may only look. Ask an admin for the role operator.")
+    # An empty name would be shown as "(no name)".
+    return _("Only {owner} or an admin may do this.").format(owner=markdown_name(owner, 60) or _("an admin"))
 
 
 def show() -> None:
@@ -70,25 +72,28 @@ def show() -> None:
     ):
         _facts(actor)
         if actor.role == "admin":
-            places.link(places.AUDIT, "Audit log", icon=":material/policy:")
-        if st.button("Sign out", key="sign-out", icon=":material/logout:", help="Experiments go on without you."):
+            places.link(places.AUDIT, _("Audit log"), icon=":material/policy:")
+        if st.button(_("Sign out"), key="sign-out", icon=":material/logout:", help=_("Experiments go on without you.")):
             _leave()
 
 
 def _facts(actor: Actor) -> None:
     # By a start link nobody has a name: it stands for a role.
-    by_link = "" if "@" in actor.name else ", by a start link"
+    by_link = "" if "@" in actor.name else _(", by a start link")
     st.markdown(f"**{markdown_name(actor.name, 254)}**{by_link or f' · {actor.role}'}")
-    st.caption(MAY[actor.role])
+    st.caption(_(MAY[actor.role]))
     asked = lab()
     used = _used.get(asked, asked.people.use, now=time.monotonic())
-    for count, limit, word in (
-        (used.queued, used.limits.queued, "waiting or running"), (used.running, used.limits.running, "running"),
+    for count, limit, text in (
+        (used.queued, used.limits.queued, _("{count} of at most {limit} waiting or running.")),
+        (used.running, used.limits.running, _("{count} of at most {limit} running.")),
     ):
         if limit is not None:
-            st.caption(f"{count} of at most {words.plural(limit, 'experiment')} {word}.")
+            st.caption(text.format(count=count, limit=counted("{number} experiment", "{number} experiments", limit)))
     if used.limits.disk_bytes is not None:
-        st.caption(f"{words.size(used.disk_bytes)} of at most {words.size(used.limits.disk_bytes)} on the disk.")
+        st.caption(_(
+            "{size} of at most {limit} on the disk."
+        ).format(size=words.size(used.disk_bytes), limit=words.size(used.limits.disk_bytes)))
 
 
 def _leave() -> None:

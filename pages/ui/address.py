@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+from streamlit.elements.lib.mutable_tab_container import TabContainer
+
+from distill_core.language import _
 
 
 def read(key: str, *, default: Sequence[str] = (), allowed: Sequence[str] | None = None, single: bool = False) -> None:
@@ -29,6 +32,35 @@ def write(key: str, values: Sequence[str], *, default: Sequence[str] = ()) -> No
         else:
             st.query_params.pop(key, None)
     st.session_state[_memory(key)] = shown
+
+
+def chosen(key: str, options: Sequence[str], *, default: str | None = None) -> str:
+    """Before a chooser of one is drawn, `read`; returns the default, the first option without one."""
+    first = options[0] if default is None else default
+    read(key, default=[first], allowed=options, single=True)
+    if st.session_state[key] not in options:
+        st.session_state[key] = first
+    return first
+
+
+def tabs(names: Sequence[str], *, key: str = "tab") -> dict[str, TabContainer]:
+    """Tabs by their English names, which the address has; readers see them in their language."""
+    shown = {name: _(name) for name in names}
+    told, memory = st.query_params.get(key), _memory(key)
+    written = st.session_state.get(memory)
+    changed = written is not None and written != told
+    if st.session_state.get(key) not in shown.values() or changed:
+        st.session_state[key] = shown.get(told or "", shown[names[0]])
+    made = dict(zip(names, st.tabs(list(shown.values()), key=key, on_change="rerun"), strict=True))
+    opened = next((name for name, tab in made.items() if tab.open), names[0])
+    found = None if opened == names[0] else opened
+    if found != st.query_params.get(key):
+        if found is None:
+            st.query_params.pop(key, None)
+        else:
+            st.query_params[key] = found
+    st.session_state[memory] = found
+    return made
 
 
 def _memory(key: str) -> str:

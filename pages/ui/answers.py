@@ -12,6 +12,7 @@ from distill_core.charts.variants import series_styles
 from distill_core.errors import LabError
 from distill_core.evaluation.saved import SavedAnswers
 from distill_core.events import Role
+from distill_core.language import _, told
 from distill_core.rows import RunRow
 from pages.ui.results import picture, show_chart, theme
 from pages.ui.rivals import rival_names, rival_of
@@ -26,24 +27,24 @@ def show_answers(runs: Sequence[RunRow], value_names: Sequence[str], *, key: str
     """A picture a variant with the same axes; variants, seed and value are in the address."""
     tested = [run for run in runs if run.score is not None]
     if not tested:
-        st.info("No run has been tested yet.", icon=":material/hourglass:")
+        st.info(_("No run has been tested yet."), icon=":material/hourglass:")
         return
     names = rival_names(tested)
     firsts = [next((rival for rival in names if rival[1] == role), None) for role in FIRST_SHOWN]
     seeds = sorted({run.seed for run in tested if run.role != "teacher"})
     with st.container(horizontal=True):
         rivals = st.multiselect(
-            "Variants", list(names), default=[rival for rival in firsts if rival], key="answers-of", width=420,
+            _("Variants"), list(names), default=[rival for rival in firsts if rival], key="answers-of", width=420,
             bind="query-params", max_selections=MOST_PANELS, format_func=lambda one: names[one],
-            help=f"Whose answers to show, at most {MOST_PANELS}.",
+            help=_("Whose answers to show, at most {most_panels}.").format(most_panels=MOST_PANELS),
         )
         seed = st.selectbox(
-            "Seed", seeds, key="answers-seed", width=120, bind="query-params",
-            help="The students' seed; a teacher has its own.",
+            _("Seed"), seeds, key="answers-seed", width=120, bind="query-params",
+            help=_("The students' seed; a teacher has its own."),
         ) if len(seeds) > 1 else next(iter(seeds), None)
         value = st.selectbox(
-            "Value", range(len(value_names)), key="answers-value", width=180, bind="query-params",
-            format_func=lambda index: plain_name(value_names[index]), help="Which of the predicted values.",
+            _("Value"), range(len(value_names)), key="answers-value", width=180, bind="query-params",
+            format_func=lambda index: plain_name(value_names[index]), help=_("Which of the predicted values."),
         ) if len(value_names) > 1 else 0
         image = picture()
     shown = [
@@ -64,14 +65,14 @@ def show_answers(runs: Sequence[RunRow], value_names: Sequence[str], *, key: str
             with column:
                 show_chart(
                     figure, key=f"{key}-answers-{run.experiment_id}-{run.run_id}", file_name=f"answers-{run.run_id}",
-                    image=image, alt=f"Answers of {plain_name(name)} against the true values",
+                    image=image, alt=_("Answers of {name} against the true values").format(name=plain_name(name)),
                 )
     if not drawn:
-        st.info("There are no saved answers of these variants on this seed.", icon=":material/info:")
+        st.info(_("There are no saved answers of these variants on this seed."), icon=":material/info:")
         return
     st.caption(
-        "A dot a test sample. On the dotted line an answer is right. Values are standardised: 0 is the mean of the "
-        "training values, 1 their standard deviation."
+        _("A dot a test sample. On the dotted line an answer is right. Values are standardised: 0 is the mean of the "
+        "training values, 1 their standard deviation.")
     )
 
 
@@ -80,5 +81,5 @@ def _answers(run: RunRow) -> SavedAnswers | None:
     try:
         return lab().answers(run.experiment_id, run.run_id)
     except LabError as error:
-        st.warning(markdown_text(error.sentence), icon=":material/warning:")
+        st.warning(markdown_text(told(error.sentence)), icon=":material/warning:")
         return None

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from distill_core.artifacts import WHOLE
+from distill_core.language import _
 from pages.ui.addresses import base_path
 from pages.ui.refusals import refusal_of
 from pages.ui.session import lab_of
@@ -26,7 +27,7 @@ def artifact(request: Request) -> Response:
     try:
         made = lab_of(request).artifacts.file(found["experiment_id"], found["run_id"], found["kind"])
     except Exception as error:
-        status, body = refusal_of(error, failed="The file could not be sent")
+        status, body = refusal_of(error, failed=_("The file could not be sent"))
         return JSONResponse(body, status_code=status, headers=HEADERS)
     after = BackgroundTask(_delete, made.path) if made.temporary else None
     # The name is made of ids, so that it needs no quoting of its own.

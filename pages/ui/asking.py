@@ -8,6 +8,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_name
 from distill_core.errors import LabError
+from distill_core.language import _
 from pages.ui.guard import tell
 
 _ASKED, _TOLD = "asking-about", "asking-told"
@@ -25,30 +26,30 @@ def asked(about: str, question: str, *, sure: str, icon: str, work: Callable[[],
     with st.container(border=True, key=f"asking-{about}"):
         st.markdown(question)
         with st.container(horizontal=True):
-            agreed = st.button(sure, key=f"{about}-sure", type="primary", icon=icon, help="This cannot be undone.")
-            st.button("Leave it", key=f"{about}-not", help="Nothing changes.", on_click=forget)
+            agreed = st.button(sure, key=f"{about}-sure", type="primary", icon=icon, help=_("This cannot be undone."))
+            st.button(_("Leave it"), key=f"{about}-not", help=_("Nothing changes."), on_click=forget)
         if agreed:
             try:
-                with st.spinner("Working …", show_time=True):
-                    told = work()
+                with st.spinner(_("Working …"), show_time=True):
+                    done = work()
             except LabError as error:
                 tell(error)
                 return
             forget()
-            say(told)
+            say(done)
 
 
 def forget() -> None:
     st.session_state.pop(_ASKED, None)
 
 
-def say(told: str) -> None:
+def say(done: str) -> None:
     """Tell what was done at the top of the page, which is run again as things are now."""
-    st.session_state[_TOLD] = told
+    st.session_state[_TOLD] = done
     st.rerun()
 
 
 def show_told() -> None:
     """What was done a moment ago."""
-    if told := st.session_state.pop(_TOLD, ""):
-        st.success(markdown_name(told, 200), icon=":material/check_circle:")
+    if done := st.session_state.pop(_TOLD, ""):
+        st.success(markdown_name(done, 200), icon=":material/check_circle:")

@@ -10,8 +10,16 @@ import pandas as pd
 
 from distill_core.audit import Entry
 from distill_core.charts.names import plain_name
+from distill_core.language import marked, told
 from distill_core.spreadsheet import harmless_cell
 
+# For the catalogues: what the log calls what was done.
+ACTIONS = (
+    marked("launch"), marked("stop"), marked("resume"), marked("export"), marked("delete"), marked("undelete"),
+    marked("purge"), marked("move"), marked("pause"), marked("unpause"), marked("share"), marked("unshare"),
+    marked("upload"), marked("remove"), marked("sign-in"), marked("sign-in refused"), marked("backup"),
+    marked("restore"), marked("settings"),
+)
 COLUMNS = {"when": "When", "who": "Who", "what": "What", "subject": "Of what", "detail": "Detail"}
 
 
@@ -28,6 +36,11 @@ def rows(entries: Sequence[Entry]) -> pd.DataFrame:
         ],
         columns=list(COLUMNS),
     )
+
+
+def in_words(found: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with what was done in the reader's language."""
+    return found.assign(**{column: found[column].map(told).astype(str) for column in ("what", "detail")})
 
 
 def as_csv(found: pd.DataFrame) -> bytes:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from distill_core.budgets import Dominated, weighted_terms
 from distill_core.charts.names import markdown_text, plain_name
-from distill_core.language import _, counted
+from distill_core.language import _, counted, told
 from distill_core.rows import ExperimentView
 from pages.ui import address
 from pages.ui.session import lab, watched
@@ -19,7 +19,7 @@ _STACK = "variant"
 
 def term_titles(view: ExperimentView) -> dict[str, str]:
     """What each term of the experiment is called, by its name in the events."""
-    titles = {entry.name: entry.title for entry in lab().catalogue().losses}
+    titles = {entry.name: told(entry.title) for entry in lab().catalogue().losses}
     for student in view.spec.students:
         for term in weighted_terms(student):
             loss, _space, number = term.name.partition(" ")

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from distill_core.entries import Registry
+from distill_core.language import _, told
 from distill_core.spec import Frozen
 from pages.ui.fields import Fields
 
@@ -30,12 +31,12 @@ def choice(
     key = fields.key(f"{path}.name", " ".join(sorted(able)))
     index = names.index(value["name"]) if value["name"] in names else 0
     name = st.selectbox(
-        label, names, index=index, key=key, format_func=lambda one: registry[one].title,
-        help="What the catalogue offers for these data." if able else "What the catalogue offers.",
+        label, names, index=index, key=key, format_func=lambda one: told(registry[one].title),
+        help=_("What the catalogue offers for these data.") if able else _("What the catalogue offers."),
     )
     fields.slot(f"{path}.name")
     entry = registry[name]
-    st.caption(entry.summary)
+    st.caption(told(entry.summary))
     values = value["params"] if name == value["name"] else {}
     params = fields.params(f"{path}.params", entry.params.model_json_schema(), values, entry=name)
     fields.slot(path)

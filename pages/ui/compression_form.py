@@ -11,6 +11,7 @@ import streamlit as st
 from distill_core.catalog import Catalogue
 from distill_core.chains import ChainDraft, fold, ready_steps, step_label, unfold
 from distill_core.charts.names import markdown_text, plain_name
+from distill_core.language import _, marked, told
 from distill_core.plan import with_baselines
 from distill_core.spec import Compression, ExperimentSpec
 from pages.ui.choosing import schema_of
@@ -19,8 +20,8 @@ from pages.ui.fields import Fields
 Json = dict[str, Any]
 PATH, PENDING, CHANGED = "compression", "compression-pending", "compression-changed"
 START, READ = "compression-start", "compression-read"
-SEEDS = {"all": "All seeds", "first": "First seed only"}
-HELP = (
+SEEDS = {"all": marked("All seeds"), "first": marked("First seed only")}
+HELP = marked(
     "Each step makes a run of its own out of the one before, with its own ONNX file and figures. Nothing of the "
     "training changes, and what two chains have in common is made once."
 )
@@ -46,25 +47,25 @@ def compression_section(
     """
     drafts = _start(compression["chains"], catalogue)
     if not drafts:
-        st.caption("Nothing is compressed yet. The staircase prunes, fine-tunes with the teacher and quantizes.")
+        st.caption(_("Nothing is compressed yet. The staircase prunes, fine-tunes with the teacher and quantizes."))
     read = [
         _chain(fields, catalogue, draft, number, variants, able=able) for number, draft in enumerate(drafts)
     ]
     with st.container(horizontal=True):
         if not drafts:
             st.button(
-                "Staircase: prune, fine-tune, quantize", key=fields.key(f"{PATH}.stairs"), icon=":material/stairs:",
+                _("Staircase: prune, fine-tune, quantize"), key=fields.key(f"{PATH}.stairs"), icon=":material/stairs:",
                 type="primary", on_click=_pend, args=("stairs", len(drafts)), help=_stairs_help(catalogue, able),
             )
         st.button(
-            "Add a chain", key=fields.key(f"{PATH}.chain"), icon=":material/add:", type="tertiary", on_click=_pend,
-            args=("chain", len(drafts)), help="Steps one after the other, for the variants you choose.",
+            _("Add a chain"), key=fields.key(f"{PATH}.chain"), icon=":material/add:", type="tertiary", on_click=_pend,
+            args=("chain", len(drafts)), help=_("Steps one after the other, for the variants you choose."),
         )
     sensitivity = bool(compression["sensitivity"])
     if drafts:
         sensitivity = fields.draw(
             f"{PATH}.sensitivity", schema_of(Compression, "sensitivity"), sensitivity,
-            label="Measure how much each layer minds",
+            label=_("Measure how much each layer minds"),
         )
     fields.slot(PATH)
     if PENDING in st.session_state:
@@ -149,29 +150,29 @@ def _chain(
                 strengths[place] = values
         fields.slot(f"{path}.steps")
         if not steps:
-            st.caption("No step yet.")
+            st.caption(_("No step yet."))
         with st.container(horizontal=True, vertical_alignment="center"):
             names = [entry.name for entry in catalogue.compression if entry.traits.issuperset(able)]
             added = st.menu_button(
-                "Add a step", names, key=fields.key(f"{path}.add"), icon=":material/add:",
-                format_func=lambda name: catalogue.compression[name].title,
-                help="At the end of this chain; it can be moved.",
+                _("Add a step"), names, key=fields.key(f"{path}.add"), icon=":material/add:",
+                format_func=lambda name: told(catalogue.compression[name].title),
+                help=_("At the end of this chain; it can be moved."),
             )
             if added:
                 _pend("add", number, name=str(added))
             if not steps:
                 st.button(
-                    "Staircase", key=fields.key(f"{path}.stairs"), icon=":material/stairs:", on_click=_pend,
+                    _("Staircase"), key=fields.key(f"{path}.stairs"), icon=":material/stairs:", on_click=_pend,
                     args=("stairs", number), help=_stairs_help(catalogue, able),
                 )
             st.button(
-                "Remove this chain", key=fields.key(f"{path}.remove"), icon=":material/delete:", type="tertiary",
-                on_click=_pend, args=("remove", number), help="Takes it out of the form.",
+                _("Remove this chain"), key=fields.key(f"{path}.remove"), icon=":material/delete:", type="tertiary",
+                on_click=_pend, args=("remove", number), help=_("Takes it out of the form."),
             )
         seeds = st.segmented_control(
-            "Of each variant", list(SEEDS), default=draft.seeds, required=True, key=fields.key(f"{path}.seeds"),
-            format_func=lambda one: SEEDS[one],
-            help="All seeds tell how sure a loss is; the first alone is quicker.",
+            _("Of each variant"), list(SEEDS), default=draft.seeds, required=True, key=fields.key(f"{path}.seeds"),
+            format_func=lambda one: _(SEEDS[one]),
+            help=_("All seeds tell how sure a loss is; the first alone is quicker."),
         )
         fields.slot(path)
     return ChainDraft(of=of, steps=tuple(steps), seeds=str(seeds), strengths=strengths)
@@ -191,15 +192,17 @@ def _variants(
         one for one, name in known.items() if name in of
     ] or [one.key for one in variants if one.before in of]
     chosen = st.multiselect(
-        "Compress", list(known), default=[one for one in default if one in known], key=key,
-        format_func=lambda one: plain_name(known[one], 60), placeholder="Choose one variant or several",
-        help="Each is compressed by the same steps.",
+        _("Compress"), list(known), default=[one for one in default if one in known], key=key,
+        format_func=lambda one: plain_name(known[one], 60), placeholder=_("Choose one variant or several"),
+        help=_("Each is compressed by the same steps."),
     )
     st.session_state[memory] = chosen
     fields.slot(f"{path}.of")
     if lost := [known[one] for one in chosen if one.startswith("gone:")]:
         st.warning(
-            markdown_text(f"There is no “{plain_name(lost[0])}” in this experiment any more; choose another variant."),
+            markdown_text(_(
+                "There is no “{name}” in this experiment any more; choose another variant."
+            ).format(name=plain_name(lost[0]))),
             icon=":material/person_off:",
         )
     return tuple(known[one] for one in chosen)
@@ -211,15 +214,15 @@ def _step(
     """One step with its parameters, and its strengths if it is tried at several."""
     step, path = draft.steps[place], f"{_path(number)}.steps.{place}"
     entry, last = catalogue.compression[step["name"]], len(draft.steps) - 1
-    title = f"{place + 1} · **{markdown_text(entry.title)}**{_headline(fields, catalogue, draft, place, path)}"
+    title = f"{place + 1} · **{markdown_text(told(entry.title))}**{_headline(fields, catalogue, draft, place, path)}"
     with st.expander(title, key=fields.key(f"{path}.fold"), expanded=False):
-        st.caption(entry.summary)
+        st.caption(told(entry.summary))
         schema: Json = _copied(entry.params.model_json_schema())
         values, variant = dict(step["params"]), entry.name
         held = draft.strengths.get(place)
         several = bool(entry.strength) and st.toggle(
-            "Try several strengths", value=held is not None, key=fields.key(f"{path}.several", entry.name),
-            help="One chain for each: the steps after it are made for each of them, too.",
+            _("Try several strengths"), value=held is not None, key=fields.key(f"{path}.several", entry.name),
+            help=_("One chain for each: the steps after it are made for each of them, too."),
         )
         if several:
             single = schema["properties"][entry.strength]
@@ -234,11 +237,11 @@ def _step(
         if strengths is not None:
             params[entry.strength] = strengths[0] if strengths else None
         with st.container(horizontal=True):
-            _move(fields, path, "Earlier", "up", number, place, disabled=place == 0)
-            _move(fields, path, "Later", "down", number, place, disabled=place == last)
+            _move(fields, path, _("Earlier"), "up", number, place, disabled=place == 0)
+            _move(fields, path, _("Later"), "down", number, place, disabled=place == last)
             st.button(
-                "Drop", key=fields.key(f"{path}.drop"), icon=":material/delete:", type="tertiary", on_click=_pend,
-                args=("drop", number, place), help="Takes this step out of the chain.",
+                _("Drop"), key=fields.key(f"{path}.drop"), icon=":material/delete:", type="tertiary", on_click=_pend,
+                args=("drop", number, place), help=_("Takes this step out of the chain."),
             )
     made = {"name": step["name"], "params": params}
     fields.slot(path)
@@ -255,14 +258,14 @@ def _headline(fields: Fields, catalogue: Catalogue, draft: ChainDraft, place: in
             f"{path}.params.{entry.strength}", ", ".join(str(value) for value in values),
             variant=f"{entry.name} several",
         )
-        told = f"{entry.strength.replace('_', ' ')} {text}"
+        said = f"{entry.strength.replace('_', ' ')} {text}"
     else:
         params = {
             name: fields.peek(f"{path}.params.{name}", value, variant=entry.name)
             for name, value in step["params"].items()
         }
-        told = step_label({"name": entry.name, "params": params}, catalogue)
-    return "" if told == entry.title else f" · :gray[{markdown_text(plain_name(told, 60))}]"
+        said = step_label({"name": entry.name, "params": params}, catalogue)
+    return "" if said == entry.title else f" · :gray[{markdown_text(plain_name(told(said), 60))}]"
 
 
 def _copied(schema: Json) -> Json:
@@ -276,12 +279,13 @@ def _move(
     st.button(
         label, key=fields.key(f"{path}.{action}"), icon=f":material/arrow_{action}ward:", type="tertiary",
         on_click=_pend, args=(action, number, place), disabled=disabled,
-        help=f"Moves this step one place {label.lower()}.",
+        help=_("Moves this step one place earlier.") if action == "up" else _("Moves this step one place later."),
     )
 
 
 def _stairs_help(catalogue: Catalogue, able: Collection[str]) -> str:
-    return f"Fills in: {', '.join(step_label(step, catalogue) for step in ready_steps(catalogue, able))}."
+    steps = ", ".join(told(step_label(step, catalogue)) for step in ready_steps(catalogue, able))
+    return _("Fills in: {steps}.").format(steps=steps)
 
 
 def added_baselines(spec: ExperimentSpec, catalogue: Catalogue) -> list[Compressible]:

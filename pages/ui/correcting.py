@@ -10,6 +10,7 @@ from distill_core.charts.names import markdown_name, markdown_text, plain_name
 from distill_core.correction_sets import sample_id
 from distill_core.corrections import Correction
 from distill_core.errors import LabError
+from distill_core.language import _, told
 from distill_core.rows import ExperimentView
 from distill_core.signature import noun_of
 from distill_core.trying import Sample
@@ -38,8 +39,10 @@ def show_correcting(
         count = len(lab().corrections.all(experiment_id))
         if count:
             places.link(
-                places.EXPERIMENT, f"{words.corrections(count)} of this experiment", icon=":material/rate_review:",
-                help="Look at them, export them, or start the next experiment with them.", id=experiment_id,
+                places.EXPERIMENT, _(
+                    "{corrections} of this experiment"
+                ).format(corrections=words.corrections(count)), icon=":material/rate_review:",
+                help=_("Look at them, export them, or start the next experiment with them."), id=experiment_id,
             )
 
 
@@ -47,47 +50,52 @@ def _ask(
     experiment_id: str, view: ExperimentView, sample: Sample, answers: dict[str, str], *, known: str | None
 ) -> None:
     noun, identity = noun_of(view.input_kind)[:-1], sample_id(sample.inputs)
-    st.markdown("**Is an answer wrong?**")
+    st.markdown(_("**Is an answer wrong?**"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         # Keyed by the sample: the class chosen for one must not stand beside the next.
         label = st.selectbox(
-            "Right class", view.class_names, key=f"right-class-{identity}", width=260,
+            _("Right class"), view.class_names, key=f"right-class-{identity}", width=260,
             index=view.class_names.index(known) if known in view.class_names else None,
-            placeholder="Choose the right class", format_func=lambda name: plain_name(name, 60),
-            help="What a perfect network would answer.",
+            placeholder=_("Choose the right class"), format_func=lambda name: plain_name(name, 60),
+            help=_("What a perfect network would answer."),
         )
         agreed = bool(answers) and set(answers.values()) == {label}
         pressed = st.button(
-            "This is wrong", key=f"wrong-{identity}", icon=":material/flag:", disabled=label is None or agreed,
-            help=f"Keeps this {noun} with its right class among the experiment's corrections.",
+            _("This is wrong"), key=f"wrong-{identity}", icon=":material/flag:", disabled=label is None or agreed,
+            help=_("Keeps this {noun} with its right class among the experiment's corrections.").format(noun=noun),
         )
     if agreed:
-        st.caption("Every network answers that already, so there is nothing to correct.")
+        st.caption(_("Every network answers that already, so there is nothing to correct."))
     elif sample.test_index is not None:
         st.caption(
-            "What is in the test set never teaches: corrected, it checks the next experiment and is learnt by none."
+            _("What is in the test set never teaches: corrected, it checks the next experiment and is learnt by none.")
         )
     else:
-        st.caption("It joins this experiment's corrections, from which the next experiment may learn.")
+        st.caption(_("It joins this experiment's corrections, from which the next experiment may learn."))
     if pressed and label is not None:
         try:
             lab().corrections.add(experiment_id, sample, label, answers=answers)
         except LabError as error:
             tell(error)
             return
-        st.toast(f"Noted: the right class is {markdown_name(label, 60)}.", icon=":material/check_circle:")
+        st.toast(
+            _("Noted: the right class is {label}.").format(label=markdown_name(label, 60)),
+            icon=":material/check_circle:",
+        )
         st.rerun()
 
 
 def _kept(experiment_id: str, kept: Correction) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/check_circle: Corrected: the right class is **{markdown_name(kept.label, 60)}**.",
+            _(
+                ":material/check_circle: Corrected: the right class is **{label}**."
+            ).format(label=markdown_name(kept.label, 60)),
             width="stretch",
         )
         st.button(
-            "Undo", key=f"uncorrect-{kept.correction_id}", icon=":material/undo:", on_click=_take_back,
-            args=(experiment_id, kept.correction_id), help="Takes it out of the corrections again.",
+            _("Undo"), key=f"uncorrect-{kept.correction_id}", icon=":material/undo:", on_click=_take_back,
+            args=(experiment_id, kept.correction_id), help=_("Takes it out of the corrections again."),
         )
 
 
@@ -95,4 +103,4 @@ def _take_back(experiment_id: str, correction_id: str) -> None:
     try:
         lab().corrections.remove(experiment_id, correction_id)
     except LabError as error:
-        st.toast(markdown_text(error.sentence), icon=":material/info:")
+        st.toast(markdown_text(told(error.sentence)), icon=":material/info:")

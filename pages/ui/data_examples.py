@@ -7,6 +7,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_name, plain_name
 from distill_core.ingestion.examples import MOST_KEPT
+from distill_core.language import _, counted
 from distill_core.shelf import DataSet, Example, Part
 from pages.ui import address, data_facts, words
 from pages.ui.session import lab
@@ -27,10 +28,10 @@ def show(data_set: DataSet) -> None:
     counts = data_set.class_counts.get(part, {})
     number = counts.get(label, 0) if label is not None else sizes[part]
     if data_set.form != "images" and number > MOST_KEPT:
-        st.caption(f"{MOST_KEPT:,} samples of each split can be looked at here.")
+        st.caption(_("{number:,} samples of each split can be looked at here.").format(number=MOST_KEPT))
         number = MOST_KEPT
     if not number:
-        st.info("There are no such samples. Choose another class or split.", icon=":material/search_off:")
+        st.info(_("There are no such samples. Choose another class or split."), icon=":material/search_off:")
         return
     pages = -(-number // ON_ONE_PAGE)
     slot = st.empty()
@@ -44,7 +45,7 @@ def show(data_set: DataSet) -> None:
         elif found:
             _table(found)
         else:
-            st.info("There are no more samples to look at. Go to an earlier page.", icon=":material/info:")
+            st.info(_("There are no more samples to look at. Go to an earlier page."), icon=":material/info:")
 
 
 def _from_the_start() -> None:
@@ -56,8 +57,9 @@ def _from_the_start() -> None:
 def _choose_part(sizes: dict[Part, int]) -> Part:
     address.read("split", default=[next(iter(sizes))], allowed=list(sizes), single=True)
     part = st.segmented_control(
-        "Split", list(sizes), key="split", required=True, on_change=_from_the_start, help="Which samples to show.",
-        format_func=lambda one: f"{data_facts.PARTS[one]} · {words.count(sizes[one])}",
+        _("Split"), list(sizes), key="split", required=True, on_change=_from_the_start,
+        help=_("Which samples to show."),
+        format_func=lambda one: f"{_(data_facts.PARTS[one])} · {words.count(sizes[one])}",
     )
     shown: Part = next(iter(sizes)) if part is None else part
     address.write("split", [shown], default=[next(iter(sizes))])
@@ -71,10 +73,10 @@ def _choose_class(data_set: DataSet, part: Part) -> str | None:
     classes = list(counts)
     address.read("class", default=[EVERY], allowed=classes, single=True)
     chosen: str = st.selectbox(
-        "Class", [EVERY, *classes], key="class", width=260, on_change=_from_the_start,
-        help="Only samples of this class.",
+        _("Class"), [EVERY, *classes], key="class", width=260, on_change=_from_the_start,
+        help=_("Only samples of this class."),
         format_func=lambda one: f"{plain_name(one, 40)} · {words.count(counts[one])}" if one in counts
-        else f"all {words.classes(len(counts))}",
+        else counted("all {number} class", "all {number} classes", len(counts)),
     )
     address.write("class", [chosen], default=[EVERY])
     return None if chosen == EVERY else chosen
@@ -84,7 +86,7 @@ def _grid(found: list[Example]) -> None:
     grid = st.grid("auto", min_column_width=CELL_PX, key="examples")
     for example in found:
         with grid.cell(), st.container(gap="xxsmall"):
-            name = "no label" if example.label is None else example.label
+            name = _("no label") if example.label is None else example.label
             if example.png is not None:
                 st.image(example.png, width="stretch", alt=plain_name(name, 60))
             st.caption(markdown_name(name, 24))
@@ -96,9 +98,9 @@ def _table(found: list[Example]) -> None:
             {"label": "" if one.label is None else plain_name(one.label, 60), "sample": plain_name(one.text, 400)}
             for one in found
         ]),
-        key="example-rows", hide_index=True, width="stretch", height="content", alt="Samples and their labels",
+        key="example-rows", hide_index=True, width="stretch", height="content", alt=_("Samples and their labels"),
         column_config={
-            "label": st.column_config.TextColumn("Label", help="Empty: it has none.", width="small"),
-            "sample": st.column_config.TextColumn("Sample", help="As a network reads it.", width="large"),
+            "label": st.column_config.TextColumn(_("Label"), help=_("Empty: it has none."), width="small"),
+            "sample": st.column_config.TextColumn(_("Sample"), help=_("As a network reads it."), width="large"),
         },
     )

@@ -12,6 +12,7 @@ from distill_core.charts.names import markdown_text
 from distill_core.charts.staircase_words import all_slower
 from distill_core.charts.tradeoff import Cost, latency_conditions, tradeoff
 from distill_core.evaluation.metrics import METRICS, heading, metric_title, primary_metric
+from distill_core.language import _, marked, told
 from distill_core.rows import RunRow
 from distill_core.signature import Task
 from pages.ui import address, words
@@ -19,9 +20,10 @@ from pages.ui.results import measured_with, picture, show_chart, theme
 from pages.ui.session import lab
 
 COSTS: dict[Cost, str] = {
-    "latency": "ONNX latency", "parameters": "Parameters", "macs": "MACs", "size": "File size",
+    "latency": marked("ONNX latency"), "parameters": marked("Parameters"), "macs": "MACs",
+    "size": marked("File size"),
 }
-ANY = "any"
+ANY = marked("any")
 MOST_TOLD = 3
 
 
@@ -30,7 +32,10 @@ def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
     tasks = {run.task for run in runs}
     if len(tasks) > 1:
         st.info(
-            "These runs have different tasks, so their figures cannot share an axis. Choose experiments of one task.",
+            _(
+                "These runs have different tasks, so their figures cannot share an axis. Choose experiments of one "
+                "task."
+            ),
             icon=":material/info:",
         )
         return
@@ -38,11 +43,14 @@ def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
     main = primary_metric(task)
     conditions = latency_conditions(runs)
     with st.container(horizontal=True):
-        cost: Cost = st.segmented_control(
-            "Cost", list(COSTS), format_func=lambda name: COSTS[name],
-            default="latency" if conditions else "parameters",
-            required=True, key="cost", bind="query-params", help="What the horizontal axis shows.",
-        )
+        by_title = {title: name for name, title in COSTS.items()}
+        first = address.chosen("cost", list(by_title), default=COSTS["latency" if conditions else "parameters"])
+        chosen = str(st.segmented_control(
+            _("Cost"), list(by_title), format_func=_, required=True, key="cost",
+            help=_("What the horizontal axis shows."),
+        ))
+        address.write("cost", [chosen], default=[first])
+        cost = by_title[chosen]
         batch, threads = measured_with(conditions, key="measured")
         image = picture()
     family = family_of(runs, theme=theme(), batch=batch, threads_used=threads)
@@ -53,13 +61,17 @@ def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
             step_titles={entry.name: entry.title for entry in lab().catalogue().compression},
         ),
         key=f"{key}-tradeoff", file_name=f"{main}-against-cost", image=image,
-        alt=f"{heading(main, task)} against {COSTS[cost]}, one dot a variant",
+        alt=_("{heading} against {cost}, one dot a variant").format(
+            heading=told(heading(main, task)), cost=_(COSTS[cost]),
+        ),
     )
-    told = all_slower(runs, batch=batch, threads_used=threads)
-    for sentence in told[:MOST_TOLD]:
+    slower = all_slower(runs, batch=batch, threads_used=threads)
+    for sentence in slower[:MOST_TOLD]:
         st.caption(f":material/speed: {markdown_text(sentence)}")
-    if len(told) > MOST_TOLD:
-        st.caption(f"{len(told) - MOST_TOLD} more compressed networks are slower here than what they were made of.")
+    if len(slower) > MOST_TOLD:
+        st.caption(_(
+            "{count} more compressed networks are slower here than what they were made of."
+        ).format(count=len(slower) - MOST_TOLD))
 
 
 def _limits(family: Family, task: Task) -> Limits:
@@ -71,23 +83,29 @@ def _limits(family: Family, task: Task) -> Limits:
     left, middle, right = st.columns(3, gap="medium")
     with left:
         most_bytes = _slider(
-            "most-bytes", "File", sizes, lambda one: f"at most {words.size(one)}", last=True,
-            help_text="The ONNX file; of a network without one, its weights.",
+            "most-bytes", _("File"), sizes, lambda one: _("at most {size}").format(size=words.size(one)), last=True,
+            help_text=_("The ONNX file; of a network without one, its weights."),
         )
     with middle:
         most_ms = _slider(
-            "most-ms", "Latency p50", times, lambda one: f"at most {words.milliseconds(one)}", last=True,
-            help_text="Under the conditions chosen above; what was not measured does not keep to a limit.",
+            "most-ms", _("Latency p50"), times,
+            lambda one: _("at most {latency}").format(latency=words.milliseconds(one)), last=True,
+            help_text=_("Under the conditions chosen above; what was not measured does not keep to a limit."),
         )
     with right:
         least = _slider(
-            "least", heading(primary_metric(task), task), scores,
-            lambda one: f"at least {100 * one:g}%" if metric.is_share else f"at least {one:g}", last=False,
-            help_text=f"Mean test {metric_title(primary_metric(task), task)} over the seeds.",
+            "least", told(heading(primary_metric(task), task)), scores,
+            lambda one: _("at least {score}").format(score=f"{100 * one:g}%" if metric.is_share else f"{one:g}"),
+            last=False,
+            help_text=_(
+                "Mean test {metric} over the seeds."
+            ).format(metric=told(metric_title(primary_metric(task), task))),
         )
     limits = Limits(most_bytes, most_ms, least)
     if not limits:
-        st.caption(":material/filter_alt: Set a limit, and the most accurate network that keeps to it is named here.")
+        st.caption(
+            _(":material/filter_alt: Set a limit, and the most accurate network that keeps to it is named here.")
+        )
     elif passing(family, limits, metric=primary_metric(task)):
         st.success(markdown_text(verdict_on(family, limits)), icon=":material/emoji_events:")
     else:
@@ -101,7 +119,7 @@ def _slider(
     """A limit kept in the address, or None; `last`: no limit is at the right end."""
     if not steps:
         return None
-    asked = [told for told in map(_number, st.query_params.get_all(key)) if told is not None]
+    asked = [number for number in map(_number, st.query_params.get_all(key)) if number is not None]
     values = [f"{step:g}" for step in sorted({*steps, *asked[:1]})]
     options = [*values, ANY] if last else [ANY, *values]
     address.read(key, default=[ANY], allowed=options, single=True)
@@ -110,7 +128,7 @@ def _slider(
         st.session_state[key] = ANY
     chosen = st.select_slider(
         label, options, key=key, help=help_text,
-        format_func=lambda one: ANY if one == ANY else say(float(one)),
+        format_func=lambda one: _(ANY) if one == ANY else say(float(one)),
     )
     address.write(key, [str(chosen)], default=[ANY])
     return None if chosen == ANY else float(str(chosen))

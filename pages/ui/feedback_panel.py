@@ -12,6 +12,7 @@ import streamlit as st
 from distill_core.charts.names import lineage_name, markdown_text, plain_name
 from distill_core.errors import LabError
 from distill_core.evaluation.feedback import FEW, Feedback, RunEffect, judged, share
+from distill_core.language import _, counted, marked, told
 from distill_core.rows import ExperimentView
 from pages.ui import places, words
 from pages.ui.corrections_panel import ROW_PX, data_url
@@ -20,11 +21,11 @@ from pages.ui.session import lab
 
 Column = st.column_config
 LONGEST_NAME = 64
-HELP = (
+HELP = marked(
     "Every network is compared with the one of the same name and seed in the experiment whose answers were corrected. "
     "Held-back corrections were learnt by none of them."
 )
-LUCK = (
+LUCK = marked(
     "Held-back corrections were chosen because an answer was wrong, so a network trained anew gets some of them right "
     "by luck alone; the test set tells whether it is better in general."
 )
@@ -38,16 +39,17 @@ def show_origin(view: ExperimentView) -> None:
     try:
         facts = lab().corrections.frozen(digest)
     except LabError as error:
-        st.warning(markdown_text(error.sentence), icon=":material/warning:")
+        st.warning(markdown_text(told(error.sentence)), icon=":material/warning:")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            f":material/rate_review: Learns from {words.corrections(facts.learnt)} too, {facts.held_back:,} more held "
-            "back to check.", width="content",
+            _(
+                ":material/rate_review: Learns from {corrections} too, {held_back:,} more held back to check."
+            ).format(corrections=words.corrections(facts.learnt), held_back=facts.held_back), width="content",
         )
         places.link(
-            places.EXPERIMENT, "Where they come from", icon=":material/open_in_new:", id=facts.experiment_id,
-            help="The experiment whose answers were corrected.",
+            places.EXPERIMENT, _("Where they come from"), icon=":material/open_in_new:", id=facts.experiment_id,
+            help=_("The experiment whose answers were corrected."),
         )
 
 
@@ -62,21 +64,27 @@ def show_feedback(view: ExperimentView) -> None:
         return
     if found is None:
         return
-    st.subheader("What the corrections did", anchor=False, help=HELP)
+    st.subheader(_("What the corrections did"), anchor=False, help=_(HELP))
     headline = found.headline
     verdict = judged(found.of(*headline)) if headline is not None else ""
-    st.info(f"**{markdown_text(found.sentence())}** {markdown_text(verdict)}", icon=":material/rate_review:")
+    st.info(
+        f"**{markdown_text(told(found.sentence()))}** {markdown_text(told(verdict))}", icon=":material/rate_review:",
+    )
     _table(found)
     if found.held_back:
-        few = f"{len(found.held_back)} are few: no percentage is given below {FEW}. "
-        st.caption((few if len(found.held_back) < FEW else "") + LUCK)
+        few = _("{number} are few: no percentage is given below {least}.").format(
+            number=len(found.held_back), least=FEW,
+        )
+        st.caption(f"{few} {_(LUCK)}" if len(found.held_back) < FEW else _(LUCK))
     if not all(run.only_corrections for run in found.runs if run.before_run_id):
         st.caption(
-            ":material/warning: Marked variants differ from those before in more than the corrections: in their "
-            "settings, or in the code or machine that trained them."
+            _(
+                ":material/warning: Marked variants differ from those before in more than the corrections: in their "
+                "settings, or in the code or machine that trained them."
+            )
         )
     for note in found.notes[:4]:
-        st.caption(f":material/info: {markdown_text(note)}")
+        st.caption(f":material/info: {markdown_text(told(note))}")
     if found.held_back:
         _held_back(found)
 
@@ -85,34 +93,44 @@ def _table(found: Feedback) -> None:
     """A row a variant, means over its seeds."""
     rows = [_row(found, role, found.of(role, name)) for role, name in found.variants]
     several = any(row["seeds"] > 1 for row in rows)
-    mean = ", mean over the seeds" if several else ""
+    mean = _(", mean over the seeds") if several else ""
     st.dataframe(
         pd.DataFrame(rows), key="feedback", hide_index=True, width="stretch", height="content",
-        alt="Accuracy on the test set and right answers on corrections, before and after, by variant",
+        alt=_("Accuracy on the test set and right answers on corrections, before and after, by variant"),
         column_order=[name for name in rows[0] if name != "seeds" or several] if rows else [],
         column_config={
-            "name": Column.TextColumn("Variant", help="The same name and seed before and after."),
-            "role": Column.TextColumn("Role", help="Who was trained, and from what."),
-            "seeds": Column.NumberColumn("Seeds", format="%d", help="So many runs were compared."),
+            "name": Column.TextColumn(_("Variant"), help=_("The same name and seed before and after.")),
+            "role": Column.TextColumn(_("Role"), help=_("Who was trained, and from what.")),
+            "seeds": Column.NumberColumn(_("Seeds"), format="%d", help=_("So many runs were compared.")),
             "before": Column.NumberColumn(
-                "Test before %", format="%.1f", help=f"Accuracy on the test set without the corrections{mean}.",
+                _("Test before %"), format="%.1f", help=_(
+                    "Accuracy on the test set without the corrections{mean}."
+                ).format(mean=mean),
             ),
             "after": Column.NumberColumn(
-                "Test after %", format="%.1f", help=f"Accuracy on the same test set with them{mean}.",
+                _("Test after %"), format="%.1f", help=_(
+                    "Accuracy on the same test set with them{mean}."
+                ).format(mean=mean),
             ),
-            "change": Column.NumberColumn("Change", format="%+.1f", help="In points of accuracy."),
+            "change": Column.NumberColumn(_("Change"), format="%+.1f", help=_("In points of accuracy.")),
             "fixed": Column.NumberColumn(
-                "Became right", format="%d", help="Test samples that were wrong before, over all seeds.",
+                _("Became right"), format="%d", help=_("Test samples that were wrong before, over all seeds."),
             ),
             "broken": Column.NumberColumn(
-                "Became wrong", format="%d", help="Test samples that were right before, over all seeds.",
+                _("Became wrong"), format="%d", help=_("Test samples that were right before, over all seeds."),
             ),
             "held_before": Column.TextColumn(
-                "Held back before", help=f"Right answers on corrections that nobody learnt{mean}.",
+                _("Held back before"), help=_(
+                    "Right answers on corrections that nobody learnt{mean}."
+                ).format(mean=mean),
             ),
-            "held_after": Column.TextColumn("Held back after", help=f"The same after learning the others{mean}."),
+            "held_after": Column.TextColumn(_("Held back after"), help=_(
+                "The same after learning the others{mean}."
+            ).format(mean=mean)),
             "learnt_after": Column.TextColumn(
-                "Learnt", help=f"Right answers after training on the corrections that were learnt{mean}.",
+                _("Learnt"), help=_(
+                    "Right answers after training on the corrections that were learnt{mean}."
+                ).format(mean=mean),
             ),
         },
     )
@@ -126,7 +144,7 @@ def _row(found: Feedback, role: str, runs: Sequence[RunEffect]) -> dict[str, Any
     total, marked = len(found.held_back), any(run.before_run_id and not run.only_corrections for run in runs)
     return {
         "name": lineage_name(runs[0].name, LONGEST_NAME) + (" ⚠" if marked else ""),
-        "role": words.ROLES[runs[0].role], "seeds": len(runs), "before": before, "after": after,
+        "role": _(words.ROLES[runs[0].role]), "seeds": len(runs), "before": before, "after": after,
         "change": None if before is None else after - before,
         "fixed": sum(run.fixed or 0 for run in paired) if paired else None,
         "broken": sum(run.broken or 0 for run in paired) if paired else None,
@@ -138,12 +156,17 @@ def _row(found: Feedback, role: str, runs: Sequence[RunEffect]) -> dict[str, Any
 
 def _held_back(found: Feedback) -> None:
     """Each held-back correction with the answers of one run before and after."""
-    with st.expander(f"The {words.corrections(len(found.held_back))} held back", icon=":material/visibility:"):
+    with st.expander(
+        counted("The {number} correction held back", "The {number} corrections held back", len(found.held_back)),
+        icon=":material/visibility:",
+    ):
         start = next((i for i, run in enumerate(found.runs) if (run.role, run.name) == found.headline), 0)
         number = st.selectbox(
-            "Run", range(len(found.runs)), index=start, key="feedback-run", width=320,
-            format_func=lambda i: f"{lineage_name(found.runs[i].name, LONGEST_NAME)} · seed {found.runs[i].seed}",
-            help="Whose answers to show.",
+            _("Run"), range(len(found.runs)), index=start, key="feedback-run", width=320,
+            format_func=lambda i: " · ".join([
+                lineage_name(found.runs[i].name, LONGEST_NAME), _("seed {seed}").format(seed=found.runs[i].seed),
+            ]),
+            help=_("Whose answers to show."),
         )
         run = found.runs[number]
         try:
@@ -159,20 +182,24 @@ def _held_back(found: Feedback) -> None:
                 "label": plain_name(one.label, 60),
                 "before": "–" if run.answers_before is None else _mark(run.answers_before[place], one.label),
                 "after": _mark(run.answers_after[place], one.label),
-                **({"test": "" if one.test_index is None else f"row {one.test_index:,}"} if of_test else {}),
+                **(
+                    {
+                        "test": "" if one.test_index is None else _("row {row:,}").format(row=one.test_index)
+                    } if of_test else {}
+                ),
             }
             for place, (one, (png, text)) in enumerate(zip(found.held_back, samples, strict=True))
         ]
         st.dataframe(
             pd.DataFrame(rows), key="held-back", hide_index=True, width="stretch", row_height=ROW_PX,
-            height=min(ROW_PX * len(rows) + 40, 480), alt="Held-back corrections with the answers before and after",
+            height=min(ROW_PX * len(rows) + 40, 480), alt=_("Held-back corrections with the answers before and after"),
             column_config={
-                "picture": Column.ImageColumn("Sample", help="As the networks see it.", width="small"),
-                "text": Column.TextColumn("Text", help="What was read.", width="medium"),
-                "label": Column.TextColumn("Right class", help="What someone said it is."),
-                "before": Column.TextColumn("Answer before", help="Of the network that knew no correction."),
-                "after": Column.TextColumn("Answer after", help="Of the network that learnt the others."),
-                "test": Column.TextColumn("Test set", help="Its row there; test samples are never learnt."),
+                "picture": Column.ImageColumn(_("Sample"), help=_("As the networks see it."), width="small"),
+                "text": Column.TextColumn(_("Text"), help=_("What was read."), width="medium"),
+                "label": Column.TextColumn(_("Right class"), help=_("What someone said it is.")),
+                "before": Column.TextColumn(_("Answer before"), help=_("Of the network that knew no correction.")),
+                "after": Column.TextColumn(_("Answer after"), help=_("Of the network that learnt the others.")),
+                "test": Column.TextColumn(_("Test set"), help=_("Its row there; test samples are never learnt.")),
             },
         )
 

@@ -10,9 +10,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from distill_core.charts.names import markdown_text
 from distill_core.errors import Problem
+from distill_core.language import _, marked, told
 
 Schema = Mapping[str, Any]
 NARROW_PX = 165
+# Parameters whose name means something else on another page, by what the catalogues are asked for instead.
+MEANT = {"Share": marked("Share of the samples")}
 LONGEST_TEXT = 4096
 
 
@@ -68,9 +71,9 @@ class Fields:
         title_of: Mapping[Any, str] | None = None,
     ) -> Any:
         """The widget that fits the schema, showing `value`; None for an optional field that is not set."""
-        name = label or path.rsplit(".", 1)[-1].replace("_", " ").capitalize()
+        name = label or _name_of(path, schema)
         inner, optional = _without_null(schema)
-        parts = (schema.get("description") or inner.get("description"), _bounds(inner))
+        parts = (told(schema.get("description") or inner.get("description") or ""), _bounds(inner))
         help_text = " ".join(part for part in parts if part) or None
         if not optional:
             drawn = self._widget(
@@ -84,11 +87,11 @@ class Fields:
             if st.checkbox(name, value=value is not None, key=self.key(f"{path}?", variant), help=help_text):
                 start = _start_of(inner) if value is None else value
                 drawn = self._widget(
-                    self.key(path, variant), inner, start, name=f"{name}: value", help_text=None,
+                    self.key(path, variant), inner, start, name=_("{name}: value").format(name=name), help_text=None,
                     title_of=title_of or {}, hidden=True,
                 )
             else:
-                st.caption(unset or "not set")
+                st.caption(unset or _("not set"))
             self.slot(path)
         return drawn
 
@@ -103,7 +106,7 @@ class Fields:
             index = options.index(value) if value in options else 0
             return st.selectbox(
                 name, options, index=index, key=key, help=help_text, label_visibility=shown,
-                format_func=lambda option: title_of.get(option, str(option)),
+                format_func=lambda option: told(title_of.get(option, str(option))),
             )
         if kind == "boolean":
             return st.toggle(name, value=bool(value), key=key, help=help_text)
@@ -140,9 +143,18 @@ class Fields:
         return result
 
 
+def _name_of(path: str, schema: Schema) -> str:
+    """What a field without a label is called; the catalogues know parameters by the titles of their schemas."""
+    name = path.rsplit(".", 1)[-1].replace("_", " ").capitalize()
+    title = MEANT.get(name) or str(schema.get("title", name))
+    shown = told(title)
+    return told(name) if shown == title else shown
+
+
 def _beside(problem: Problem) -> str:
     """Below its own field a problem needs neither the field's name nor its value."""
-    return markdown_text(f"Allowed: {problem.allowed}. {problem.remedy}".strip())
+    allowed = _("Allowed: {allowed}.").format(allowed=told(problem.allowed))
+    return markdown_text(f"{allowed} {told(problem.remedy)}".strip())
 
 
 def _without_null(schema: Schema) -> tuple[Schema, bool]:
@@ -162,11 +174,11 @@ def _start_of(schema: Schema) -> Any:
 
 def _bounds(schema: Schema) -> str:
     words = {
-        "minimum": "at least {}", "exclusiveMinimum": "above {}", "maximum": "at most {}",
-        "exclusiveMaximum": "below {}",
+        "minimum": _("at least {bound}"), "exclusiveMinimum": _("above {bound}"), "maximum": _("at most {bound}"),
+        "exclusiveMaximum": _("below {bound}"),
     }
-    found = [text.format(f"{schema[name]:,}") for name, text in words.items() if name in schema]
-    return f"Allowed: {' and '.join(found)}." if found else ""
+    found = [text.format(bound=f"{schema[name]:,}") for name, text in words.items() if name in schema]
+    return _("Allowed: {allowed}.").format(allowed=_(" and ").join(found)) if found else ""
 
 
 def _step(number: float) -> float:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_text
 from distill_core.errors import LabError, NotFound, SpecError
+from distill_core.language import _, told
 from pages.ui import places
 
 log = logging.getLogger("distill_lab.pages")
@@ -24,8 +25,10 @@ def tell_failure(error: Exception) -> bool:
     error_id = secrets.token_hex(4)
     log.error("error %s", error_id, exc_info=error)
     st.error(
-        f"This page could not be shown. Reload it; if that does not help, look for error **{error_id}** in the "
-        "server's log.",
+        _(
+            "This page could not be shown. Reload it; if that does not help, look for error **{error_id}** in the "
+            "server's log."
+        ).format(error_id=error_id),
         icon=":material/error:",
     )
     return True
@@ -34,13 +37,15 @@ def tell_failure(error: Exception) -> bool:
 def tell(error: LabError) -> None:
     """A user's error as text; Markdown in names they typed stays plain."""
     if isinstance(error, NotFound):
-        st.warning(markdown_text(error.sentence), icon=":material/search_off:", title="Not found")
-        places.link(places.HOME, "All experiments", icon=":material/arrow_back:")
+        st.warning(markdown_text(told(error.sentence)), icon=":material/search_off:", title=_("Not found"))
+        places.link(places.HOME, _("All experiments"), icon=":material/arrow_back:")
     elif isinstance(error, SpecError) and len(error.problems) > 1:
-        lines = "\n".join(f"- {markdown_text(str(problem))}" for problem in error.problems)
-        st.error(lines, icon=":material/error:", title=f"{len(error.problems)} fields need a change")
+        lines = "\n".join(f"- {markdown_text(told(str(problem)))}" for problem in error.problems)
+        st.error(lines, icon=":material/error:", title=_(
+            "{count} fields need a change"
+        ).format(count=len(error.problems)))
     else:
-        st.error(markdown_text(error.sentence), icon=":material/error:")
+        st.error(markdown_text(told(error.sentence)), icon=":material/error:")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_text
 from distill_core.errors import LabError
+from distill_core.language import _, marked, told
 from distill_core.planned import digest
 from distill_core.spec import Choice
 from pages.ui.fields import Fields
@@ -17,7 +18,7 @@ from pages.ui.session import lab
 
 Json = dict[str, Any]
 REMEMBERED = "layers"
-LAST = "the last that fits"
+LAST = marked("the last that fits")
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,19 @@ def find_layers(dataset: Json, teacher: Json, student: Json) -> Layers | None:
     key = digest([dataset, teacher, student])
     if key not in held:
         try:
-            with st.spinner("Looking at the networks' layers …"):
-                told = lab().previews.layers(*map(Choice.model_validate, (dataset, teacher, student)))
+            with st.spinner(_("Looking at the networks' layers …")):
+                found = lab().previews.layers(*map(Choice.model_validate, (dataset, teacher, student)))
         except LabError as error:
-            st.caption(f":material/info: The layers cannot be listed yet: {markdown_text(error.sentence)}")
+            st.caption(_(
+                ":material/info: The layers cannot be listed yet: {sentence}"
+            ).format(sentence=markdown_text(told(error.sentence))))
             return None
-        held[key] = Layers(_named(told["student"]), _named(told["teacher"]))
+        held[key] = Layers(_named(found["student"]), _named(found["teacher"]))
     return held[key]
 
 
-def _named(told: list[Json]) -> dict[str, Layer]:
-    return {layer["name"]: Layer(layer["kind"], tuple(layer["shape"])) for layer in told}
+def _named(found: list[Json]) -> dict[str, Layer]:
+    return {layer["name"]: Layer(layer["kind"], tuple(layer["shape"])) for layer in found}
 
 
 def layer_fields(
@@ -66,7 +69,7 @@ def layer_fields(
     with grid.cell():
         student = _field(
             fields, f"{path}.student_tap", str(values.get("student_tap") or ""), layers.student if layers else None,
-            label="Student's layer", variant=variant,
+            label=_("Student's layer"), variant=variant,
         )
     theirs = layers.teacher if layers else None
     if layers and spatial and student in layers.student:
@@ -74,7 +77,7 @@ def layer_fields(
         theirs = {name: layer for name, layer in layers.teacher.items() if len(layer.shape) == rank}
     with grid.cell():
         teacher = _field(
-            fields, f"{path}.teacher_tap", str(values.get("teacher_tap") or ""), theirs, label="Teacher's layer",
+            fields, f"{path}.teacher_tap", str(values.get("teacher_tap") or ""), theirs, label=_("Teacher's layer"),
             variant=variant,
         )
     return {"student_tap": student, "teacher_tap": teacher}
@@ -83,7 +86,7 @@ def layer_fields(
 def _field(
     fields: Fields, path: str, value: str, layers: Mapping[str, Layer] | None, *, label: str, variant: str
 ) -> str:
-    help_text = "Where the two networks are compared; shapes are of one sample: channels, height, width."
+    help_text = _("Where the two networks are compared; shapes are of one sample: channels, height, width.")
     if layers is None:
         drawn = fields.draw(path, {"type": "string", "description": help_text}, value, label=label, variant=variant)
         return str(drawn or "")
@@ -93,7 +96,7 @@ def _field(
         options.append(value)
     chosen = st.selectbox(
         label, options, index=options.index(value), key=fields.key(path, f"{variant} {digest(options)}"),
-        format_func=lambda one: f"{one} ({layers[one]})" if one in layers else one or LAST, help=help_text,
+        format_func=lambda one: f"{one} ({layers[one]})" if one in layers else one or _(LAST), help=help_text,
     )
     fields.slot(path)
     return str(chosen)

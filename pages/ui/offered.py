@@ -6,6 +6,7 @@ import streamlit as st
 
 from distill_core.charts.names import plain_name
 from distill_core.errors import NotFound
+from distill_core.language import _
 from pages.ui import words
 from pages.ui.session import lab
 
@@ -25,6 +26,7 @@ def offered_experiments(parameter: str) -> dict[str, str]:
                 names[wanted] = f"{plain_name(lab().experiment(wanted).row.name, 48)} · {wanted}"
             except NotFound:
                 st.warning(
-                    f"There is no experiment {plain_name(wanted, 24)}; it is left out.", icon=":material/search_off:",
+                    _("There is no experiment {wanted}; it is left out.").format(wanted=plain_name(wanted, 24)),
+                    icon=":material/search_off:",
                 )
     return names

@@ -10,6 +10,7 @@ import streamlit as st
 
 from distill_core.catalog import Catalogue
 from distill_core.charts.names import markdown_name
+from distill_core.language import _
 from distill_core.presets import Preset
 from distill_core.spec import LONGEST_NAME, Choice
 from pages.ui.session import lab
@@ -97,6 +98,8 @@ def _on_labels(students: Sequence[Json]) -> list[Json]:
 
 def tell(name: str) -> None:
     st.info(
-        f"For the data **{markdown_name(name, 60)}**, from the preset that suits best; change what you like.",
+        _(
+            "For the data **{name}**, from the preset that suits best; change what you like."
+        ).format(name=markdown_name(name, 60)),
         icon=":material/database:",
     )

@@ -28,38 +28,38 @@ def page(place: str) -> st.Page:
     if place == EXPERIMENTS:
         # The list lies at the root; its name as an address must lead there too.
         return st.Page(
-            FOLDER / "experiments" / "overview.py", title="Experiments", icon=":material/science:",
-            url_path=EXPERIMENTS, visibility="hidden", help="All experiments, newest first.",
+            FOLDER / "experiments" / "overview.py", title=_("Experiments"), icon=":material/science:",
+            url_path=EXPERIMENTS, visibility="hidden", help=_("All experiments, newest first."),
         )
     if place == HOME:
         return st.Page(
-            FOLDER / "experiments" / "overview.py", title="Experiments", icon=":material/science:", url_path=HOME,
-            default=True, help="All experiments, newest first.",
+            FOLDER / "experiments" / "overview.py", title=_("Experiments"), icon=":material/science:", url_path=HOME,
+            default=True, help=_("All experiments, newest first."),
         )
     if place == NEW:
         return st.Page(
-            FOLDER / "experiments" / "design.py", title="New experiment", icon=":material/add_circle:", url_path=NEW,
-            help="Choose data, teacher, students and budget, see what they cost, start.",
+            FOLDER / "experiments" / "design.py", title=_("New experiment"), icon=":material/add_circle:", url_path=NEW,
+            help=_("Choose data, teacher, students and budget, see what they cost, start."),
         )
     if place == QUEUE:
         return st.Page(
-            FOLDER / "experiments" / "queue.py", title="Queue", icon=":material/low_priority:", url_path=QUEUE,
-            help="What runs on each device and what waits, in which order.",
+            FOLDER / "experiments" / "queue.py", title=_("Queue"), icon=":material/low_priority:", url_path=QUEUE,
+            help=_("What runs on each device and what waits, in which order."),
         )
     if place == DATA:
         return st.Page(
-            FOLDER / "data" / "library.py", title="Data", icon=":material/dataset:", url_path=DATA,
-            help="Bring your own images, texts or arrays, and see what else there is to learn from.",
+            FOLDER / "data" / "library.py", title=_("Data"), icon=":material/dataset:", url_path=DATA,
+            help=_("Bring your own images, texts or arrays, and see what else there is to learn from."),
         )
     if place == DATA_SET:
         return st.Page(
-            FOLDER / "data" / "data_set.py", title="Data set", icon=":material/dataset:", url_path=DATA_SET,
-            visibility="hidden", help="One data set of yours: samples, classes, problems.",
+            FOLDER / "data" / "data_set.py", title=_("Data set"), icon=":material/dataset:", url_path=DATA_SET,
+            visibility="hidden", help=_("One data set of yours: samples, classes, problems."),
         )
     if place == COMPRESS:
         return st.Page(
-            FOLDER / "experiments" / "compress.py", title="Compress", icon=":material/compress:", url_path=COMPRESS,
-            visibility="hidden", help="Make what an experiment trained smaller and faster.",
+            FOLDER / "experiments" / "compress.py", title=_("Compress"), icon=":material/compress:", url_path=COMPRESS,
+            visibility="hidden", help=_("Make what an experiment trained smaller and faster."),
         )
     if place == REPORT:
         return st.Page(
@@ -68,28 +68,28 @@ def page(place: str) -> st.Page:
         )
     if place == COMPARE:
         return st.Page(
-            FOLDER / "compare" / "runs.py", title="Compare", icon=":material/compare_arrows:", url_path=COMPARE,
-            help="Runs of several experiments side by side.",
+            FOLDER / "compare" / "runs.py", title=_("Compare"), icon=":material/compare_arrows:", url_path=COMPARE,
+            help=_("Runs of several experiments side by side."),
         )
     if place == TRY:
         return st.Page(
-            FOLDER / "trying" / "ask.py", title="Try it", icon=":material/draw:", url_path=TRY,
-            help="Draw, upload or pick a sample; all models of an experiment answer side by side.",
+            FOLDER / "trying" / "ask.py", title=_("Try it"), icon=":material/draw:", url_path=TRY,
+            help=_("Draw, upload or pick a sample; all models of an experiment answer side by side."),
         )
     if place == LATENCY:
         return st.Page(
-            FOLDER / "latency" / "lab.py", title="Latency lab", icon=":material/timer:", url_path=LATENCY,
-            help="How fast exported models are, here and on other machines.",
+            FOLDER / "latency" / "lab.py", title=_("Latency lab"), icon=":material/timer:", url_path=LATENCY,
+            help=_("How fast exported models are, here and on other machines."),
         )
     if place == MACHINE:
         return st.Page(
-            FOLDER / "machine" / "doctor.py", title="Machine", icon=":material/memory:", url_path=MACHINE,
-            help="Devices, threads, versions and free disk.",
+            FOLDER / "machine" / "doctor.py", title=_("Machine"), icon=":material/memory:", url_path=MACHINE,
+            help=_("Devices, threads, versions and free disk."),
         )
     if place == EVIDENCE:
         return st.Page(
-            FOLDER / "evidence" / "evidence.py", title="Evidence", icon=":material/fact_check:", url_path=EVIDENCE,
-            visibility="hidden", help="What stands behind an experiment's verdict.",
+            FOLDER / "evidence" / "evidence.py", title=_("Evidence"), icon=":material/fact_check:", url_path=EVIDENCE,
+            visibility="hidden", help=_("What stands behind an experiment's verdict."),
         )
     if place == LEARN:
         return st.Page(
@@ -98,13 +98,13 @@ def page(place: str) -> st.Page:
         )
     if place == STORAGE:
         return st.Page(
-            FOLDER / "machine" / "storage.py", title="Storage", icon=":material/hard_drive:", url_path=STORAGE,
-            help="What takes how much of the disk, the trash, and backups.",
+            FOLDER / "machine" / "storage.py", title=_("Storage"), icon=":material/hard_drive:", url_path=STORAGE,
+            help=_("What takes how much of the disk, the trash, and backups."),
         )
     if place == AUDIT:
         return st.Page(
-            FOLDER / "machine" / "audit.py", title="Audit log", icon=":material/policy:", url_path=AUDIT,
-            visibility="hidden", help="Who did what, and when.",
+            FOLDER / "machine" / "audit.py", title=_("Audit log"), icon=":material/policy:", url_path=AUDIT,
+            visibility="hidden", help=_("Who did what, and when."),
         )
     if place == SELF_CHECK:
         return st.Page(
@@ -112,8 +112,8 @@ def page(place: str) -> st.Page:
             url_path=SELF_CHECK, help=_("Our losses against published reference values."),
         )
     return st.Page(
-        FOLDER / "experiments" / "detail.py", title="Experiment", icon=":material/monitoring:", url_path=EXPERIMENT,
-        visibility="hidden", help="One experiment: live curves, verdict, runs.",
+        FOLDER / "experiments" / "detail.py", title=_("Experiment"), icon=":material/monitoring:", url_path=EXPERIMENT,
+        visibility="hidden", help=_("One experiment: live curves, verdict, runs."),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text
+from distill_core.language import _, told
 from distill_core.queue import Waiting
 from distill_core.rows import ExperimentRow
 from pages.ui import places
@@ -18,21 +19,23 @@ Json = dict[str, Any]
 
 def ordinal(number: int) -> str:
     """1st, 2nd, 3rd, 11th."""
-    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"{number}{ending}"
+    texts = {1: _("{number}st"), 2: _("{number}nd"), 3: _("{number}rd")}
+    text = _("{number}th") if number % 100 in (11, 12, 13) else texts.get(number % 10, _("{number}th"))
+    return text.format(number=number)
 
 
 def waits(waiting: Waiting) -> str:
     """Its place, what it waits for, and why it is tried again, as plain text."""
-    place = f"Waits, {ordinal(waiting.number)} in the queue"
-    if waiting.why.startswith("Waits "):
-        parts = [f"{place}, {waiting.why.removeprefix('Waits ')}"]
+    why, place = told(waiting.why), ordinal(waiting.number)
+    # English says it in one sentence, where what is waited for begins in the same way.
+    if why.startswith("Waits "):
+        parts = [_("Waits, {place} in the queue, {why}").format(place=place, why=why.removeprefix("Waits "))]
     else:
-        parts = [f"{place}.", waiting.why]
+        parts = [_("Waits, {place} in the queue.").format(place=place), why]
     if waiting.row.attempt:
-        parts.append(waiting.row.reason)
+        parts.append(told(waiting.row.reason))
     if lab().queue.paused():
-        parts.append("The queue is paused.")
+        parts.append(_("The queue is paused."))
     return " ".join(part for part in parts if part)
 
 
@@ -49,16 +52,16 @@ def show_place(row: ExperimentRow) -> None:
         if waiting is not None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(f":material/schedule: {markdown_text(waits(waiting))}", width="content")
-                places.link(places.QUEUE, "Open the queue", icon=":material/low_priority:")
+                places.link(places.QUEUE, _("Open the queue"), icon=":material/low_priority:")
     elif row.state in ("starting", "running", "stopping") and row.attempt > 1 and row.reason:
-        st.caption(f":material/sync_problem: {markdown_text(row.reason)}")
+        st.caption(f":material/sync_problem: {markdown_text(told(row.reason))}")
 
 
 def offer_half_the_batch(row: ExperimentRow) -> None:
     """After the memory did not suffice: the way that mostly helps."""
     if row.state == "failed" and row.failure in ("out-of-memory", "gpu-out-of-memory") and st.button(
-        "New experiment with half the batch", key="half", icon=":material/content_cut:", type="primary",
-        help="Opens this experiment's settings with every batch size halved, which needs about half the memory.",
+        _("New experiment with half the batch"), key="half", icon=":material/content_cut:", type="primary",
+        help=_("Opens this experiment's settings with every batch size halved, which needs about half the memory."),
     ):
         places.go(places.NEW, **{"from": row.experiment_id, "batch": "half"})
 
@@ -66,7 +69,9 @@ def offer_half_the_batch(row: ExperimentRow) -> None:
 def tell_half(source: str) -> None:
     """What the form begins with. Raises NotFound."""
     st.info(
-        f"Same as **{markdown_name(lab().experiment(source).row.name, 60)}**, with every batch size halved.",
+        _(
+            "Same as **{name}**, with every batch size halved."
+        ).format(name=markdown_name(lab().experiment(source).row.name, 60)),
         icon=":material/content_cut:",
     )
 

@@ -7,6 +7,7 @@ import secrets
 
 from distill_core.access import NotAllowed
 from distill_core.errors import LabError, NotFound
+from distill_core.language import _, told
 from distill_core.uploads import TooLarge
 
 log = logging.getLogger("distill_lab.routes")
@@ -20,8 +21,11 @@ def refusal_of(error: Exception, *, failed: str, otherwise: int = 503) -> tuple[
     """
     if isinstance(error, LabError):
         return next((status for kind, status in _STATUS if isinstance(error, kind)), otherwise), {
-            "error": error.sentence
+            "error": told(error.sentence)
         }
     error_id = secrets.token_hex(4)
     log.error("error %s", error_id, exc_info=error)
-    return 500, {"error": f"{failed}; see the server's log for error {error_id}.", "error_id": error_id}
+    return 500, {
+        "error": _("{failed}; see the server's log for error {error_id}.").format(failed=failed, error_id=error_id),
+        "error_id": error_id,
+    }

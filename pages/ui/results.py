@@ -15,9 +15,9 @@ from distill_core.charts.per_class import per_class
 from distill_core.charts.retold import retold
 from distill_core.charts.style import Theme, caption_of, plot_config
 from distill_core.charts.tabled import tabled
-from distill_core.language import _
+from distill_core.language import ENGLISH, _, marked, speaking
 from distill_core.rows import RunRow
-from pages.ui import words
+from pages.ui import address, words
 from pages.ui.rivals import rival_names, rival_of
 
 Picture = Literal["svg", "png"]
@@ -31,8 +31,8 @@ def theme() -> Theme:
 def picture() -> Picture:
     """The format in which the camera above a chart saves it; one choice for all charts of a page."""
     chosen: Picture = st.segmented_control(
-        "Save pictures as", ["svg", "png"], default="svg", required=True, key="picture", format_func=str.upper,
-        help="The camera above each chart saves it in this format: SVG for papers, PNG for slides.",
+        _("Save pictures as"), ["svg", "png"], default="svg", required=True, key="picture", format_func=str.upper,
+        help=_("The camera above each chart saves it in this format: SVG for papers, PNG for slides."),
     )
     return chosen
 
@@ -41,12 +41,29 @@ def measured_with(conditions: Sequence[tuple[int, int]], *, key: str) -> tuple[i
     """Batch size and threads of the latencies to show; asked only where there is a choice, which is in the address."""
     if len(conditions) < 2:
         return conditions[0] if conditions else (1, 1)
-    chosen: tuple[int, int] = st.selectbox(
-        "Measured with", conditions, key=key, width=220, bind="query-params",
-        format_func=lambda one: f"batch {one[0]}, {words.threads(one[1])}",
-        help="Batch size and threads of the latency measurement.",
+    return choose_condition(
+        conditions, key=key, label=_("Measured with"),
+        help_text=_("Batch size and threads of the latency measurement."),
     )
-    return chosen
+
+
+def condition(one: tuple[int, int]) -> str:
+    """Batch size and threads of a latency measurement in words."""
+    return _("batch {batch}, {threads}").format(batch=one[0], threads=words.threads(one[1]))
+
+
+def choose_condition(
+    conditions: Sequence[tuple[int, int]], *, key: str, label: str, help_text: str
+) -> tuple[int, int]:
+    """Batch size and threads, at first the first; the address has them in English words."""
+    with speaking(ENGLISH):
+        by_name = {condition(one): one for one in conditions}
+    first = address.chosen(key, list(by_name))
+    chosen = st.selectbox(
+        label, list(by_name), key=key, width=220, format_func=lambda one: condition(by_name[one]), help=help_text,
+    )
+    address.write(key, [chosen], default=[first])
+    return by_name[chosen]
 
 
 def show_chart(figure: go.Figure, *, key: str, file_name: str, alt: str, image: Picture = "svg") -> None:
@@ -76,7 +93,7 @@ def show_per_class(runs: Sequence[RunRow], class_names: Sequence[str], *, key: s
     image = picture()
     show_chart(
         per_class(runs, class_names, theme=theme()), key=f"{key}-classes", file_name="per-class", image=image,
-        alt="Share of each class recognised, by variant",
+        alt=_("Share of each class recognised, by variant"),
     )
 
 
@@ -84,29 +101,37 @@ def show_confusion(runs: Sequence[RunRow], class_names: Sequence[str], *, key: s
     """One run's confusion matrix, or the sum over the seeds of a variant; the choice is in the address."""
     tested = [run for run in runs if run.confusion]
     if not tested:
-        st.info("No run has been tested yet.", icon=":material/hourglass:")
+        st.info(_("No run has been tested yet."), icon=":material/hourglass:")
         return
     names = rival_names(tested)
     rivals = list(names)
-    start = next((i for i, (_, role, _) in enumerate(rivals) if role == "student"), 0)
+    start = next((i for i, (_of, role, _name) in enumerate(rivals) if role == "student"), 0)
     with st.container(horizontal=True):
         rival = st.selectbox(
-            "Variant", rivals, index=start, key="mistakes", width=320, bind="query-params",
-            format_func=lambda one: names[one], help="Whose mistakes to show.",
+            _("Variant"), rivals, index=start, key="mistakes", width=320, bind="query-params",
+            format_func=lambda one: names[one], help=_("Whose mistakes to show."),
         )
         mine = [run for run in tested if rival_of(run) == rival]
+        # By their English names, which the address has.
         each = {f"seed {run.seed}": [run] for run in mine}
-        seeds = {"all seeds": mine} | each if len(mine) > 1 else each
+        seeds = {marked("all seeds"): mine} | each if len(mine) > 1 else each
+        first = address.chosen("mistakes-seed", list(seeds))
         seed = st.selectbox(
-            "Seed", list(seeds), key="mistakes-seed", width=180, bind="query-params",
-            help="One run, or the sum over all seeds.",
+            _("Seed"), list(seeds), key="mistakes-seed", width=180, format_func=_seed_name,
+            help=_("One run, or the sum over all seeds."),
         )
+        address.write("mistakes-seed", [seed], default=[first])
         image = picture()
     figure = confusion(
-        total_confusion(seeds[seed]), class_names, theme=theme(), title=f"{names[rival]} · {seed}",
-        noun="steps" if mine[0].task == "tagging" else "samples",
+        total_confusion(seeds[seed]), class_names, theme=theme(), title=f"{names[rival]} · {_seed_name(seed)}",
+        noun=_("steps") if mine[0].task == "tagging" else _("samples"),
     )
     show_chart(
         figure, key=f"{key}-confusion", file_name="confusion", image=image,
-        alt="Confusion matrix: true class by predicted class",
+        alt=_("Confusion matrix: true class by predicted class"),
     )
+
+
+def _seed_name(name: str) -> str:
+    """"all seeds" or "seed 3" in the reader's language."""
+    return _("seed {seed}").format(seed=name.removeprefix("seed ")) if name.startswith("seed ") else _(name)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from distill_core.access import LOCAL, Actor, NotAllowed
 from distill_core.folders import Home, default_home
+from distill_core.language import marked
 from distill_core.rows import ExperimentView
 from distill_core.services import Lab
 from pages.doors.signing_in import ACTOR, sign_in
@@ -24,7 +25,9 @@ class SignedOut(NotAllowed):
     """Whoever looks is not signed in any more."""
 
     def __init__(self) -> None:
-        super().__init__("Your sign-in has ended. Reload the page to sign in again; experiments go on meanwhile.")
+        super().__init__(
+            marked("Your sign-in has ended. Reload the page to sign in again; experiments go on meanwhile.")
+        )
 
 
 @lru_cache(maxsize=4)

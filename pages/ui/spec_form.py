@@ -10,6 +10,7 @@ import streamlit as st
 from distill_core.catalog import Catalogue
 from distill_core.charts.names import plain_name
 from distill_core.evaluation.metrics import metric_title, monitored
+from distill_core.language import _, marked, told
 from distill_core.signature import Task
 from distill_core.spec import AdamW, Affine, Choice, CropFlip, Data, ExperimentSpec, Frozen, Latency, Sgd, Training
 from pages.ui import with_corrections
@@ -18,27 +19,36 @@ from pages.ui.fields import NARROW_PX, Fields
 from pages.ui.numbers_list import parse_numbers, write_numbers
 
 Json = dict[str, Any]
-OPTIMIZERS: dict[str, tuple[str, type[Frozen]]] = {"adamw": ("AdamW", AdamW), "sgd": ("SGD, Nesterov momentum", Sgd)}
-AUGMENTATIONS: dict[str, tuple[str, type[Frozen]]] = {
-    "affine": ("Small rotations, scalings, shears, shifts", Affine), "crop-flip": ("Crop and flip (CIFAR)", CropFlip),
+OPTIMIZERS: dict[str, tuple[str, type[Frozen]]] = {
+    "adamw": ("AdamW", AdamW), "sgd": (marked("SGD, Nesterov momentum"), Sgd),
 }
+AUGMENTATIONS: dict[str, tuple[str, type[Frozen]]] = {
+    "affine": (marked("Small rotations, scalings, shears, shifts"), Affine),
+    "crop-flip": (marked("Crop and flip (CIFAR)"), CropFlip),
+}
+# For the catalogues: fields and values of the spec's own parts, which are named by themselves.
+PARTS = (
+    marked("Learning rate"), marked("Weight decay"), marked("Momentum"), marked("Rotation degrees"), marked("Scale"),
+    marked("Shear"), marked("Shift pixels"), marked("Padding"), marked("Flip"), marked("cosine"), marked("linear"),
+    marked("step"), marked("constant"),
+)
 TRAINING_LABELS = {
-    "epochs": "Epochs", "steps_per_epoch": "Steps an epoch", "batch_size": "Batch size",
-    "schedule": "Learning-rate schedule",
-    "warmup_fraction": "Warm-up share", "patience": "Patience", "monitor": "Best epoch by",
+    "epochs": marked("Epochs"), "steps_per_epoch": marked("Steps an epoch"), "batch_size": marked("Batch size"),
+    "schedule": marked("Learning-rate schedule"), "warmup_fraction": marked("Warm-up share"),
+    "patience": marked("Patience"), "monitor": marked("Best epoch by"),
 }
 TRAINING_HELP = {
-    "epochs": "How often validation is measured and the best weights may change.",
-    "batch_size": "Samples in one step; at most the training samples there are.",
-    "schedule": "How the learning rate falls after the warm-up.",
-    "warmup_fraction": "Share of all steps in which the learning rate rises from zero.",
-    "monitor": "The validation figure that chooses the epoch to keep; test data never choose.",
+    "epochs": marked("How often validation is measured and the best weights may change."),
+    "batch_size": marked("Samples in one step; at most the training samples there are."),
+    "schedule": marked("How the learning rate falls after the warm-up."),
+    "warmup_fraction": marked("Share of all steps in which the learning rate rises from zero."),
+    "monitor": marked("The validation figure that chooses the epoch to keep; test data never choose."),
 }
 
 
 FIXED_VIEWS: Json = {
     "anyOf": [{"type": "integer", "minimum": 1, "maximum": 256, "default": 16}, {"type": "null"}],
-    "description": (
+    "description": marked(
         "So many views of each image are made once, and the teacher answers each once. Off: augmented anew at every "
         "step."
     ),
@@ -47,35 +57,35 @@ FIXED_VIEWS: Json = {
 
 def data_section(fields: Fields, catalogue: Catalogue, data: Json) -> Json:
     """The dataset, and which samples each rival may learn from."""
-    dataset = choice(fields, "data.dataset", catalogue.datasets, data["dataset"], label="Dataset")
+    dataset = choice(fields, "data.dataset", catalogue.datasets, data["dataset"], label=_("Dataset"))
     result = dict(data) | {"dataset": dataset}
     grid = st.grid("auto", min_column_width=NARROW_PX)
     with grid.cell():
         result["teacher_labels"] = fields.draw(
             "data.teacher_labels", schema_of(Data, "teacher_labels"), data.get("teacher_labels"),
-            label="Teacher's labels", unset="all there are")
+            label=_("Teacher's labels"), unset=_("all there are"))
     with grid.cell():
         result["student_labels"] = fields.draw(
             "data.student_labels", schema_of(Data, "student_labels"), data.get("student_labels"),
-            label="Students' labels", unset="the same as the teacher")
+            label=_("Students' labels"), unset=_("the same as the teacher"))
     result["withheld_classes"] = []
     if catalogue.task(Choice.model_validate(dataset)) == "classification":
         with grid.cell():
             result["withheld_classes"] = fields.draw(
                 "data.withheld_classes", schema_of(Data, "withheld_classes"), data.get("withheld_classes"),
-                label="Withheld classes")
+                label=_("Withheld classes"))
     with grid.cell():
         result["validation_fraction"] = fields.draw(
             "data.validation_fraction", schema_of(
-                Data, "validation_fraction", "Share of the training samples that choose the best epoch.",
+                Data, "validation_fraction", _("Share of the training samples that choose the best epoch."),
             ),
-            data.get("validation_fraction"), label="Validation share")
+            data.get("validation_fraction"), label=_("Validation share"))
     with grid.cell():
         result["split_seed"] = fields.draw(
             "data.split_seed", schema_of(
-                Data, "split_seed", "Which samples are for validation and which keep their labels.",
+                Data, "split_seed", _("Which samples are for validation and which keep their labels."),
             ),
-            data.get("split_seed"), label="Seed of the split")
+            data.get("split_seed"), label=_("Seed of the split"))
     result["corrections"] = with_corrections.field(fields, data.get("corrections", ""))
     return result
 
@@ -89,7 +99,7 @@ def tagged(
     now = value["kind"] if value and value["kind"] in kinds else ""
     kind = st.selectbox(
         label, kinds, index=kinds.index(now), key=fields.key(f"{path}.kind"), help=help_text,
-        format_func=lambda one: options[one][0] if one else none,
+        format_func=lambda one: _(options[one][0]) if one else none,
     )
     if not kind:
         fields.slot(path)
@@ -108,14 +118,14 @@ def training_section(fields: Fields, path: str, training: Json, *, task: Task) -
     grid = st.grid("auto", min_column_width=NARROW_PX)
     for name, label in TRAINING_LABELS.items():
         with grid.cell():
-            unset = "one pass over the labels" if name == "steps_per_epoch" else "no early stop"
+            unset = _("one pass over the labels") if name == "steps_per_epoch" else _("no early stop")
             schema = schema_of(Training, name, TRAINING_HELP.get(name, ""))
             result[name] = fields.draw(
-                f"{path}.{name}", schema, training.get(name), label=label, unset=unset,
+                f"{path}.{name}", schema, training.get(name), label=_(label), unset=unset,
                 title_of={monitor: metric_title(monitored(monitor, task), task) for monitor in ("accuracy", "nll")})
     result["optimizer"] = tagged(
-        fields, f"{path}.optimizer", OPTIMIZERS, training["optimizer"], label="Optimizer",
-        help_text="How weights follow gradients.",
+        fields, f"{path}.optimizer", OPTIMIZERS, training["optimizer"], label=_("Optimizer"),
+        help_text=_("How weights follow gradients."),
     )
     return result
 
@@ -127,15 +137,15 @@ def views_section(fields: Fields, path: str, views: Json, *, able: Collection[st
         return {"augmentation": None, "fixed_views": 1}
     augmentation = tagged(
         fields, f"{path}.augmentation", {kind: AUGMENTATIONS[kind] for kind in kinds}, views.get("augmentation"),
-        label="Augmentation",
-        none="None: as they are",
-        help_text="Altered copies make few images go further; teacher and students may differ.")
+        label=_("Augmentation"),
+        none=_("None: as they are"),
+        help_text=_("Altered copies make few images go further; teacher and students may differ."))
     fixed: int | None = 1
     if augmentation is not None:
         with st.grid("auto", min_column_width=NARROW_PX).cell():
             fixed = fields.draw(
-                f"{path}.fixed_views", FIXED_VIEWS, views.get("fixed_views"), label="Fixed views",
-                unset="new at every step",
+                f"{path}.fixed_views", FIXED_VIEWS, views.get("fixed_views"), label=_("Fixed views"),
+                unset=_("new at every step"),
             )
     fields.slot(path)
     return {"augmentation": augmentation, "fixed_views": fixed}
@@ -146,8 +156,8 @@ def run_section(fields: Fields, spec: Json, devices: list[Json]) -> Json:
     grid = st.grid("auto", min_column_width=220)
     with grid.cell():
         text = st.text_input(
-            "Seeds", value=write_numbers(spec["seeds"]), key=fields.key("seeds"),
-            help=(
+            _("Seeds"), value=write_numbers(spec["seeds"]), key=fields.key("seeds"),
+            help=_(
                 "One run of every variant a seed, such as 0-4 or 0, 1, 7. Five or more make a verdict; one cannot "
                 "tell."
             ))
@@ -155,19 +165,25 @@ def run_section(fields: Fields, spec: Json, devices: list[Json]) -> Json:
     with grid.cell():
         names = ["auto", *(device["name"] for device in devices)]
         names += [spec["device"]] if spec["device"] not in names else []
-        titles = {device["name"]: plain_name(f"{device['name']}: {device['title']}", 60) for device in devices}
+        titles = {device["name"]: plain_name(f"{device['name']}: {told(device['title'])}", 60) for device in devices}
         device = st.selectbox(
-            "Device", names, index=names.index(spec["device"]), key=fields.key("device"),
-            help="The first free one takes a GPU; the processor only where there is no GPU. Any other is waited for.",
-            format_func=lambda one: titles.get(one, "the first free one" if one == "auto" else f"{one} (not here)"))
+            _("Device"), names, index=names.index(spec["device"]), key=fields.key("device"),
+            help=_(
+                "The first free one takes a GPU; the processor only where there is no GPU. Any other is waited for."
+            ),
+            format_func=lambda one: titles.get(
+                one, _("the first free one") if one == "auto" else _("{device} (not here)").format(device=one),
+            ))
         fields.slot("device")
     where = _where_section(fields, spec, device)
     latency = dict(spec["latency"])
-    with st.expander("How latency is measured", icon=":material/timer:", key=fields.key("latency-more")):
+    with st.expander(_("How latency is measured"), icon=":material/timer:", key=fields.key("latency-more")):
         cells = st.grid("auto", min_column_width=NARROW_PX)
         for name, label, help_text in (
-            ("batches", "Batch sizes", "Samples in one call."), ("threads", "Threads", "0 stands for all cores."),
-            ("warmup", "Warm-up batches", "Not timed."), ("repeats", "Timed batches", "Enough for a stable median."),
+            ("batches", _("Batch sizes"), _("Samples in one call.")),
+            ("threads", _("Threads"), _("0 stands for all cores.")),
+            ("warmup", _("Warm-up batches"), _("Not timed.")),
+            ("repeats", _("Timed batches"), _("Enough for a stable median.")),
         ):
             with cells.cell():
                 latency[name] = fields.draw(
@@ -179,14 +195,16 @@ def run_section(fields: Fields, spec: Json, devices: list[Json]) -> Json:
 def _where_section(fields: Fields, spec: Json, device: str) -> Json:
     """What it needs of GPUs, which says how many experiments a GPU takes at once."""
     found: Json = {}
-    with st.expander("Where it runs", icon=":material/memory:", key=fields.key("where-more")):
+    with st.expander(_("Where it runs"), icon=":material/memory:", key=fields.key("where-more")):
         st.caption(
-            "One experiment a device. Those that say how much of a GPU's memory they need share it, as long as all of "
-            "them fit." if device != "cpu" else "One experiment at a time; it has the processor to itself."
+            _(
+                "One experiment a device. Those that say how much of a GPU's memory they need share it, as long as "
+                "all of them fit."
+            ) if device != "cpu" else _("One experiment at a time; it has the processor to itself.")
         )
         cells = st.grid("auto", min_column_width=NARROW_PX)
         for name, label, unset in (
-            ("gpu_memory_gb", "GPU memory needed (GB)", "the whole GPU"), ("processes", "Processes", ""),
+            ("gpu_memory_gb", _("GPU memory needed (GB)"), _("the whole GPU")), ("processes", _("Processes"), ""),
         ):
             with cells.cell():
                 found[name] = fields.draw(
@@ -198,11 +216,12 @@ def _where_section(fields: Fields, spec: Json, device: str) -> Json:
 def title_section(fields: Fields, spec: Json) -> Json:
     """The experiment's name and what it shows."""
     name = st.text_input(
-        "Name of the experiment", value=spec["name"], key=fields.key("name"), help="Shown in the list and on its page.",
+        _("Name of the experiment"), value=spec["name"], key=fields.key("name"),
+        help=_("Shown in the list and on its page."),
     )
     fields.slot("name")
     shows = st.text_area(
-        "What it shows", value=spec["shows"], key=fields.key("shows"), height=100,
-        help=str(ExperimentSpec.model_fields["shows"].description))
+        _("What it shows"), value=spec["shows"], key=fields.key("shows"), height=100,
+        help=told(str(ExperimentSpec.model_fields["shows"].description)))
     fields.slot("shows")
     return {"name": name, "shows": shows}

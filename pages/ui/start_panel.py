@@ -9,6 +9,7 @@ import streamlit as st
 from distill_core.charts.names import markdown_text
 from distill_core.errors import Problem
 from distill_core.fitting import low_bit_warnings
+from distill_core.language import _, counted, told
 from distill_core.spec import ExperimentSpec
 from pages.ui import account, starting
 from pages.ui.preview_panel import show_preview
@@ -20,20 +21,22 @@ def start_panel(spec: ExperimentSpec | None, problems: Sequence[Problem], *, pur
     """`spec` is None where there are problems, or nothing to start yet; `address`: of the page it leads to."""
     with st.container(border=True, key="start-panel"):
         if spec is None and not problems:
-            st.caption("There is nothing to start yet.")
+            st.caption(_("There is nothing to start yet."))
         else:
             show_preview(spec, of_teacher=purpose == "form")
         if spec is not None:
             _variants(spec)
             for warning in low_bit_warnings(spec, lab().catalogue()):
-                st.warning(markdown_text(warning), icon=":material/warning:")
+                st.warning(markdown_text(told(warning)), icon=":material/warning:")
         st.divider()
         if problems:
-            lines = "\n".join(f"- {markdown_text(str(problem))}" for problem in problems)
-            st.error(lines, icon=":material/error:", title=f"{len(problems)} field{'s' * (len(problems) > 1)} to mend")
-        if st.button("Start", key="start", type="primary", icon=":material/play_arrow:", width="stretch",
+            lines = "\n".join(f"- {markdown_text(told(str(problem)))}" for problem in problems)
+            st.error(lines, icon=":material/error:", title=counted(
+                "{number} field to mend", "{number} fields to mend", len(problems),
+            ))
+        if st.button(_("Start"), key="start", type="primary", icon=":material/play_arrow:", width="stretch",
             disabled=spec is None or not account.may_launch(),
-            help="Runs in the background; closing this tab does not stop it." if account.may_launch()
+            help=_("Runs in the background; closing this tab does not stop it.") if account.may_launch()
             else account.why_not()) and spec is not None:
             starting.launch(spec, purpose=purpose, **address)
         if not account.may_launch():
@@ -52,5 +55,5 @@ def _variants(spec: ExperimentSpec) -> None:
         title = lab().catalogue().generators[made.name].title
         temperatures = [term.loss.params.get("temperature") for term in student.terms]
         warm = next((float(str(one)) for one in temperatures if one is not None), 4.0)
-        with st.expander(f"Variants: {title}", icon=":material/auto_awesome_motion:"):
+        with st.expander(_("Variants: {title}").format(title=told(title)), icon=":material/auto_awesome_motion:"):
             variants_panel(spec, made, key=f"variants-{len(seen)}", temperature=warm)

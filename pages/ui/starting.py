@@ -8,6 +8,7 @@ import uuid
 import streamlit as st
 
 from distill_core.errors import LabError
+from distill_core.language import _, told
 from distill_core.planned import digest
 from distill_core.presets import Preset
 from distill_core.spec import ExperimentSpec
@@ -46,9 +47,9 @@ def demo() -> Preset:
 def demo_button(*, key: str, primary: bool) -> None:
     """The one click to a real distillation."""
     if st.button(
-        "Run the digits demo", key=key, icon=":material/play_arrow:", type="primary" if primary else "secondary",
+        _("Run the digits demo"), key=key, icon=":material/play_arrow:", type="primary" if primary else "secondary",
         disabled=not account.may_launch(),
-        help=(
+        help=_(
             "Trains a teacher, the student alone and the distilled student on real handwriting; about a minute on a "
             "CPU."
         ) if account.may_launch() else account.why_not(),
@@ -62,7 +63,10 @@ def preset_cards() -> None:
     grid = st.grid(2, min_column_width=300, border=True)
     for preset in presets:
         with grid.cell():
-            st.markdown(f"**{preset.title}**")
-            st.caption(preset.summary)
-            note = "needs your data" if preset.needs_path else "ready to run"
-            places.link(places.NEW, f"Open in the form · {note}", icon=":material/tune:", preset=preset.name)
+            st.markdown(f"**{told(preset.title)}**")
+            st.caption(told(preset.summary))
+            places.link(
+                places.NEW, _("Open in the form · needs your data") if preset.needs_path
+                else _("Open in the form · ready to run"), icon=":material/tune:",
+                preset=preset.name,
+            )

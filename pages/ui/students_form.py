@@ -9,19 +9,23 @@ import streamlit as st
 
 from distill_core.catalog import Catalogue
 from distill_core.charts.names import markdown_name, markdown_text
+from distill_core.language import _, marked, told
 from distill_core.spec import Coreset, Student
-from pages.ui import name_check
+from pages.ui import name_check, words
 from pages.ui.choosing import choice, schema_of
 from pages.ui.fields import NARROW_PX, Fields
 from pages.ui.terms_form import LayerSource, terms_section
 from pages.ui.weights_picker import weights_picker
 
 Json = dict[str, Any]
-SEES = {"labelled": "{noun} that have labels", "all": "all {noun}, labelled or not"}
-STARTS = {"random": "Random weights", "teacher": "The teacher's weights, where they fit", "own": "Own weights"}
+SEES = {"labelled": marked("{noun} that have labels"), "all": marked("all {noun}, labelled or not")}
+STARTS = {
+    "random": marked("Random weights"), "teacher": marked("The teacher's weights, where they fit"),
+    "own": marked("Own weights"),
+}
 RULES = {
-    "herding": "Herding: keep each class's mean", "k-centre": "k-centre: spread out",
-    "uncertain": "Uncertain: where the teacher hesitates", "random": "Random",
+    "herding": marked("Herding: keep each class's mean"), "k-centre": marked("k-centre: spread out"),
+    "uncertain": marked("Uncertain: where the teacher hesitates"), "random": marked("Random"),
 }
 
 
@@ -32,11 +36,11 @@ def student_section(
     """One variant: its network, and what it learns from."""
     path, result = f"students.{number}", dict(student)
     result["name"] = st.text_input(
-        "Name", value=student["name"], key=fields.key(f"{path}.name"), help="Shown in charts and tables.",
+        _("Name"), value=student["name"], key=fields.key(f"{path}.name"), help=_("Shown in charts and tables."),
     )
     fields.slot(f"{path}.name")
     result["architecture"] = choice(
-        fields, f"{path}.architecture", catalogue.architectures, student["architecture"], label="Network", able=able,
+        fields, f"{path}.architecture", catalogue.architectures, student["architecture"], label=_("Network"), able=able,
     )
     result |= _start(fields, student, path)
     result["terms"] = terms_section(
@@ -53,13 +57,13 @@ def _start(fields: Fields, student: Json, path: str) -> Json:
     now = "own" if student["weights"] else student["start"]
     options = list(STARTS)
     chosen = st.selectbox(
-        "Starts from", options, index=options.index(now), key=fields.key(f"{path}.start"),
-        format_func=lambda one: STARTS[one],
-        help="The student trained alone starts from the same weights, so that only what they learn from differs.",
+        _("Starts from"), options, index=options.index(now), key=fields.key(f"{path}.start"),
+        format_func=lambda one: _(STARTS[one]),
+        help=_("The student trained alone starts from the same weights, so that only what they learn from differs."),
     )
     weights = ""
     if chosen == "own":
-        weights = weights_picker(fields.key(f"{path}.weights"), student["weights"], label="Own weights")
+        weights = weights_picker(fields.key(f"{path}.weights"), student["weights"], label=_("Own weights"))
         fields.slot(f"{path}.weights")
     fields.slot(f"{path}.start")
     return {"start": "teacher" if chosen == "teacher" else "random", "weights": weights}
@@ -72,9 +76,11 @@ def _samples(
     options = list(SEES)
     result: Json = {}
     result["transfer"] = st.selectbox(
-        "Sees", options, index=options.index(student["transfer"]), key=fields.key(f"{path}.transfer"),
-        format_func=lambda one: SEES[one].format(noun=noun),
-        help=f"{noun.capitalize()} without labels can only be learned from the teacher.",
+        _("Sees"), options, index=options.index(student["transfer"]), key=fields.key(f"{path}.transfer"),
+        format_func=lambda one: _(SEES[one]).format(noun=_(words.NOUNS[noun])),
+        help=_(
+            "{noun} without labels can only be learned from the teacher."
+        ).format(noun=_(words.NOUNS[noun]).capitalize()),
     )
     fields.slot(f"{path}.transfer")
     result["generator"] = _generator(fields, catalogue, student, path, able=able)
@@ -82,7 +88,7 @@ def _samples(
     if result["generator"]:
         result["generated_share"] = fields.draw(
             f"{path}.generated_share", schema_of(Student, "generated_share"), student["generated_share"],
-            label="Share of variants",
+            label=_("Share of variants"),
         )
     result["coreset"] = _coreset(fields, student, path, able=able)
     return result
@@ -95,16 +101,16 @@ def _generator(
     names = [entry.name for entry in catalogue.generators if kind in entry.traits]
     held = student["generator"]
     chosen = st.selectbox(
-        "Variants", ["", *names], key=fields.key(f"{path}.generator.name", kind),
+        _("Variants"), ["", *names], key=fields.key(f"{path}.generator.name", kind),
         index=names.index(held["name"]) + 1 if held and held["name"] in names else 0,
-        format_func=lambda one: catalogue.generators[one].title if one else "none: the samples as they are",
-        help="Replaces part of each batch by generated variants, which the teacher answers too.",
+        format_func=lambda one: told(catalogue.generators[one].title) if one else _("none: the samples as they are"),
+        help=_("Replaces part of each batch by generated variants, which the teacher answers too."),
     )
     fields.slot(f"{path}.generator")
     if not chosen:
         return None
     entry = catalogue.generators[chosen]
-    st.caption(entry.summary)
+    st.caption(told(entry.summary))
     values = held["params"] if held and held["name"] == chosen else {}
     params = fields.params(f"{path}.generator.params", entry.params.model_json_schema(), values, entry=chosen)
     return {"name": chosen, "params": params}
@@ -113,8 +119,8 @@ def _generator(
 def _coreset(fields: Fields, student: Json, path: str, *, able: Collection[str]) -> Json | None:
     held = student["coreset"]
     on = st.checkbox(
-        "Coreset: only the most useful samples", value=held is not None, key=fields.key(f"{path}.coreset?"),
-        help=str(Coreset.__doc__),
+        _("Coreset: only the most useful samples"), value=held is not None, key=fields.key(f"{path}.coreset?"),
+        help=told(str(Coreset.__doc__)),
     )
     if not on:
         fields.slot(f"{path}.coreset")
@@ -122,13 +128,14 @@ def _coreset(fields: Fields, student: Json, path: str, *, able: Collection[str])
     grid = st.grid("auto", min_column_width=NARROW_PX)
     with grid.cell():
         size = fields.draw(
-            f"{path}.coreset.size", schema_of(Coreset, "size", "How many samples are kept."),
-            held["size"] if held else 100, label="Samples",
+            f"{path}.coreset.size", schema_of(Coreset, "size", _("How many samples are kept.")),
+            held["size"] if held else 100, label=_("Samples"),
         )
     with grid.cell():
         rule = fields.draw(
-            f"{path}.coreset.rule", schema_of(Coreset, "rule", "By which they are chosen."),
-            held["rule"] if held else "herding" if "classification" in able else "random", label="Rule", title_of=RULES,
+            f"{path}.coreset.rule", schema_of(Coreset, "rule", _("By which they are chosen.")),
+            held["rule"] if held else "herding" if "classification" in able else "random", label=_("Rule"),
+            title_of=RULES,
         )
     fields.slot(f"{path}.coreset")
     return {"size": size, "rule": rule}
@@ -137,7 +144,7 @@ def _coreset(fields: Fields, student: Json, path: str, *, able: Collection[str])
 def headline(student: Json, catalogue: Catalogue) -> str:
     """A variant in one line: its name, its network, what it learns from."""
     terms = [term["loss"]["name"] for term in student["terms"] if term["weight"]]
-    titles = [catalogue.losses[name].title for name in terms if name in catalogue.losses.names]
+    titles = [told(catalogue.losses[name].title) for name in terms if name in catalogue.losses.names]
     network = student["architecture"]["name"]
-    parts = [network, " + ".join(titles) or "nothing to learn from"]
+    parts = [network, " + ".join(titles) or _("nothing to learn from")]
     return f"**{markdown_name(student['name'], 60)}** · :gray[{' · '.join(markdown_text(part) for part in parts)}]"

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from distill_core.catalog import Catalogue
+from distill_core.language import _
 from distill_core.signature import Task
 from distill_core.spec import Teacher
 from pages.ui.choosing import choice, schema_of
@@ -24,29 +25,29 @@ def teacher_section(
     """One teacher's network, with its budget folded away."""
     result = dict(teacher)
     result["architecture"] = choice(
-        fields, f"{path}.architecture", catalogue.architectures, teacher["architecture"], label="Teacher's network",
+        fields, f"{path}.architecture", catalogue.architectures, teacher["architecture"], label=_("Teacher's network"),
         able=able, without="cut",
     )
     if several:
         result["weight"] = fields.draw(
-            f"{path}.weight", schema_of(Teacher, "weight"), teacher["weight"], label="Weight among the teachers",
+            f"{path}.weight", schema_of(Teacher, "weight"), teacher["weight"], label=_("Weight among the teachers"),
         )
-    with st.expander("Teacher's weights, budget and seed", icon=":material/tune:", key=fields.key(f"{path}-more")):
+    with st.expander(_("Teacher's weights, budget and seed"), icon=":material/tune:", key=fields.key(f"{path}-more")):
         result["weights"] = weights_picker(
-            fields.key(f"{path}.weights"), teacher["weights"], label="Starts from",
+            fields.key(f"{path}.weights"), teacher["weights"], label=_("Starts from"),
         )
         fields.slot(f"{path}.weights")
         result["train"] = True
         if result["weights"]:
             result["train"] = fields.draw(
-                f"{path}.train", schema_of(Teacher, "train"), teacher["train"], label="Train it on these data",
+                f"{path}.train", schema_of(Teacher, "train"), teacher["train"], label=_("Train it on these data"),
             )
         if result["train"]:
             result["training"] = training_section(fields, f"{path}.training", teacher["training"], task=task)
             result["views"] = views_section(fields, f"{path}.views", teacher["views"], able=able)
         result["seed"] = fields.draw(
-            f"{path}.seed", schema_of(Teacher, "seed", "Fixes the teacher's initial weights and batches."),
-            teacher["seed"], label="Teacher's seed",
+            f"{path}.seed", schema_of(Teacher, "seed", _("Fixes the teacher's initial weights and batches.")),
+            teacher["seed"], label=_("Teacher's seed"),
         )
     fields.slot(path)
     return result

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from distill_core.catalog import Catalogue
+from distill_core.language import _, marked, told
 from distill_core.spec import Term
 from pages.ui.choosing import schema_of
 from pages.ui.fields import NARROW_PX, Fields
@@ -17,7 +18,7 @@ Json = dict[str, Any]
 LayerSource = Callable[[Json], Layers | None]
 """Both networks' layers for a student's architecture; None where they cannot be told."""
 MOST_COPIES = 4
-SCHEDULES = {"constant": "constant", "warm-up": "rises from 0", "decay": "falls to 0"}
+SCHEDULES = {"constant": marked("constant"), "warm-up": marked("rises from 0"), "decay": marked("falls to 0")}
 
 
 def terms_section(
@@ -28,8 +29,8 @@ def terms_section(
     task = next(iter({"classification", "tagging", "regression"} & set(able)))
     fitting = [entry for entry in catalogue.losses if task in entry.traits]
     groups = (
-        ("Learn from labels", "labels", [entry for entry in fitting if "teacher" not in entry.traits]),
-        ("Learn from the teacher", "teacher", [entry for entry in fitting if "teacher" in entry.traits]),
+        (_("Learn from labels"), "labels", [entry for entry in fitting if "teacher" not in entry.traits]),
+        (_("Learn from the teacher"), "teacher", [entry for entry in fitting if "teacher" in entry.traits]),
     )
     held: dict[str, list[Json]] = {}
     for term in terms:
@@ -41,8 +42,8 @@ def terms_section(
             # In the spec's order, which a sum of floats and so a run's name depends on.
             title, names, selection_mode="multi", default=[name for name in held if name in names],
             key=fields.key(f"{path}.{group}", task),
-            format_func=lambda one: catalogue.losses[one].title,
-            help="Choose what counts; several add up by their weights.")
+            format_func=lambda one: told(catalogue.losses[one].title),
+            help=_("Choose what counts; several add up by their weights."))
         for name in chosen:
             entry, known = catalogue.losses[name], held.get(name, [])
             for copy in range(_copies(fields, entry, known, path)):
@@ -65,12 +66,14 @@ def _copies(fields: Fields, entry: Any, known: list[Json], path: str) -> int:
         return 1
     schema = {
         "type": "integer", "minimum": 1, "maximum": MOST_COPIES,
-        "description": "Pairs of layers that are matched, each with its own weight.",
+        "description": _("Pairs of layers that are matched, each with its own weight."),
     }
-    told = fields.draw(
-        f"{path}.copies", schema, max(len(known), 1), label=f"Pairs of layers: {entry.title}", variant=entry.name,
+    wanted = fields.draw(
+        f"{path}.copies", schema, max(len(known), 1),
+        label=_("Pairs of layers: {title}").format(title=told(entry.title)),
+        variant=entry.name,
     )
-    return min(max(int(told), 1), MOST_COPIES)
+    return min(max(int(wanted), 1), MOST_COPIES)
 
 
 def _term(
@@ -78,12 +81,15 @@ def _term(
 ) -> Json:
     """Weight, schedule and parameters of one term."""
     variant = f"{entry.name} {copy}"
-    schema = schema_of(Term, "weight") | {"description": f"{entry.summary} Its weight in the sum; 0 leaves it out."}
+    description = f"{told(entry.summary)} {_('Its weight in the sum; 0 leaves it out.')}"
+    schema = schema_of(Term, "weight") | {"description": description}
     properties = entry.params.model_json_schema().get("properties", {})
     values = {name: prop.get("default") for name, prop in properties.items()} | term["loss"]["params"]
     grid = st.grid("auto", min_column_width=NARROW_PX)
     with grid.cell():
-        weight = fields.draw(f"{at}.weight", schema, term["weight"], label=f"Weight: {entry.title}", variant=variant)
+        weight = fields.draw(f"{at}.weight", schema, term["weight"], label=_(
+            "Weight: {title}"
+        ).format(title=told(entry.title)), variant=variant)
     params: Json = {}
     taps = {"student_tap", "teacher_tap"} if entry.reads_taps else set()
     if taps:
@@ -99,14 +105,15 @@ def _term(
                 )
     with grid.cell():
         schedule = fields.draw(
-            f"{at}.schedule", schema_of(Term, "schedule"), term["schedule"], label="Weight over time", variant=variant,
+            f"{at}.schedule", schema_of(Term, "schedule"), term["schedule"], label=_("Weight over time"),
+            variant=variant,
             title_of=SCHEDULES,
         )
     fraction = term["schedule_fraction"]
     if schedule != "constant":
         with grid.cell():
             fraction = fields.draw(
-                f"{at}.schedule_fraction", schema_of(Term, "schedule_fraction"), fraction, label="Over a share of",
+                f"{at}.schedule_fraction", schema_of(Term, "schedule_fraction"), fraction, label=_("Over a share of"),
                 variant=variant,
             )
     return {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from distill_core.charts.names import markdown_name
+from distill_core.language import _, marked
 from pages.ui.session import lab
 
 
@@ -43,37 +44,41 @@ class UndoBar:
         if removed is None:
             return
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/delete: {markdown_name(removed[1], 60)} was {self.word}.", width="stretch")
+            st.markdown(_(
+                ":material/delete: {name} was {word}."
+            ).format(name=markdown_name(removed[1], 60), word=_(self.word)), width="stretch")
             st.button(
-                "Undo", icon=":material/undo:", key=f"undo-{self.key}", on_click=self._restore,
-                help="Puts it back on the list.",
+                _("Undo"), icon=":material/undo:", key=f"undo-{self.key}", on_click=self._restore,
+                help=_("Puts it back on the list."),
             )
             st.button(
-                "Dismiss", key=f"forget-{self.key}", type="tertiary", on_click=self.forget, help="Hides this bar.",
+                _("Dismiss"), key=f"forget-{self.key}", type="tertiary", on_click=self.forget,
+                help=_("Hides this bar."),
             )
 
     def _restore(self) -> None:
-        identity, _ = st.session_state.pop(self._memory)
+        identity, _name = st.session_state.pop(self._memory)
         self.give_back(identity)
 
 
 EXPERIMENTS = UndoBar(
-    "delete", "deleted", lambda identity: lab().delete(identity), lambda identity: lab().undelete(identity)
+    "delete", marked("deleted"), lambda identity: lab().delete(identity), lambda identity: lab().undelete(identity)
 )
 QUEUE = UndoBar(
-    "queue", "removed from the queue", lambda identity: lab().queue.remove(identity),
+    "queue", marked("removed from the queue"), lambda identity: lab().queue.remove(identity),
     lambda identity: lab().queue.put_back(identity),
 )
 CORRECTIONS = UndoBar(
-    "correction", "removed", lambda identity: lab().corrections.remove(*identity.split("/")),
+    "correction", marked("removed"), lambda identity: lab().corrections.remove(*identity.split("/")),
     lambda identity: lab().corrections.restore(*identity.split("/")),
 )
 """Identity: the experiment's id, a slash, the correction's."""
 DATA_SETS = UndoBar(
-    "removal", "removed", lambda identity: lab().shelf.remove(identity), lambda identity: lab().shelf.restore(identity)
+    "removal", marked("removed"), lambda identity: lab().shelf.remove(identity),
+    lambda identity: lab().shelf.restore(identity)
 )
 LATENCY = UndoBar(
-    "latency-removal", "deleted", lambda identity: lab().latency.remove(identity),
+    "latency-removal", marked("deleted"), lambda identity: lab().latency.remove(identity),
     lambda identity: lab().latency.restore(identity),
 )
 NOTES = UndoBar(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from distill_core.language import _
 from distill_core.shelf import Form
 from distill_core.uploads import Upload as Brought
 from pages.ui.bringing.drop_zone import drop_zone, let_it_go
@@ -51,8 +52,10 @@ def forget() -> None:
 def take_file() -> None:
     """The drop zone; a file that has come is kept in mind, and the page runs anew without the zone."""
     brought = drop_zone(
-        "data-drop-zone", kind="data", label="A zip of images, a table of texts, or arrays",
-        hint=f"{', '.join(FORMS)}. It stays on this machine; nothing is read before you have said how.",
+        "data-drop-zone", kind="data", label=_("A zip of images, a table of texts, or arrays"),
+        hint=_(
+            "{endings}. It stays on this machine; nothing is read before you have said how."
+        ).format(endings=", ".join(FORMS)),
     )
     if brought is None:
         return

@@ -9,6 +9,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_text, plain_name
 from distill_core.errors import LabError
+from distill_core.language import _, marked
 from distill_core.planned import digest
 from distill_core.spec import Choice, ExperimentSpec
 from pages.ui.guard import tell
@@ -17,7 +18,7 @@ from pages.ui.session import lab
 Json = dict[str, Any]
 _ROW_PX = 76
 _WIDEST_TEXT = 400
-_UNTAUGHT = (
+_UNTAUGHT = marked(
     "The teacher's soft labels show once an experiment has trained this teacher; until then you see the samples alone."
 )
 
@@ -25,14 +26,14 @@ _UNTAUGHT = (
 def variants_panel(spec: ExperimentSpec | None, generator: Choice, *, key: str, temperature: float = 4.0) -> None:
     """The button and, for the present choice, the table; nothing is asked before it is pressed."""
     asked = st.button(
-        "Show examples", key=key, icon=":material/auto_awesome_motion:", disabled=spec is None,
-        help="A few samples, what is made of them, and how this teacher answers, if it is trained already.",
+        _("Show examples"), key=key, icon=":material/auto_awesome_motion:", disabled=spec is None,
+        help=_("A few samples, what is made of them, and how this teacher answers, if it is trained already."),
     )
     if spec is None:
         return
     slot, name = f"{key}-answer", digest([spec.to_json(), generator.model_dump(mode="json"), temperature])
     if asked:
-        with st.spinner("Making variants …", show_time=True):
+        with st.spinner(_("Making variants …"), show_time=True):
             try:
                 st.session_state[slot] = (name, lab().previews.variants(spec, generator, temperature=temperature))
             except LabError as error:
@@ -45,23 +46,23 @@ def variants_panel(spec: ExperimentSpec | None, generator: Choice, *, key: str, 
     if held[0] == name:
         draw_variants(held[1])
     else:
-        st.caption(":material/history: The settings have changed since these examples were made.")
+        st.caption(_(":material/history: The settings have changed since these examples were made."))
 
 
 def draw_variants(answer: Json) -> None:
     """One row a sample and one for each of its variants."""
     pictures = answer["samples"] and answer["samples"][0]["original"]["png"] is not None
-    shown = st.column_config.ImageColumn("Looks like", width="small") if pictures else None
+    shown = st.column_config.ImageColumn(_("Looks like"), width="small") if pictures else None
     columns: dict[str, Any] = {
-        "shown": shown or st.column_config.TextColumn("Reads", width="large"),
+        "shown": shown or st.column_config.TextColumn(_("Reads"), width="large"),
         "answers": st.column_config.TextColumn(_heading(answer), width="large"),
     }
     st.dataframe(
         table_of(answer), hide_index=True, width="stretch", row_height=_ROW_PX if pictures else None,
-        column_config=columns, alt="Samples, their variants, their labels and the teacher's answers",
+        column_config=columns, alt=_("Samples, their variants, their labels and the teacher's answers"),
     )
     if not answer["taught"]:
-        st.caption(markdown_text(_UNTAUGHT))
+        st.caption(markdown_text(_(_UNTAUGHT)))
 
 
 def table_of(answer: Json) -> pd.DataFrame:
@@ -70,7 +71,8 @@ def table_of(answer: Json) -> pd.DataFrame:
     for number, sample in enumerate(answer["samples"], start=1):
         rows.append(_row(answer, sample["original"], f"{number}"))
         rows += [
-            _row(answer, variant, f"{number}, variant {place}") for place, variant in enumerate(sample["variants"], 1)
+            _row(answer, variant, _("{number}, variant {place}").format(number=number, place=place)) for place,
+            variant in enumerate(sample["variants"], 1)
         ]
     return pd.DataFrame(rows)
 
@@ -79,7 +81,7 @@ def _row(answer: Json, shown: Json, name: str) -> dict[str, str]:
     picture = f"data:image/png;base64,{shown['png']}" if shown["png"] is not None else None
     row = {
         "sample": name, "shown": picture or plain_name(shown["text"], _WIDEST_TEXT),
-        "label": _labels(shown["labels"]) or "none",
+        "label": _labels(shown["labels"]) or _("none"),
     }
     if answer["taught"]:
         row["answers"] = " · ".join(_answer(answer["task"], *pair) for pair in shown["answers"])
@@ -88,8 +90,8 @@ def _row(answer: Json, shown: Json, name: str) -> dict[str, str]:
 
 def _heading(answer: Json) -> str:
     if answer["task"] == "regression":
-        return "Teacher's values"
-    return f"Teacher's soft labels at temperature {answer['temperature']:g}"
+        return _("Teacher's values")
+    return _("Teacher's soft labels at temperature {temperature:g}").format(temperature=answer["temperature"])
 
 
 def _labels(pairs: list[list[Any]]) -> str:

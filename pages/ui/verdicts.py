@@ -9,39 +9,40 @@ import streamlit as st
 from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.evaluation.seeds_needed import seeds_needed
 from distill_core.evaluation.verdict import Judgement, Verdict
-from distill_core.language import told
+from distill_core.language import _, marked, told
 from distill_core.rows import ExperimentRow, RunRow
 
-HELP = (
+HELP = marked(
     "Both networks have the same shape and were trained with the same budget, seeds, batches and initial weights; "
     "they differ only in what they learn from. The interval is a 95% t interval over the paired differences of the "
     "seeds."
 )
 BADGES: dict[Judgement, str] = {
-    "helped": ":green-badge[:material/trending_up: helped]",
-    "did not help": ":red-badge[:material/trending_flat: did not help]",
-    "inconclusive": ":orange-badge[:material/help: inconclusive]",
+    "helped": marked(":green-badge[:material/trending_up: helped]"),
+    "did not help": marked(":red-badge[:material/trending_flat: did not help]"),
+    "inconclusive": marked(":orange-badge[:material/help: inconclusive]"),
 }
-CONTROL = ":gray-badge[:material/science: control]"
-CONTROL_HELP = (
+CONTROL = marked(":gray-badge[:material/science: control]")
+CONTROL_HELP = marked(
     "A student that learns from changed labels but from no teacher. If it gains as much as the distilled one, "
-    "the gain does not "
-    "come from the teacher."
+    "the gain does not come from the teacher."
 )
 
 
 def show_verdict(verdict: Verdict) -> None:
     """One verdict as a coloured box; the alone figure always stands beside the distilled one."""
-    name, sentence = markdown_name(verdict.student, 60), markdown_text(verdict.sentence())
+    name, sentence = markdown_name(verdict.student, 60), markdown_text(told(verdict.sentence()))
     needed = seeds_needed(verdict)
-    body = f"**{sentence}** {markdown_text(verdict.because())}"
+    body = f"**{sentence}** {markdown_text(told(verdict.because()))}"
     body += f" {markdown_text(told(needed.sentence()))}" if needed else ""
     if verdict.verdict == "helped":
-        st.success(body, icon=":material/trending_up:", title=f"{name}: distillation helped")
+        st.success(body, icon=":material/trending_up:", title=_("{name}: distillation helped").format(name=name))
     elif verdict.verdict == "did not help":
-        st.error(body, icon=":material/trending_flat:", title=f"{name}: distillation did not help")
+        st.error(body, icon=":material/trending_flat:", title=_(
+            "{name}: distillation did not help"
+        ).format(name=name))
     else:
-        st.warning(body, icon=":material/help:", title=f"{name}: inconclusive")
+        st.warning(body, icon=":material/help:", title=_("{name}: inconclusive").format(name=name))
 
 
 def show_verdicts(found: Iterable[Verdict], runs: Iterable[RunRow]) -> None:
@@ -54,7 +55,9 @@ def show_verdicts(found: Iterable[Verdict], runs: Iterable[RunRow]) -> None:
     controls = [verdict for verdict in every if verdict.student not in distilled]
     for verdict in controls:
         st.caption(
-            f":material/science: Control without a teacher: {markdown_text(verdict.sentence())}", help=CONTROL_HELP,
+            _(
+                ":material/science: Control without a teacher: {sentence}"
+            ).format(sentence=markdown_text(told(verdict.sentence()))), help=_(CONTROL_HELP),
         )
 
 
@@ -64,11 +67,11 @@ def show_lines(found: Iterable[tuple[ExperimentRow, Sequence[Verdict]]], runs: C
         mine = [run for run in runs if run.experiment_id == experiment.experiment_id]
         shown, distilled = {run.name for run in mine}, {run.name for run in mine if run.role == "student"}
         lines = [
-            f"{BADGES[verdict.verdict] if verdict.student in distilled else CONTROL} "
-            f"{markdown_text(verdict.sentence())}"
+            f"{_(BADGES[verdict.verdict] if verdict.student in distilled else CONTROL)} "
+            f"{markdown_text(told(verdict.sentence()))}"
             for verdict in sorted(verdicts, key=lambda verdict: (verdict.student not in distilled, -verdict.delta_mean))
             if verdict.student in shown
         ]
         if lines:
-            st.markdown(f"**{markdown_name(experiment.name, 60)}**", help=HELP)
+            st.markdown(f"**{markdown_name(experiment.name, 60)}**", help=_(HELP))
             st.markdown("  \n".join(lines))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_name
 from distill_core.correction_sets import CorrectionsUnusable
+from distill_core.language import _
 from distill_core.spec import LONGEST_NAME
 from pages.ui import words
 from pages.ui.fields import Fields
@@ -31,13 +32,17 @@ def told(source: str, corrections: str) -> str:
             tell(error)
             return source
         st.info(
-            f"Same as **{name}**, and its corrections: {words.corrections(facts.learnt)} to learn from, "
-            f"{facts.held_back:,} held back to check. The result compares both experiments.",
+            _(
+                "Same as **{name}**, and its corrections: {corrections} to learn from, {held_back:,} held back to "
+                "check. The result compares both experiments."
+            ).format(name=name, corrections=words.corrections(facts.learnt), held_back=facts.held_back),
             icon=":material/rate_review:",
         )
         return f"{source}/{corrections}"
     st.info(
-        f"Same as **{name}**, but: change what you like. Whatever stays the same is reused, not trained again.",
+        _(
+            "Same as **{name}**, but: change what you like. Whatever stays the same is reused, not trained again."
+        ).format(name=name),
         icon=":material/content_copy:",
     )
     return source
@@ -45,7 +50,7 @@ def told(source: str, corrections: str) -> str:
 
 def settings(origin: str) -> Json:
     """The settings of an experiment, with the corrections that the form begins with."""
-    source, _, corrections = origin.partition("/")
+    source, _slash, corrections = origin.partition("/")
     spec = lab().experiment(source).spec.to_json()
     if corrections:
         spec["data"]["corrections"] = corrections
@@ -59,15 +64,16 @@ def field(fields: Fields, corrections: str) -> str:
         return ""
     try:
         facts = lab().corrections.frozen(corrections)
-        label = f"Learn from {words.corrections(facts.learnt)} too"
-        help_text = (
-            f"Corrected answers of experiment {facts.experiment_id}, added to the labels of teacher and students. "
-            f"{facts.held_back:,} more are held back: no network learns from them, and the result tells how many of "
-            "them are answered rightly before and after."
-        )
+        label = _("Learn from {corrections} too").format(corrections=words.corrections(facts.learnt))
+        help_text = _(
+            "Corrected answers of experiment {experiment_id}, added to the labels of teacher and students. "
+            "{held_back:,} more are held back: no network learns from them, and the result tells how many of them are "
+            "answered rightly before and after."
+        ).format(experiment_id=facts.experiment_id, held_back=facts.held_back)
     except CorrectionsUnusable:
         # The check of the whole form tells what is wrong with it, below this field.
-        label, help_text = "Learn from corrections too", "This set of corrections cannot be used; switch it off."
+        label = _("Learn from corrections too")
+        help_text = _("This set of corrections cannot be used; switch it off.")
     chosen = st.toggle(label, value=True, key=fields.key("data.corrections"), help=help_text)
     fields.slot("data.corrections")
     return corrections if chosen else ""

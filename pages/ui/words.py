@@ -12,28 +12,42 @@ from distill_core.charts.units import size as size
 from distill_core.charts.units import threads as threads
 from distill_core.evaluation.metrics import percentage
 from distill_core.events import Role, RunState, State, StepState
-from distill_core.rows import RunRow
+from distill_core.language import _, counted, marked
+from distill_core.rows import ExperimentRow, RunRow
 
 Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
 
 STATES: dict[State, tuple[str, str, Colour]] = {
-    "queued": ("queued", ":material/schedule:", "gray"),
-    "starting": ("starting", ":material/rocket_launch:", "blue"),
-    "running": ("running", ":material/play_circle:", "blue"),
-    "stopping": ("stopping", ":material/stop_circle:", "orange"),
-    "succeeded": ("succeeded", ":material/check_circle:", "green"),
-    "failed": ("failed", ":material/error:", "red"),
-    "cancelled": ("stopped", ":material/pause_circle:", "orange"),
-    "lost": ("resuming", ":material/sync_problem:", "orange"),
+    "queued": (marked("queued"), ":material/schedule:", "gray"),
+    "starting": (marked("starting"), ":material/rocket_launch:", "blue"),
+    "running": (marked("running"), ":material/play_circle:", "blue"),
+    "stopping": (marked("stopping"), ":material/stop_circle:", "orange"),
+    "succeeded": (marked("succeeded"), ":material/check_circle:", "green"),
+    "failed": (marked("failed"), ":material/error:", "red"),
+    "cancelled": (marked("stopped"), ":material/pause_circle:", "orange"),
+    "lost": (marked("resuming"), ":material/sync_problem:", "orange"),
 }
 ACTIVE: frozenset[State] = frozenset({"queued", "starting", "running", "stopping", "lost"})
 ROLES: dict[Role, str] = {
-    "teacher": "teacher", "baseline": "alone", "student": "distilled", "compressed": "compressed",
+    "teacher": marked("teacher"), "baseline": marked("alone"), "student": marked("distilled"),
+    "compressed": marked("compressed"),
 }
 RUN_STATES: dict[RunState, str] = {
-    "waiting": "waiting", "training": "training", "finished": "finished", "stopped": "stopped",
-    "diverged": "diverged", "refused": "refused", "reused": "reused",
+    "waiting": marked("waiting"), "training": marked("training"), "finished": marked("finished"),
+    "stopped": marked("stopped"), "diverged": marked("diverged"), "refused": marked("refused"),
+    "reused": marked("reused"),
 }
+NOUNS = {
+    "images": marked("images"), "sequences": marked("sequences"), "texts": marked("texts"), "rows": marked("rows"),
+}
+MONTHS = (
+    marked("Jan"), marked("Feb"), marked("Mar"), marked("Apr"), marked("May"), marked("Jun"), marked("Jul"),
+    marked("Aug"), marked("Sep"), marked("Oct"), marked("Nov"), marked("Dec"),
+)
+LONG_MONTHS = (
+    marked("January"), marked("February"), marked("March"), marked("April"), marked("May"), marked("June"),
+    marked("July"), marked("August"), marked("September"), marked("October"), marked("November"), marked("December"),
+)
 # A run of these states needs no further work.
 DONE: frozenset[RunState] = frozenset({"finished", "reused", "diverged", "refused"})
 STEP_ICONS: dict[StepState, str] = {
@@ -42,28 +56,34 @@ STEP_ICONS: dict[StepState, str] = {
 }
 
 
+def state(state: State) -> tuple[str, str, Colour]:
+    """An experiment's state in a word, its icon and its colour."""
+    word, icon, colour = STATES[state]
+    return _(word), icon, colour
+
+
 def duration(seconds: float | None) -> str:
     """Seconds as people say them: 8 s, 2 min 05 s, 3 h 12 min."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
     whole = max(0, round(seconds))
     if whole < 60:
-        return f"{whole} s"
+        return _("{seconds} s").format(seconds=whole)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        return _("{minutes} min {seconds:02d} s").format(minutes=whole // 60, seconds=whole % 60)
+    return _("{hours} h {minutes:02d} min").format(hours=whole // 3600, minutes=whole % 3600 // 60)
 
 
 def ago(at: float, *, now: float | None = None) -> str:
     """How long ago a stored time was."""
     passed = max(0.0, (time.time() if now is None else now) - at)
     if passed < 60:
-        return "just now"
-    for seconds, name in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if passed >= seconds:
-            number = int(passed // seconds)
-            return f"{number} {name}{'s' * (number != 1)} ago"
-    raise AssertionError("a minute or more matches one of the sizes")
+        return _("just now")
+    if passed < 3600:
+        return counted("{number} minute ago", "{number} minutes ago", int(passed // 60))
+    if passed < 86_400:
+        return counted("{number} hour ago", "{number} hours ago", int(passed // 3600))
+    return counted("{number} day ago", "{number} days ago", int(passed // 86_400))
 
 
 def moment(at: float) -> str:
@@ -72,8 +92,14 @@ def moment(at: float) -> str:
     For the names of choices: a chooser forgets what was chosen when a name changes, as "2 minutes ago" does.
     """
     when = datetime.fromtimestamp(at)
-    year = "" if when.year == datetime.now().year else f" {when.year}"
-    return f"{when.day} {when:%b}{year}, {when:%H:%M}"
+    text = _("{day} {month}, {time}") if when.year == datetime.now().year else _("{day} {month} {year}, {time}")
+    return text.format(day=when.day, month=_(MONTHS[when.month - 1]), year=when.year, time=f"{when:%H:%M}")
+
+
+def day(when: datetime, *, with_year: bool = False) -> str:
+    """A day and its time with the month's whole name: 21 November, 23:05."""
+    text = _("{day} {month} {year}, {time}") if with_year else _("{day} {month}, {time}")
+    return text.format(day=when.day, month=_(LONG_MONTHS[when.month - 1]), year=when.year, time=f"{when:%H:%M}")
 
 
 def count(number: float | None) -> str:
@@ -85,12 +111,17 @@ def count(number: float | None) -> str:
 
 def corrections(number: int) -> str:
     """So many of them, in words."""
-    return f"{number:,} correction{'s' * (number != 1)}"
+    return counted("{number} correction", "{number} corrections", number)
 
 
 def percent(share: float | None) -> str:
     """An accuracy in 0..1 as a percentage."""
     return "–" if share is None or not math.isfinite(share) else percentage(share)
+
+
+def runs_done(row: ExperimentRow) -> str:
+    """How far an experiment is."""
+    return _("{done} of {total} runs").format(done=row.runs_done, total=row.runs_total)
 
 
 def score(run: RunRow) -> str:
@@ -105,7 +136,7 @@ def plural(number: int, noun: str) -> str:
 
 
 def classes(number: int) -> str:
-    return f"{number:,} class{'' if number == 1 else 'es'}"
+    return counted("{number} class", "{number} classes", number)
 
 
 def rate(per_second: float) -> str:

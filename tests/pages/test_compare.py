@@ -148,7 +148,7 @@ def test_mistakes_and_conditions_come_from_the_address(open_page, pair: list[str
     app = open_page(PAGE, ids=pair, tab=tab, **choices)
     assert not app.exception
     if tab == "Trade-off":
-        assert app.selectbox(key="measured").value == (32, 1)
+        assert app.selectbox(key="measured").value == "batch 32, 1 thread"
     else:
         chosen = app.selectbox(key="mistakes")
         assert chosen.value == (pair[1], "baseline", "alone") and app.selectbox(key="mistakes-seed").value == "seed 2"

@@ -37,7 +37,7 @@ def test_a_drawing_is_answered_by_one_of_each_variant(open_page, home: Home) -> 
     identity = build_tryable_digits(home)
     app = open_page(PAGE, id=identity)
     assert not app.exception and component(app, "pad") == {
-        "strokes": [], "hint": "Draw here", "label": "Field to draw in",
+        "strokes": [], "hint": "Draw here", "label": "Field to draw in", "undo": "Undo", "clear": "Clear",
     }
     assert cards(app) == [] and "as soon as there is a sample" in told(app)
     app.session_state[f"drawn-in-pad-{identity}"] = STROKES[0]

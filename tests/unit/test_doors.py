@@ -222,6 +222,16 @@ def test_what_is_open_stays_open(shut: Server) -> None:
     assert shut.reached == [None, None, None]
 
 
+def test_the_doors_speak_the_language_of_the_browser_and_of_the_address(shut: Server) -> None:
+    page = {"accept": "text/html"}
+    assert "登录 Distill Lab" in text_of(shut.ask("/", **page, accept_language="zh-CN,en;q=0.5"))
+    assert "Sign in to Distill Lab" in text_of(shut.ask("/", **page, accept_language="fr"))
+    told = text_of(shut.ask("/?lang=zh", **page))
+    assert '<html lang="zh">' in told and "登录 Distill Lab" in told
+    # What one request spoke is not spoken to the next.
+    assert "Sign in to Distill Lab" in text_of(shut.ask("/", **page))
+
+
 def test_a_link_gives_a_session_and_loses_its_token(shut: Server) -> None:
     sent = shut.ask(f"/experiment?id=a%26b&token={VIEWER}&tab=Runs")
     headers = dict(sent[0]["headers"])

@@ -3,6 +3,9 @@
 
 const megabytes = (bytes) => `${(bytes / 1e6).toLocaleString(undefined, { maximumFractionDigits: bytes < 1e7 ? 1 : 0 })} MB`;
 
+// A sentence of the page's language with its places filled.
+const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
 class Zone {
   constructor(root, component) {
     this.tell = component.setTriggerValue;
@@ -49,8 +52,8 @@ class Zone {
 
   rest(told = this.told.textContent) {
     this.request = null;
-    this.button.textContent = "Choose a file";
-    this.hint.textContent = `or drop it here. ${this.data.hint}`;
+    this.button.textContent = this.data.words.choose;
+    this.hint.textContent = filled(this.data.words.hint, { hint: this.data.hint });
     this.bar.hidden = true;
     this.told.textContent = told;
     this.told.hidden = !told;
@@ -62,29 +65,35 @@ class Zone {
   }
 
   send(file) {
-    if (file.size > this.data.most) { this.rest(`${file.name} has ${megabytes(file.size)}; ${this.data.tooLarge}`); return; }
+    const { words } = this.data;
+    const told = (text, values) => filled(text, { file: file.name, ...values });
+    if (file.size > this.data.most) {
+      this.rest(told(words.tooLarge, { size: megabytes(file.size), most: this.data.mostShown }));
+      return;
+    }
     const request = this.request = new XMLHttpRequest();
     this.told.hidden = true;
-    this.button.textContent = "Cancel";
+    this.button.textContent = words.cancel;
     this.bar.hidden = false;
     this.bar.value = 0;
-    this.bar.setAttribute("aria-label", `Uploading ${file.name}`);
-    this.hint.textContent = `${file.name} · 0 of ${megabytes(file.size)}`;
+    this.bar.setAttribute("aria-label", told(words.uploading));
+    this.hint.textContent = told(words.progress, { done: 0, total: megabytes(file.size) });
     request.upload.addEventListener("progress", (event) => {
       if (request !== this.request) return;
       this.bar.value = event.loaded / (event.total || 1);
-      this.hint.textContent = `${file.name} · ${megabytes(event.loaded)} of ${megabytes(event.total)}`;
+      this.hint.textContent = told(words.progress, { done: megabytes(event.loaded), total: megabytes(event.total) });
     });
     request.addEventListener("load", () => {
       if (request !== this.request) return;
       let answer = {};
       try { answer = JSON.parse(request.responseText); } catch { /* told below */ }
-      this.rest(request.status === 200 ? "" : answer.error || `The server refused the file (${request.status}). Reload the page, then try again.`);
+      this.rest(request.status === 200 ? "" : answer.error || told(words.refused, { status: request.status }));
       if (request.status === 200) this.tell("came", answer.id);
     });
-    request.addEventListener("error", () => { if (request === this.request) this.rest("The connection to the server broke. Try again; nothing is kept of half a file."); });
+    request.addEventListener("error", () => { if (request === this.request) this.rest(words.broken); });
     request.open("POST", `${this.data.base}/lab/upload`);
     request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.setRequestHeader("Accept-Language", this.data.language);
     request.setRequestHeader("X-Upload-Pass", this.data.permit);
     request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
     request.send(file);

@@ -11,12 +11,20 @@ from streamlit.components.v2 import component
 
 from distill_core.charts.units import size
 from distill_core.errors import LabError
+from distill_core.language import _, current, marked, told
 from distill_core.uploads import KINDS, Kind, Upload
 from pages.ui.addresses import base_path
 from pages.ui.guard import tell
 from pages.ui.session import lab
 
 HERE = Path(__file__).parent
+WORDS = {
+    "choose": marked("Choose a file"), "cancel": marked("Cancel"), "hint": marked("or drop it here. {hint}"),
+    "tooLarge": marked("{file} has {size}; allowed: up to {most}. Choose a smaller file."),
+    "uploading": marked("Uploading {file}"), "progress": marked("{file} · {done} of {total}"),
+    "refused": marked("The server refused the file ({status}). Reload the page, then try again."),
+    "broken": marked("The connection to the server broke. Try again; nothing is kept of half a file."),
+}
 # Registered once a process: registering again would mount every drop zone anew.
 _mount = component(
     "distill_lab_drop_zone",
@@ -38,7 +46,7 @@ def drop_zone(key: str, *, kind: Kind, label: str, hint: str, offered: Sequence[
         key=key, on_came_change=_nothing,
         data={
             "base": base_path(), "permit": permit, "label": label, "hint": hint, "most": most,
-            "tooLarge": f"allowed: up to {size(most)}. Choose a smaller file.",
+            "mostShown": size(most), "language": current(), "words": {name: _(text) for name, text in WORDS.items()},
             "accept": ",".join(offered or KINDS[kind].suffixes),
         },
     )
@@ -64,4 +72,4 @@ def let_it_go(upload: Upload) -> None:
     try:
         lab().uploads.discard(upload.upload_id)
     except LabError as error:
-        st.toast(error.sentence)
+        st.toast(told(error.sentence))

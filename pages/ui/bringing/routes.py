@@ -8,6 +8,7 @@ from anyio.to_thread import run_sync
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from distill_core.language import _
 from distill_core.uploads import Receiver, Upload
 from pages.ui.refusals import refusal_of
 from pages.ui.session import lab_of
@@ -22,13 +23,13 @@ async def upload(request: Request) -> Response:
     A page of ours gives the pass; another site can neither know it nor set its header without asking first.
     """
     if not _is_ours(request):
-        return _refusal(403, "Files are taken from this dashboard's own pages alone.")
+        return _refusal(403, _("Files are taken from this dashboard's own pages alone."))
     try:
         return await _taken(request)
     except ClientDisconnect:
-        return _refusal(400, "The upload was broken off; nothing is kept of it.")
+        return _refusal(400, _("The upload was broken off; nothing is kept of it."))
     except Exception as error:
-        status, body = refusal_of(error, failed="The file could not be taken", otherwise=400)
+        status, body = refusal_of(error, failed=_("The file could not be taken"), otherwise=400)
         return _refused(body, status)
 
 

@@ -25,8 +25,8 @@ class Pad {
     this.field.append(this.hint);
     const tools = document.createElement("div");
     tools.className = "lab-tools";
-    this.undo = this.button("Undo", () => { this.strokes.pop(); this.changed(); });
-    this.clear = this.button("Clear", () => { this.strokes = []; this.changed(); });
+    this.undo = this.button(() => { this.strokes.pop(); this.changed(); });
+    this.clear = this.button(() => { this.strokes = []; this.changed(); });
     tools.append(this.undo, this.clear);
     root.classList.add("lab-pad");
     root.replaceChildren(this.field, tools);
@@ -38,16 +38,17 @@ class Pad {
     this.draw();
   }
 
-  button(label, act) {
+  button(act) {
     const made = document.createElement("button");
     made.type = "button";
-    made.textContent = label;
     made.addEventListener("click", act);
     return made;
   }
 
   tell(data) {
     this.hint.textContent = data.hint;
+    this.undo.textContent = data.undo;
+    this.clear.textContent = data.clear;
     this.field.setAttribute("aria-label", data.label);
   }
 

@@ -8,6 +8,8 @@ from typing import Any
 import streamlit as st
 from streamlit.components.v2 import component
 
+from distill_core.language import _
+
 HERE = Path(__file__).parent
 # Registered once a process: registering again would mount every field anew.
 _mount = component(
@@ -25,7 +27,10 @@ def drawing_pad(key: str, *, hint: str) -> list[Any]:
     """
     memory = f"drawn-in-{key}"
     found = _mount(
-        key=key, data={"strokes": st.session_state.get(memory, []), "hint": hint, "label": "Field to draw in"},
+        key=key, data={
+            "strokes": st.session_state.get(memory, []), "hint": hint, "label": _("Field to draw in"),
+            "undo": _("Undo"), "clear": _("Clear"),
+        },
         on_strokes_change=_nothing,
     )
     strokes = found.get("strokes")

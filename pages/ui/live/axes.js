@@ -12,7 +12,7 @@ export class Axes {
     const view = viewOf(curves.data);
     const layout = {
       template: { layout: look.template }, uirevision: "live", height: narrow ? 400 : 440, margin: { l: 8, r: 12, t: 30, b: 8 },
-      xaxis: { title: { text: "Epoch" }, rangemode: "tozero", ...this.horizontal() },
+      xaxis: { title: { text: curves.data.words.axis }, rangemode: "tozero", ...this.horizontal() },
       // Each view keeps its own zoom: the numbers of one mean nothing in another.
       yaxis: { title: { text: view.title }, uirevision: curves.data.view, ...this.vertical() },
       legend: { y: -0.16, yanchor: "top", groupclick: "togglegroup", itemwidth: 30 },

@@ -23,16 +23,20 @@ from distill_core.charts.style import (
     live_layout,
 )
 from distill_core.evaluation.metrics import METRICS, loss_metric, metric_title, primary_metric
-from distill_core.language import _, marked
+from distill_core.language import _, marked, told
 from distill_core.signature import Task
 from pages.ui.addresses import base_path
 from pages.ui.scripts import joined_script
 
 HERE = Path(__file__).parent
 WORDS = {
-    "waiting": "Waiting for the first epoch. Curves appear here as soon as one has ended.",
-    "none": "No epoch was finished, so there are no curves.",
-    "single": "Every student here minimises a single term, so there are no shares to show.",
+    "waiting": marked("Waiting for the first epoch. Curves appear here as soon as one has ended."),
+    "none": marked("No epoch was finished, so there are no curves."),
+    "single": marked("Every student here minimises a single term, so there are no shares to show."),
+    "paused": marked("Paused while hidden"), "live": marked("Live"), "png": marked("Download plot as PNG"),
+    "offline": marked("No connection to the server; trying again"), "axis": marked("Epoch"),
+    "seed": marked("seed {number}"), "epoch": marked("epoch {number}"), "best": marked("best epoch {number}"),
+    "mean": marked("mean of {number} seeds"),
 }
 # Those of the stacked shares.
 SHARE_WORDS = {
@@ -47,25 +51,37 @@ BANDS = [BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY, GREY]
 
 
 def views_of(task: Task) -> dict[str, dict[str, Any]]:
-    """The views of the curves: a `label` to choose by, and how the chart shows it.
+    """The views of the curves: a `label` to choose by, its English `name` for the address, and how the chart shows it.
 
     `accuracy` is the task's main figure and `nll` the loss beside it, whatever they are of this task. The chart fits
     its vertical axis to the late epochs of a view that is `fitted`, and draws the teachers' levels with `digits`.
     """
     main, loss = primary_metric(task), loss_metric(task)
     share, unit = METRICS[main].is_share, METRICS[loss].unit
+    validation = _("Validation {metric}")
     result: dict[str, dict[str, Any]] = {
         "accuracy": {
-            "label": f"Validation {metric_title(main, task)}", "unit": "%" if share else "",
+            "name": f"Validation {metric_title(main, task)}",
+            "label": validation.format(metric=told(metric_title(main, task))), "unit": "%" if share else "",
             "factor": METRICS[main].factor, "digits": 1 if share else 3, "fitted": True, "higher": True,
         },
         "nll": {
-            "label": f"Validation {metric_title(loss, task)}", "unit": unit, "factor": 1, "digits": 3, "fitted": False,
+            "name": f"Validation {metric_title(loss, task)}",
+            "label": validation.format(metric=told(metric_title(loss, task))), "unit": told(unit), "factor": 1,
+            "digits": 3, "fitted": False,
             "higher": False,
         },
-        "loss": {"label": "Training loss", "title": "Training loss, weighted sum", "unit": unit, "factor": 1},
-        "terms": {"label": _("Loss shares"), "title": _("Share of the loss"), "unit": "%", "factor": 1},
-        "gradients": {"label": _("Gradient shares"), "title": _("Share of the gradient"), "unit": "%", "factor": 1},
+        "loss": {
+            "name": "Training loss", "label": _("Training loss"), "title": _("Training loss, weighted sum"),
+            "unit": told(unit), "factor": 1,
+        },
+        "terms": {
+            "name": "Loss shares", "label": _("Loss shares"), "title": _("Share of the loss"), "unit": "%", "factor": 1,
+        },
+        "gradients": {
+            "name": "Gradient shares", "label": _("Gradient shares"), "title": _("Share of the gradient"), "unit": "%",
+            "factor": 1,
+        },
     }
     for view in result.values():
         title = view.get("title", view["label"])
@@ -119,9 +135,8 @@ def live_curves(
         data={
             "experiment": experiment_id, "state": state, "view": view, "label": label, "terms": dict(term_titles),
             "views": {name: dict(one) for name, one in views.items()},
-            "words": WORDS | {name: _(text) for name, text in SHARE_WORDS.items()},
-            "bands": BANDS, "stack": list(stack),
-            "layout": _layouts(), "base": base_path(), "plotly": plotly.__version__,
+            "words": {name: _(text) for name, text in (WORDS | SHARE_WORDS).items()}, "bands": BANDS,
+            "stack": list(stack), "layout": _layouts(), "base": base_path(), "plotly": plotly.__version__,
             "replay": replay_words() if replay else None,
         },
     )

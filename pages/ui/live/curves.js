@@ -82,9 +82,11 @@ class Curves {
   showStatus(text) {
     const hidden = document.visibilityState !== "visible";
     this.bar.show(this.data.replay, { ended: this.ended, any: this.ready });
-    const shown = text || (this.ended || this.replay.on ? "" : hidden ? "Paused while hidden" : this.polling.cursor ? "Live" : "");
+    const { words } = this.data;
+    const state = text || (this.ended || this.replay.on ? "" : hidden ? "paused" : this.polling.cursor ? "live" : "");
+    const shown = words[state] ?? state;
     this.status.textContent = shown;
-    this.status.dataset.kind = shown === "Live" ? "live" : text ? "trouble" : "quiet";
+    this.status.dataset.kind = state === "live" ? "live" : text ? "trouble" : "quiet";
   }
 
   // Adds new points; a point for an epoch already held replaces it (a resumed run tells it again).
@@ -149,7 +151,7 @@ class Curves {
       displaylogo: false, responsive: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
       toImageButtonOptions: { format: "svg", filename: `curves-${this.data.experiment}` }, scrollZoom: false,
       modeBarButtonsToAdd: [{
-        name: "png", title: "Download plot as PNG", icon: Plotly.Icons.disk,
+        name: "png", title: this.data.words.png, icon: Plotly.Icons.disk,
         click: (plot) => Plotly.downloadImage(plot, {
           format: "png", scale: 2, width: plot.clientWidth, height: plot.clientHeight, filename: `curves-${this.data.experiment}`,
         }),

@@ -53,7 +53,7 @@ export class Polling {
     } catch (error) {
       wait = BACKOFF_MS[Math.min(this.failures, BACKOFF_MS.length - 1)];
       this.failures += 1;
-      this.told("No connection to the server; trying again");
+      this.told("offline");
     } finally {
       this.polling = false;
     }

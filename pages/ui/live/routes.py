@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from distill_core.charts.names import display_name
 from distill_core.charts.variants import series_styles
+from distill_core.language import _, current, told
 from distill_core.rows import RunRow
 from distill_core.services import Lab
 from pages.ui.addresses import base_path
@@ -69,18 +70,18 @@ def live(request: Request) -> Response:
     experiment_id = request.path_params["experiment_id"]
     since, with_runs = request.query_params.get("since", "0"), request.query_params.get("runs") == "1"
     if not KNOWN_ID.fullmatch(experiment_id):
-        return _refusal(404, "There is no such experiment.")
+        return _refusal(404, _("There is no such experiment."))
     if not re.fullmatch(r"\d{1,12}", since):
-        return _refusal(400, "since must be a number, 0 or the cursor of the last answer.")
+        return _refusal(400, _("since must be a number, 0 or the cursor of the last answer."))
     cursor = int(since)
     try:
         asked = lab_of(request)
         answer = _recent.get(
-            (asked, experiment_id, cursor, with_runs), lambda: _points(asked, experiment_id, cursor, with_runs),
-            now=time.monotonic(),
+            (asked, experiment_id, cursor, with_runs, current()),
+            lambda: _points(asked, experiment_id, cursor, with_runs), now=time.monotonic(),
         )
     except Exception as error:
-        status, body = refusal_of(error, failed="The points could not be read")
+        status, body = refusal_of(error, failed=_("The points could not be read"))
         return _json(body, status)
     return Response(answer, media_type="application/json", headers={"Cache-Control": "no-store"})
 
@@ -98,7 +99,7 @@ def _runs(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     return [
         {
             "id": row.run_id, "role": row.role, "seed": row.seed, "finished": row.state in ("finished", "reused"),
-            "best_epoch": row.best_epoch, "stop_rule": display_name(row.stop_rule, 80) if row.stop_rule else "",
+            "best_epoch": row.best_epoch, "stop_rule": display_name(told(row.stop_rule), 80) if row.stop_rule else "",
             "style": {"light": light[row.run_id], "dark": dark[row.run_id]},
         }
         for row in rows

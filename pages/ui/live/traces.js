@@ -11,6 +11,9 @@ const FIGURE_SPACE = "\u2007";
 // Plotly builds selectors from a trace's uid.
 export function safe(uid) { return uid.replace(/[^A-Za-z0-9_-]/g, "_"); }
 
+// A phrase of the page's language with its number.
+export function said(curves, phrase, number) { return curves.data.words[phrase].replace("{number}", () => number); }
+
 export function traces(curves) {
   if (stacked(curves.data)) return stackTraces(curves);
   const now = theme(curves.root), background = curves.data.layout[now].background, named = new Map(), result = [];
@@ -32,12 +35,12 @@ export function traces(curves) {
     for (const line of series(curves, run)) {
       if (!line.points.length) continue;
       const [x, y] = thin(line.points.map((p) => p[0]), line.points.map((p) => p[1]));
-      const seed = teacher ? "" : ` · seed ${run.seed}`;
+      const seed = teacher ? "" : ` · ${said(curves, "seed", run.seed)}`;
       push({
         uid: line.key, name: look.name + line.suffix + reading(curves, view, y), x, y, mode: line.points.length === 1 ? "markers" : "lines",
         marker: { color: look.color, size: 5 }, opacity: !teacher && many ? 0.5 : 1,
         line: { color: look.color, dash: line.dash || look.dash, width: teacher || !many ? 2 : 1.1 },
-        hovertemplate: `<b>${look.name}${line.suffix}</b>${seed}<br>epoch %{x}: %{y:.4~g}<extra></extra>`,
+        hovertemplate: `<b>${look.name}${line.suffix}</b>${seed}<br>${said(curves, "epoch", "%{x}")}: %{y:.4~g}<extra></extra>`,
       }, look.group + line.suffix, !meant.has(look.group));
     }
   }
@@ -79,7 +82,7 @@ function pushMean(curves, push, look, mine, view) {
   const [x, y] = thin(epochs, means);
   push({
     uid: `mean/${look.group}`, name: look.name + reading(curves, view, y), x, y, mode: "lines", line: { color: look.color, dash: look.dash, width: 2.8 },
-    hovertemplate: `<b>${look.name}</b>, mean of ${whole.length} seeds<br>epoch %{x}: %{y:.4~g}<extra></extra>`,
+    hovertemplate: `<b>${look.name}</b>, ${said(curves, "mean", whole.length)}<br>${said(curves, "epoch", "%{x}")}: %{y:.4~g}<extra></extra>`,
   }, look.group, true);
 }
 
@@ -89,8 +92,8 @@ function pushBest(curves, push, look, mine, view, background) {
     const best = bestPoint(curves, run);
     if (!best) continue;
     x.push(best[1]); y.push(view.value(best));
-    const seed = run.role === "teacher" ? "" : ` · seed ${run.seed}`;
-    text.push(`<b>${look.name}</b>${seed}<br>best epoch ${best[1]}${run.stop_rule ? `<br>${run.stop_rule}` : ""}`);
+    const seed = run.role === "teacher" ? "" : ` · ${said(curves, "seed", run.seed)}`;
+    text.push(`<b>${look.name}</b>${seed}<br>${said(curves, "best", best[1])}${run.stop_rule ? `<br>${run.stop_rule}` : ""}`);
   }
   if (!x.length) return;
   push({

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from streamlit.components.v2 import component
 
+from distill_core.language import _
+
 HERE = Path(__file__).parent
 # Registered once a process: registering again would mount every card anew.
 _mount = component(
@@ -43,4 +45,4 @@ class Card:
 
 def show_cards(cards: Sequence[Card], *, key: str) -> None:
     """They stay in place when only their contents change, so that a slider moves the bars."""
-    _mount(key=key, data={"cards": [asdict(card) for card in cards]})
+    _mount(key=key, data={"cards": [asdict(card) for card in cards], "trueClass": _("{name}: the true class")})

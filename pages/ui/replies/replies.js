@@ -16,7 +16,7 @@ function card(parent) {
   return parts;
 }
 
-function fillBars(list, bars, colour) {
+function fillBars(list, bars, colour, trueClass) {
   while (list.children.length > bars.length) list.lastChild.remove();
   while (list.children.length < bars.length) {
     const row = made("li", "", list);
@@ -27,7 +27,7 @@ function fillBars(list, bars, colour) {
   bars.forEach((bar, place) => {
     const [name, track, share] = list.children[place].children;
     name.textContent = bar.name;
-    name.title = bar.true ? `${bar.name}: the true class` : bar.name;
+    name.title = bar.true ? trueClass.replace("{name}", () => bar.name) : bar.name;
     name.classList.toggle("true", bar.true);
     track.firstChild.style.width = `${bar.percent}%`;
     track.firstChild.style.background = colour;
@@ -48,7 +48,7 @@ function show(root, data) {
       parts[part].textContent = told[part];
       parts[part].hidden = !told[part];
     }
-    fillBars(parts.bars, told.bars, told.colour);
+    fillBars(parts.bars, told.bars, told.colour, data.trueClass);
   });
 }
 

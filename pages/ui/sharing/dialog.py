@@ -9,15 +9,17 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.errors import LabError
+from distill_core.language import _, counted, marked, told
 from distill_core.rows import ExperimentView
 from distill_core.sharing import Share
+from pages.ui import words
 from pages.ui.addresses import base_path
 from pages.ui.guard import guarded, tell
 from pages.ui.session import lab
 
 MADE = "share-made"
-DAYS = {1: "1 day", 7: "7 days", 30: "30 days", 365: "a year"}
-HELP = (
+DAYS = {1: marked("1 day"), 7: marked("7 days"), 30: marked("30 days"), 365: marked("a year")}
+HELP = marked(
     "Makes a link to a frozen copy of the verdict, the table and the charts. Whoever has it can read that page without "
     "signing in, and nothing else."
 )
@@ -25,15 +27,19 @@ HELP = (
 
 def share_button(view: ExperimentView) -> None:
     """Opens the dialog; a link made before is not shown again."""
-    if st.button("Share", icon=":material/share:", key="share", help=HELP):
+    if st.button(_("Share"), icon=":material/share:", key="share", help=_(HELP)):
         st.session_state.pop(MADE, None)
         _show(view.row.experiment_id)
 
 
-@st.dialog("Share this experiment", icon=":material/share:")
 def _show(experiment_id: str) -> None:
-    with guarded():
-        show_links(experiment_id)
+    # Decorated here and not above: the title is in the language of who presses.
+    @st.dialog(_("Share this experiment"), icon=":material/share:")
+    def shown() -> None:
+        with guarded():
+            show_links(experiment_id)
+
+    shown()
 
 
 def show_links(experiment_id: str) -> None:
@@ -45,15 +51,18 @@ def show_links(experiment_id: str) -> None:
 
 def _make(experiment_id: str) -> None:
     st.markdown(
-        "The link opens a page with the experiment **as it is now**. Whoever has the link can read that page, without "
-        "signing in; it needs no script and can be saved or printed."
+        _(
+            "The link opens a page with the experiment **as it is now**. Whoever has the link can read that page, "
+            "without signing in; it needs no script and can be saved or printed."
+        )
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         days = st.selectbox(
-            "The link works for", list(DAYS), index=1, key="share-days", format_func=DAYS.__getitem__, width=180,
-            help="After that the page is deleted; the experiment stays.",
+            _("The link works for"), list(DAYS), index=1, key="share-days", format_func=lambda one: _(DAYS[one]),
+            width=180,
+            help=_("After that the page is deleted; the experiment stays."),
         )
-        if st.button("Make a link", key="share-make", type="primary", icon=":material/add_link:", help=HELP):
+        if st.button(_("Make a link"), key="share-make", type="primary", icon=":material/add_link:", help=_(HELP)):
             try:
                 made = lab().shares.make(experiment_id, days=days)
             except LabError as error:
@@ -73,25 +82,27 @@ def _made() -> None:
     if made is None:
         return
     st.code(made[1], language=None, wrap_lines=True)
-    st.caption("Copy it now: only a hash of it is kept, so it cannot be shown again.")
+    st.caption(_("Copy it now: only a hash of it is kept, so it cannot be shown again."))
 
 
 def _existing(found: list[Share]) -> None:
     st.divider()
     if not found:
-        st.caption("No link to this experiment works at the moment.")
+        st.caption(_("No link to this experiment works at the moment."))
         return
-    st.markdown(f"**{len(found)} link{'' if len(found) == 1 else 's'} to this experiment**")
+    st.markdown(counted("**{number} link to this experiment**", "**{number} links to this experiment**", len(found)))
     for share in found:
         with st.container(horizontal=True, vertical_alignment="center", key=f"share-{share.share_id[:12]}"):
             made, ends = (datetime.fromtimestamp(at).astimezone() for at in (share.created_at, share.expires_at))
             st.markdown(
-                f"until {ends:%-d %B %Y, %H:%M}  \n:gray[made {made:%-d %B, %H:%M} by {markdown_name(share.by, 60)}]",
+                _(
+                    "until {ends}  \n:gray[made {made} by {by}]"
+                ).format(ends=words.day(ends, with_year=True), made=words.day(made), by=markdown_name(share.by, 60)),
                 width="stretch",
             )
             st.button(
-                "Revoke", key=f"revoke-{share.share_id[:12]}", icon=":material/link_off:", on_click=_revoke,
-                args=(share.share_id,), help="The link stops to work at once and its page is deleted.",
+                _("Revoke"), key=f"revoke-{share.share_id[:12]}", icon=":material/link_off:", on_click=_revoke,
+                args=(share.share_id,), help=_("The link stops to work at once and its page is deleted."),
             )
 
 
@@ -100,4 +111,4 @@ def _revoke(share_id: str) -> None:
     try:
         lab().shares.revoke(share_id)
     except LabError as error:
-        st.toast(markdown_text(error.sentence), icon=":material/info:")
+        st.toast(markdown_text(told(error.sentence)), icon=":material/info:")

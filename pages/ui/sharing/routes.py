@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from distill_core.access import Actor
 from distill_core.errors import LabError, NotFound
+from distill_core.language import _, told
 from distill_core.report.frozen import notice, policy
 from distill_core.sharing import Gone
 from pages.ui.session import server_lab
@@ -29,15 +30,16 @@ def shared_page(request: Request) -> Response:
     try:
         return _answer(server_lab().acting_as(BEARER).shares.page(request.path_params["token"]), 200)
     except NotFound as error:
-        return _answer(notice(error.sentence), 404)
+        return _answer(notice(told(error.sentence)), 404)
     except Gone as error:
-        return _answer(notice(error.sentence), 410)
+        return _answer(notice(told(error.sentence)), 410)
     except LabError as error:
-        return _answer(notice(error.sentence), 503)
+        return _answer(notice(told(error.sentence)), 503)
     except Exception:
         error_id = secrets.token_hex(4)
         log.exception("error %s", error_id)
-        return _answer(notice(f"This page could not be shown. The server's log has more under error {error_id}."), 500)
+        sentence = _("This page could not be shown. The server's log has more under error {error_id}.")
+        return _answer(notice(sentence.format(error_id=error_id)), 500)
 
 
 def _answer(page: bytes, status: int) -> Response:

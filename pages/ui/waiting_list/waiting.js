@@ -14,7 +14,7 @@ function made(tag, name, text) {
   return element;
 }
 
-function button(label, icon, act) {
+function button(icon, act) {
   const element = made("button", `lab-${icon}`);
   const picture = document.createElementNS(SVG, "svg"), path = document.createElementNS(SVG, "path");
   picture.setAttribute("viewBox", "0 0 16 16");
@@ -23,7 +23,6 @@ function button(label, icon, act) {
   picture.append(path);
   element.append(picture);
   element.type = "button";
-  element.title = label;
   if (act) element.addEventListener("click", act);
   return element;
 }
@@ -42,6 +41,7 @@ class WaitingList {
 
   tell(data) {
     if (this.drag) { this.late = data; return; }
+    this.words = data.words;
     const focused = this.list.getRootNode().activeElement;
     const known = new Set(data.items.map((item) => item.id));
     for (const [id, row] of this.rows) if (!known.has(id)) { row.element.remove(); this.rows.delete(id); }
@@ -52,7 +52,8 @@ class WaitingList {
       row.name.href = `${data.base}/experiment?id=${encodeURIComponent(item.id)}`;
       row.why.textContent = [item.facts, item.why].filter(Boolean).join(" · ");
       row.mine = item.mine;
-      for (const element of Object.values(row.buttons)) {
+      for (const [icon, element] of Object.entries(row.buttons)) {
+        element.title = this.words[icon];
         element.setAttribute("aria-label", `${element.title}: ${item.name}`);
       }
       if (this.list.children[place] !== row.element) this.list.insertBefore(row.element, this.list.children[place]);
@@ -66,11 +67,11 @@ class WaitingList {
     const row = { id, element, number: made("span", "lab-number"), name: made("a", "lab-name"), why: made("span", "lab-why") };
     row.name.target = "_top";
     row.buttons = {
-      handle: button("Drag, or use the arrow keys", "handle"),
-      front: button("To the front", "front", () => this.move(row, 0)),
-      up: button("Up", "up", () => this.move(row, this.place(row) - 1)),
-      down: button("Down", "down", () => this.move(row, this.place(row) + 1)),
-      remove: button("Remove from the queue", "remove", () => this.send("wish", { action: "remove", id })),
+      handle: button("handle"),
+      front: button("front", () => this.move(row, 0)),
+      up: button("up", () => this.move(row, this.place(row) - 1)),
+      down: button("down", () => this.move(row, this.place(row) + 1)),
+      remove: button("remove", () => this.send("wish", { action: "remove", id })),
     };
     text.append(row.name, row.why);
     const { handle, ...rest } = row.buttons;
@@ -107,7 +108,8 @@ class WaitingList {
 
   told(row) {
     const to = this.place(row) + 1;
-    this.said.textContent = `${row.name.textContent}: place ${to} of ${this.list.children.length}`;
+    const values = { name: row.name.textContent, place: to, total: this.list.children.length };
+    this.said.textContent = this.words.said.replace(/\{(\w+)\}/g, (_, name) => values[name]);
     this.send("wish", { action: "move", id: row.id, to });
   }
 
