@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +25,8 @@ LARGEST_BYTES = 8 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class EpochAnswers:
-    """`logits` float32 [E,N,K] at the end of `epochs` int64 [E], ascending from 1; `samples` int64 [N] are test rows."""
+    """`logits` float32 [E,N,K] at the ends of `epochs` int64 [E], ascending from 1, on the test set's rows `samples`
+    int64 [N]."""
 
     epochs: NDArray[np.int64]
     samples: NDArray[np.int64]
@@ -67,7 +69,7 @@ def kept_epochs(total: int, *, most: int = MOST_EPOCHS) -> frozenset[int]:
 
 def write_epoch_answers(path: Path, found: EpochAnswers, *, fence: Callable[[], None] = lambda: None) -> None:
     """Replace the file as a whole; `fence` as in whole_files."""
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "logits": np.ascontiguousarray(found.logits, np.float32), "epochs": np.ascontiguousarray(found.epochs),
         "samples": np.ascontiguousarray(found.samples),
     }

@@ -29,6 +29,7 @@ from pages.ui import (
     verdicts,
     words,
 )
+from pages.ui.lens.opening import lens_button
 from pages.ui.live.component import live_curves, views_of
 from pages.ui.live.points_table import points_table
 from pages.ui.session import lab, watched
@@ -91,6 +92,7 @@ def header(view: ExperimentView) -> None:
             "Try it", icon=":material/draw:", key="try", help="Give a sample; all exported models answer side by side.",
         ):
             places.go(places.TRY, id=row.experiment_id)
+        lens_button(view)
         share_button(view)
         if row.state not in words.ACTIVE and st.button(
             "Delete", icon=":material/delete:", key="delete", type="tertiary", disabled=not mine,

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import streamlit as st
 
+from distill_core.language import _
 from pages.ui import spoken
 
 FOLDER = Path(__file__).parent.parent
@@ -16,6 +17,7 @@ TRY, LATENCY = "try", "latency"
 AUDIT = "audit"
 STORAGE = "storage"
 QUEUE = "queue"
+LENS = "lens"
 
 
 def page(place: str) -> st.Page:
@@ -66,6 +68,11 @@ def page(place: str) -> st.Page:
             FOLDER / "trying" / "ask.py", title="Try it", icon=":material/draw:", url_path=TRY,
             help="Draw, upload or pick a sample; all models of an experiment answer side by side.",
         )
+    if place == LENS:
+        return st.Page(
+            FOLDER / "lens" / "lens.py", title=_("Lens"), icon=":material/lens_blur:", url_path=LENS,
+            help=_("What a teacher knows beyond the label: soft labels at any temperature, epoch by epoch."),
+        )
     if place == LATENCY:
         return st.Page(
             FOLDER / "latency" / "lab.py", title="Latency lab", icon=":material/timer:", url_path=LATENCY,
@@ -95,7 +102,7 @@ def page(place: str) -> st.Page:
 def sections() -> list[st.Page]:
     """Every page of the application, in the order of the navigation."""
     places = (
-        HOME, NEW, QUEUE, DATA, COMPARE, TRY, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET,
+        HOME, NEW, QUEUE, DATA, COMPARE, TRY, LENS, LATENCY, MACHINE, AUDIT, STORAGE, EXPERIMENT, COMPRESS, DATA_SET,
         EXPERIMENTS,
     )
     return [page(place) for place in places]

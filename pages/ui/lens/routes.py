@@ -79,8 +79,8 @@ def _packed(packing: Packing, part: str) -> bytes:
 def samples_of(view: LensView) -> dict[str, Any]:
     """Plain JSON. Logits are null where they are no numbers; names are plain text, to be set as text.
 
-    {"seed", "seeds", "classes", "withheld": places, "samples": [{"row", "label", "picture": data URL, "crisp", "text"}],
-    "networks": [{"id", "name", "role", "colour": {theme: colour}, "temperature", "best", "final": [N][K],
+    {"seed", "seeds", "classes", "withheld": places, "samples": [{"row", "label", "picture": a data URL, "crisp",
+    "text"}], "networks": [{"id", "name", "role", "colour": {theme: colour}, "temperature", "best", "final": [N][K],
     "epochs": those that `epochs_of` has, "scale"}]}
     """
     runs = view.experiment.runs
