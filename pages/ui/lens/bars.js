@@ -1,6 +1,7 @@
 // One network's soft label as bars, a bar a class, with the teacher's as a line on each, and its figures beside.
 
 const FIGURES = ["entropy", "kl", "scaled", "gradient"];
+const NUMBER_HIGH = 0.17;      // a number's height as a part of the bars' room
 const LEAST_LOG = -5;          // the bottom of the scale that magnifies small shares: 0.001%
 
 class NetworkCard {
@@ -57,12 +58,14 @@ class NetworkCard {
     this.root.classList.toggle("silent", !found);
     this.columns.forEach(({ bar, line, value }, at) => {
       const k = this.classes[at], share = found ? found.shares[k] : 0, high = this.height(share, scale);
+      const level = this.network.role !== "teacher" && teacher ? this.height(teacher.shares[k], scale) : null;
       bar.style.transform = `scaleY(${high})`;
-      value.style.bottom = `${100 * high}%`;
+      line.hidden = level === null;
+      if (level !== null) line.style.bottom = `${100 * level}%`;
+      // On its bar, but never across the line.
+      const crossed = level !== null && level > high - 0.02 && level - high < NUMBER_HIGH;
+      value.style.bottom = `${100 * (crossed ? level : high)}%`;
       say(value, !found || share < 0.01 ? "" : `${Math.round(100 * share)}%`);
-      const ghost = this.network.role !== "teacher" && teacher;
-      line.hidden = !ghost;
-      if (ghost) line.style.bottom = `${100 * this.height(teacher.shares[k], scale)}%`;
     });
     say(this.top, found ? fill(this.words.top, { class: names[found.top], share: percent(found.shares[found.top]) }) : this.words.silent);
     for (const name of FIGURES) if (this.values[name]) say(this.values[name], found ? figure(found[name]) : "–");
@@ -76,9 +79,11 @@ class NetworkCard {
   }
 }
 
+function valued(name, share) { return `${name} (${percent(share)})`; }
+
 function listed(shares, names, most) {
   const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, most);
-  return order.map((k) => `${names[k]} ${percent(shares[k])}`).join(", ");
+  return order.map((k) => valued(names[k], shares[k])).join(", ");
 }
 
 // All numbers in rows and columns, written only while it is open.

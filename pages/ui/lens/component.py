@@ -64,13 +64,14 @@ def words() -> dict[str, Any]:
         "play": _("Play the epochs"), "pause": _("Pause"), "seed": _("Seed"), "scale": _("Bars"),
         "scale_even": _("as they are"), "scale_log": _("small shares magnified"),
         "kept": _("as kept, epoch {epoch}"), "kept_plain": _("as kept"), "after": _("after epoch {epoch}"),
-        "top": "{class} {share}", "silent": _("no answer: its logits are no numbers"),
+        "top": _("says {class}, {share}"), "silent": _("no answer: its logits are no numbers"),
         "summary": _("{name} at T = {t}: {shares}."),
         "legend": _("A bar is the share that a network gives a class; the line across it is the teacher's."),
         "legend_some": _(
             "A bar is the share that a network gives a class; the line across it is the teacher's. The {shown} classes "
             "that the teacher finds likeliest, of {all}."
         ),
+        "underlined": _("Underlined temperatures are those at which a student here learned."),
         "table": _("All numbers as a table"), "how_to_read": _("What the figures mean"),
         "figures": {
             "entropy": _("Entropy"), "kl": _("KL"), "scaled": _("T² · KL"), "gradient": _("Gradient"),

@@ -129,8 +129,8 @@ class Lens {
     this.describe();
   }
 
-  // The sample to begin with: by its row, of a class, of a class nobody saw, or the one about which the teacher has
-  // most to tell.
+  // The sample to begin with: by its row, of a class, of a class nobody saw, or of those that the teacher gets right
+  // the one about which it has most to tell.
   first(row, className) {
     const { samples, classes, withheld } = this.content;
     const by = (fits) => samples.findIndex(fits);
@@ -138,12 +138,15 @@ class Lens {
     if (found < 0 && className !== null) found = by((sample) => sample.label !== null && classes[sample.label] === className);
     if (found < 0 && withheld.length) found = by((sample) => withheld.includes(sample.label));
     if (found >= 0) return found;
-    const told = samples.map((_, place) => (this.teacher ? readout(this.teacher.final[place], null, 2)?.entropy ?? 0 : 0));
+    const told = samples.map(({ label }, place) => {
+      const said = this.teacher ? readout(this.teacher.final[place], null, 2) : null;
+      return said && said.top === label ? said.entropy : 0;
+    });
     return told.indexOf(Math.max(...told));
   }
 
   marks() {
-    const trained = this.content.networks.map((network) => network.temperature).filter((one) => one >= 1 && one <= WARMEST);
+    const trained = this.trained = this.content.networks.map((network) => network.temperature).filter((one) => one >= 1 && one <= WARMEST);
     const every = [...new Set([...SNAPS, ...trained])].sort((a, b) => a - b);
     this.ticks.replaceChildren(...every.map((one) => {
       const tick = button(warmth(one), null, () => { this.temperature = one; this.moved(); this.rest(); }, "tick");
@@ -245,7 +248,10 @@ class Lens {
     say(this.time.value, moment);
     this.time.input.value = this.moment;
     this.time.input.setAttribute("aria-valuetext", moment);
-    say(this.legend, fill(this.names.length > classes.length ? words.legend_some : words.legend, { shown: classes.length, all: this.names.length }));
+    say(this.legend, [
+      fill(this.names.length > classes.length ? words.legend_some : words.legend, { shown: classes.length, all: this.names.length }),
+      this.trained.length ? words.underlined : "",
+    ].filter(Boolean).join(" "));
     this.gallery.mark(this.sample);
     const own = withheld.includes(sample.label), of = own ? sample.label : withheld[0] ?? null;
     const onOthers = own && this.teacher ? carried(this.teacher.final, samples.map((one) => one.label), of, this.temperature) : { mean: null, most: [] };

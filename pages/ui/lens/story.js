@@ -42,9 +42,9 @@ class Story {
     }
     const { mean, most } = onOthers;
     say(this.heard, mean === null ? "" : fill(words.carried, {
-      class: name, t, share: percent(mean), most: most.slice(0, 3).map(([k, share]) => `${data.classes[k]} ${percent(share)}`).join(", "),
+      class: name, t, share: percent(mean), most: most.slice(0, 3).map(([k, share]) => valued(data.classes[k], share)).join(", "),
     }));
-    const said = networks.map((network, at) => (network.role === "teacher" || !found[at] ? "" : `${network.name} ${percent(found[at].shares[withheld])}`));
+    const said = networks.map((network, at) => (network.role === "teacher" || !found[at] ? "" : valued(network.name, found[at].shares[withheld])));
     say(this.said, fill(words.now_say, { class: name, t, shares: said.filter(Boolean).join(", ") }));
   }
 }
