@@ -1,6 +1,10 @@
 // What logits say at a temperature, in double precision. Pure functions; the other files of the lens call them.
 // Logits that are no numbers (null, NaN) make an answer of null: nothing is said about it.
 
+const WARMEST = 50, SLIDER_STEPS = 200, SNAPS = [1, 2, 4, 8, 16, 50];
+// How logits by epoch are sent: see routes.py.
+const STEPS = 32000, NOT_A_NUMBER = -32768;
+
 // log softmax(z / T); the largest logit is taken out first, so that nothing overflows.
 function logShares(logits, temperature) {
   const count = logits.length, found = new Float64Array(count);

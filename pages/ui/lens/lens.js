@@ -1,7 +1,6 @@
 // The dark-knowledge lens: one sample, every network's soft label at one temperature, epoch by epoch.
 // It fetches the logits once (/lab/lens/<id>); dragging, scrubbing and picking then ask nobody and run no script.
 
-const STEPS = 32000, NOT_A_NUMBER = -32768;
 const PLAY_MS = 240;
 
 class Lens {

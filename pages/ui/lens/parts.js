@@ -1,6 +1,5 @@
 // Small parts of the lens: elements, sentences with places, numbers in words. All text is set as text.
 
-const WARMEST = 50, SLIDER_STEPS = 200, SNAPS = [1, 2, 4, 8, 16, 50];
 const MOST_CLASSES = 12;
 
 function made(tag, className, parent, text) {

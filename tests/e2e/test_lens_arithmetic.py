@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser
 from scipy.special import log_softmax
 from scipy.stats import entropy
 
 from pages.ui.lens.component import HERE
 
-NODE = shutil.which("node")
-pytestmark = pytest.mark.skipif(NODE is None, reason="needs node")
-CONSTANTS = "const WARMEST = 50, SLIDER_STEPS = 200, SNAPS = [1, 2, 4, 8, 16, 50], STEPS = 32000, NOT_A_NUMBER = -32768;"
+pytestmark = pytest.mark.e2e
+InJavascript = Callable[..., Any]
 
 
-def in_javascript(expression: str, **given: Any) -> Any:
-    """What an expression gives with these values and the functions of arithmetic.js."""
-    assert NODE is not None
-    names = "\n".join(f"const {name} = {json.dumps(value)};" for name, value in given.items())
-    script = f"{CONSTANTS}\n{(HERE / 'arithmetic.js').read_text()}\n{names}\nconsole.log(JSON.stringify({expression}));"
-    done = subprocess.run([NODE, "-"], input=script, text=True, capture_output=True, check=True)
-    return json.loads(done.stdout)
+@pytest.fixture(scope="module")
+def in_javascript(browser: Browser) -> Iterator[InJavascript]:
+    """Gives the value of an expression, with these values by name and the functions of arithmetic.js."""
+    page = browser.new_page()
+    page.add_script_tag(content=(HERE / "arithmetic.js").read_text(encoding="utf-8"))
+
+    def evaluated(expression: str, **given: Any) -> Any:
+        return page.evaluate(f"({{ {', '.join(given)} }}) => ({expression})", given)
+
+    yield evaluated
+    page.close()
 
 
-def test_entropy_kl_and_gradient_are_those_of_scipy_at_every_temperature() -> None:
+def test_entropy_kl_and_gradient_are_those_of_scipy_at_every_temperature(in_javascript: InJavascript) -> None:
     draw = np.random.default_rng(0)
     teacher, student = draw.normal(scale=6, size=(8, 10)), draw.normal(scale=6, size=(8, 10))
     teacher[0] = [1000, -1000, *[0] * 8]
@@ -50,7 +52,7 @@ def test_entropy_kl_and_gradient_are_those_of_scipy_at_every_temperature() -> No
         assert rows[:, 14].tolist() == own.argmax(1).tolist()
 
 
-def test_the_gradient_is_the_length_of_the_slope_of_the_scaled_kl() -> None:
+def test_the_gradient_is_the_length_of_the_slope_of_the_scaled_kl(in_javascript: InJavascript) -> None:
     draw = np.random.default_rng(1)
     teacher, student, t, step = draw.normal(size=5), draw.normal(size=5), 3.0, 1e-5
     nudged = [(student + sign * step * np.eye(5)[k]).tolist() for k in range(5) for sign in (1, -1)]
@@ -62,11 +64,11 @@ def test_the_gradient_is_the_length_of_the_slope_of_the_scaled_kl() -> None:
     assert found[0] == pytest.approx(np.linalg.norm(slopes), rel=1e-6)
 
 
-def test_what_is_no_number_says_nothing() -> None:
+def test_what_is_no_number_says_nothing(in_javascript: InJavascript) -> None:
     assert in_javascript("[readout([1, null], [1, 2], 4), readout([1, 2], [null, 2], 4).kl]") == [None, None]
 
 
-def test_what_the_soft_labels_carry_of_a_class_is_its_mean_share_on_the_others() -> None:
+def test_what_the_soft_labels_carry_of_a_class_is_its_mean_share_on_the_others(in_javascript: InJavascript) -> None:
     logits = np.random.default_rng(2).normal(scale=3, size=(40, 4))
     labels = [n % 4 for n in range(40)]
     found = in_javascript("carried(logits, labels, 3, 5)", logits=logits.tolist(), labels=labels)
@@ -78,7 +80,7 @@ def test_what_the_soft_labels_carry_of_a_class_is_its_mean_share_on_the_others()
     assert [k for k, _ in found["most"]] == sorted(by_class, key=lambda k: -by_class[k])
 
 
-def test_the_slider_is_even_in_log_t_and_snaps_to_round_temperatures() -> None:
+def test_the_slider_is_even_in_log_t_and_snaps_to_round_temperatures(in_javascript: InJavascript) -> None:
     found = in_javascript("[...Array(201).keys()].map(temperatureOf)")
     assert found[0] == 1 and found[-1] == 50 and (np.diff(found) >= 0).all()
     assert {1, 2, 4, 8, 16, 50} <= set(found)
@@ -87,7 +89,7 @@ def test_the_slider_is_even_in_log_t_and_snaps_to_round_temperatures() -> None:
     assert in_javascript("[1, 4, 16, 50].map((t) => temperatureOf(sliderOf(t)))") == [1, 4, 16, 50]
 
 
-def test_many_classes_are_cut_to_the_teachers_likeliest_and_those_that_must_be_seen() -> None:
+def test_many_classes_are_cut_to_the_likeliest_and_those_that_must_be_seen(in_javascript: InJavascript) -> None:
     logits = np.random.default_rng(3).normal(size=100).tolist()
     found = in_javascript("shownClasses(logits, 12, [7, null, 93])", logits=logits)
     likeliest = np.argsort(logits)[::-1]
