@@ -152,6 +152,7 @@ class Lens {
       tick.style.setProperty("--at", Math.log(one) / Math.log(WARMEST));
       tick.classList.toggle("trained", trained.includes(one));
       tick.tabIndex = -1;
+      tick.setAttribute("aria-label", `T = ${warmth(one)}`);
       tick.title = trained.includes(one) ? fill(this.data.words.trained_at, { t: warmth(one) }) : "";
       return tick;
     }));
