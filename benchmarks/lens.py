@@ -23,6 +23,7 @@ from distill_core.folders import Home
 from tests.lens_samples import build_lens_digits
 
 MOVES, MOST_MS = 200, 150
+GOLDEN = 0.618034
 WATCH = """() => {
   const root = document.querySelector(".lab-lens");
   window.labMoves = []; window.labLong = 0; window.labRequests = performance.getEntriesByType("resource").length;
@@ -50,16 +51,16 @@ def dragged(page: Page, handle: Locator, *, moves: int) -> list[float]:
     middle, left, right = box["y"] + box["height"] / 2, box["x"] + 9, box["x"] + box["width"] - 9
     page.mouse.move(left, middle)
     page.mouse.down()
-    seen = 0
+    page.wait_for_timeout(500)
+    seen = page.evaluate("() => window.labMoves.length")
     for number in range(1, moves + 1):
-        # There and back, so that every move is a large one.
-        at = left + (right - left) * (number / moves if number % 2 else 1 - number / moves)
-        page.mouse.move(at, middle)
+        # To and fro by the golden section: every move is a large one, and no place comes twice.
+        page.mouse.move(left + (right - left) * (GOLDEN * number % 1), middle)
         page.wait_for_function(f"() => window.labMoves.length > {seen}")
         seen = page.evaluate("() => window.labMoves.length")
     page.mouse.up()
     found: list[float] = page.evaluate("() => window.labMoves")
-    return found
+    return found[-moves:]
 
 
 def measured(url: str, identity: str) -> list[dict[str, Any]]:

@@ -75,12 +75,15 @@ class Gallery {
     if (this.select?.isConnected) this.select.value = k === null ? "" : String(k);
   }
 
+  // Once for each choice: asking where a tile stands costs a layout.
   mark(chosen) {
+    const tile = this.tiles[chosen];
+    if (tile === this.marked) return;
+    this.marked = tile;
     this.tiles.forEach((tile, place) => {
       tile.setAttribute("aria-selected", String(place === chosen));
       tile.tabIndex = place === chosen ? 0 : -1;
     });
-    const tile = this.tiles[chosen];
     // Only the list scrolls, never the page.
     if (tile && !tile.hidden) {
       const box = tile.getBoundingClientRect(), room = this.list.getBoundingClientRect();
