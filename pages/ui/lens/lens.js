@@ -1,7 +1,7 @@
 // The dark-knowledge lens: one sample, every network's soft label at one temperature, epoch by epoch.
 // It fetches the logits once (/lab/lens/<id>); dragging, scrubbing and picking then ask nobody and run no script.
 
-const PLAY_MS = 240;
+const PLAY_MS = 240;           // for each epoch
 
 class Lens {
   constructor(root, data) {
@@ -275,20 +275,19 @@ class Lens {
 
   writeAddress() {
     if (!this.data.in_address) return;
-    const address = new URL(window.location.href), told = address.searchParams;
+    const address = new URL(location.href), told = address.searchParams;
     told.set("sample", this.content.samples[this.sample].row);
     told.set("t", warmth(this.temperature));
     if (this.epoch === null) told.delete("epoch"); else told.set("epoch", this.epoch);
     if (this.content.seed === this.content.seeds[0]) told.delete("seed"); else told.set("seed", this.content.seed);
-    if (address.href !== window.location.href) window.history.replaceState(window.history.state, "", address);
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
   }
 
   stop() {
     this.pause();
     this.asking?.abort();
     clearTimeout(this.resting);
-    cancelAnimationFrame(this.waiting);
-    this.waiting = null;
+    this.waiting = void cancelAnimationFrame(this.waiting);
   }
 }
 
