@@ -41,6 +41,11 @@ class RunFolder:
         return self.path / "test_logits.npy"
 
     @property
+    def epoch_answers(self) -> Path:
+        """Logits on a few test samples at the ends of epochs: see evaluation.epoch_answers."""
+        return self.path / "epoch_answers.safetensors"
+
+    @property
     def onnx(self) -> Path:
         return self.path / "model.onnx"
 

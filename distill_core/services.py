@@ -29,6 +29,7 @@ from distill_core.jobs.absent import absent_here
 from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
+from distill_core.lens import Lens
 from distill_core.looking import Looking
 from distill_core.measurements import Measurements
 from distill_core.notes import Notes
@@ -89,6 +90,7 @@ class Lab(Looking):
         self.artifacts = Artifacts(self.home, lambda: self.store, self.bundles, clock=clock)
         self.trying = Trying(self.home)
         self.evidence = Evidence(self.home, self.catalogue)
+        self.lens = Lens(self.home, lambda: self.store, self.trying)
         self.latency = Measurements(self.home, lambda: self.store, clock=clock)
         self.corrections = Corrections(self.home, lambda: self.store, clock=clock)
         self.audit = Audit(self.home, clock=clock)

@@ -89,7 +89,7 @@ class Keeper:
         return frozenset(
             path.name for path in (
                 run.model, run.result, run.test_logits, run.onnx, run.onnx_result, run.test_samples, run.compression,
-                run.sensitivity,
+                run.sensitivity, run.epoch_answers,
             )
         )
 
@@ -143,6 +143,8 @@ class Keeper:
             self.fence()
             write_bytes(place.model, save(state))
             write_bytes(place.test_logits, buffer.getvalue())
+        if candidate.diary is not None:
+            candidate.diary.write(place, fence=self.fence)
         write_json(
             place.result,
             {

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from distill_core.compression.reshaping import reshape_to
+from distill_core.evaluation.epoch_answers import MOST_EPOCHS, MOST_TEACHER_EPOCHS
 from distill_core.planned import PlannedRun
 from distill_core.spec import Choice, Student, Term, Training, Views
 from distill_core.training.candidate import Candidate
@@ -22,6 +23,7 @@ from distill_core.training.split import TransferSet
 from distill_core.training.stream import Stream, Variation
 from distill_core.training.taps import list_taps
 from distill_core.training.teachers import first_of
+from distill_core.training.watching import Diary, Watched, watched_of
 
 
 def teacher_cohort(checked: Checked, run: PlannedRun, around: Surroundings) -> Cohort:
@@ -31,7 +33,10 @@ def teacher_cohort(checked: Checked, run: PlannedRun, around: Surroundings) -> C
     stream = _teacher_stream(checked, run, spec.training)
     steps = spec.training.steps_per_epoch or stream.batches_per_pass
     return Cohort(
-        [_candidate(checked, run, _plain_terms(checked), stream, spec.training, steps, teacher=None)],
+        _watch(
+            [_candidate(checked, run, _plain_terms(checked), stream, spec.training, steps, teacher=None)],
+            watched_of(checked),
+        ),
         teacher=None,
         validation=_validation(checked, checked.split.validation, None),
         steps_per_epoch=steps,
@@ -73,12 +78,22 @@ def student_cohort(checked: Checked, runs: Sequence[PlannedRun], teacher: nn.Mod
         stream.teacher_taps |= frozenset(candidate.objective.teacher_taps)
         candidates.append(candidate)
     return Cohort(
-        candidates,
+        _watch(candidates, watched_of(checked)),
         teacher=teacher,
         validation=_validation(checked, checked.split.student_validation, teacher),
         steps_per_epoch=steps,
         around=around,
     )
+
+
+def _watch(candidates: list[Candidate], watched: Watched | None) -> list[Candidate]:
+    """The same candidates, whose answers to the watched samples are remembered from now on."""
+    if watched is not None:
+        for candidate in candidates:
+            # People watch students learn; a teacher is what it has become.
+            most = MOST_EPOCHS if candidate.run.student is not None else MOST_TEACHER_EPOCHS
+            candidate.diary = Diary(watched, epochs=candidate.training.epochs, most=most)
+    return candidates
 
 
 def compressed_cohort(

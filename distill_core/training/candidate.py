@@ -22,6 +22,7 @@ from distill_core.training.schedule import build_optimizer, learning_rate
 from distill_core.training.stopping import BestEpoch, Stop
 from distill_core.training.stream import Batch, Stream, seed_noise
 from distill_core.training.taps import TapReader
+from distill_core.training.watching import Diary
 
 
 @dataclass
@@ -64,6 +65,8 @@ class Candidate:
         """What holds after every step: pruned weights are 0 again."""
         self.helped: Helped | None = None
         """What goes through the network's steps with other processes; None: this process alone."""
+        self.diary: Diary | None = None
+        """Its answers by epoch; None: they are not kept."""
 
     @property
     def active(self) -> bool:
@@ -146,6 +149,9 @@ class Candidate:
             "best": {"epoch": self.best.epoch, "waited": self.best.waited}
             | ({"accuracy": self.best.accuracy, "nll": self.best.nll} if self.best.epoch else {}),
         }
+        if self.diary is not None:
+            # First: a checkpoint never knows of an epoch whose answers are not on the disk.
+            self.diary.write(folder, fence=fence)
         write_checkpoint(folder, tensors, best=self.best_state, best_epoch=self.best.epoch, facts=facts, fence=fence)
 
     def load_checkpoint(self, folder: RunFolder, *, tell: Callable[[str], None] = lambda text: None) -> bool:
@@ -180,6 +186,8 @@ class Candidate:
         self.progress = Progress(step=facts["step"], epoch=facts["epoch"], seconds=facts["seconds"])
         for name, value in facts["best"].items():
             setattr(self.best, name, value)
+        if self.diary is not None:
+            self.diary.read(folder, until=self.progress.epoch)
         return True
 
     def _parameters(self) -> list[nn.Parameter]:

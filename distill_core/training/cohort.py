@@ -199,8 +199,15 @@ class Cohort:
             candidate.progress.stop = diverged(epoch, kept=candidate.best.epoch)
         else:
             candidate.progress.stop = candidate.best.after_epoch(epoch)
+        self._watch(candidate, epoch)
         if not candidate.active:
             self._end(candidate)
+
+    def _watch(self, candidate: Candidate, epoch: int) -> None:
+        """Note what the network answers now; the last epoch always, also where patience ends the run."""
+        diary = candidate.diary
+        if diary is not None and (diary.wants(epoch) or not candidate.active):
+            diary.note(epoch, predict(candidate.model, diary.watched.inputs, candidate.stream.normalise))
 
     def validate(self, candidate: Candidate) -> Scores:
         """How the run does on the validation samples."""

@@ -34,6 +34,7 @@ from pages.ui import (
     verdicts,
     words,
 )
+from pages.ui.lens.opening import lens_button
 from pages.ui.live.chosen import curves
 from pages.ui.session import lab, watched
 from pages.ui.sharing.dialog import share_button
@@ -109,6 +110,7 @@ def header(view: ExperimentView) -> None:
             help=_("How sure the verdict is, what is gained and lost, and where."),
         ):
             places.go(places.EVIDENCE, id=row.experiment_id)
+        lens_button(view)
         share_button(view)
         notes_panel.report_and_note(view)
         if row.state not in words.ACTIVE and st.button(

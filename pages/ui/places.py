@@ -21,6 +21,7 @@ SELF_CHECK = "self-check"
 EVIDENCE = "evidence"
 REPORT = "report"
 LEARN = "learn"
+LENS = "lens"
 
 
 def page(place: str) -> st.Page:
@@ -76,6 +77,11 @@ def page(place: str) -> st.Page:
             FOLDER / "trying" / "ask.py", title=_("Try it"), icon=":material/draw:", url_path=TRY,
             help=_("Draw, upload or pick a sample; all models of an experiment answer side by side."),
         )
+    if place == LENS:
+        return st.Page(
+            FOLDER / "lens" / "lens.py", title=_("Lens"), icon=":material/lens_blur:", url_path=LENS,
+            help=_("What a teacher knows beyond the label: soft labels at any temperature, epoch by epoch."),
+        )
     if place == LATENCY:
         return st.Page(
             FOLDER / "latency" / "lab.py", title=_("Latency lab"), icon=":material/timer:", url_path=LATENCY,
@@ -121,7 +127,7 @@ def sections() -> dict[str, list[st.Page]]:
     """Every page of the application in the groups of the navigation; those without a group's name stand first."""
     groups = {
         "": (HOME, NEW, QUEUE, DATA, AUDIT, EXPERIMENT, EVIDENCE, REPORT, COMPRESS, DATA_SET, EXPERIMENTS),
-        _("Results"): (COMPARE, TRY, LATENCY),
+        _("Results"): (COMPARE, LENS, TRY, LATENCY),
         _("Learn"): (LEARN, SELF_CHECK),
         _("Machine"): (MACHINE, STORAGE),
     }

@@ -13,6 +13,7 @@ import torch
 
 from distill_core.deployment.parity import onnx_logits
 from distill_core.errors import DataError, DeviceError, Diverged, SpecError
+from distill_core.evaluation.epoch_answers import read_epoch_answers
 from distill_core.evaluation.teacher_fitness import TeacherFitness
 from distill_core.events import (
     DataLoaded,
@@ -97,6 +98,22 @@ def test_another_temperature_retrains_only_the_student_it_concerns(lab: Pipeline
     }
     curves = {event.run_id for event in lab.told("two", EpochEnded)}
     assert curves == set(names), "reused runs bring their curves"
+    for run_id in names:
+        assert lab.folder("two").run(run_id).epoch_answers.exists(), "and their answers by epoch"
+
+
+def test_the_answers_by_epoch_are_those_of_the_kept_network_at_its_epoch(lab: PipelineLab, spec_data: dict) -> None:
+    lab.run("one", spec_data | {"seeds": [0]})
+    rows = set()
+    for run in lab.told("one", RunFinished):
+        place = lab.folder("one").run(run.run_id)
+        kept = read_epoch_answers(place.epoch_answers)
+        assert kept is not None and kept.epochs.tolist() == list(range(1, run.stopped_epoch + 1))
+        rows.add(tuple(kept.samples.tolist()))
+        at_best = kept.logits[kept.epochs.tolist().index(run.best_epoch)]
+        np.testing.assert_allclose(at_best, np.load(place.test_logits)[kept.samples], atol=1e-4)
+        assert not np.allclose(kept.logits[0], kept.logits[-1], atol=1e-2), "it learnt meanwhile"
+    assert len(rows) == 1, "the same samples for all runs"
 
 
 @pytest.mark.parametrize("steps", [5, 40, 60])
@@ -116,6 +133,7 @@ def test_a_stop_keeps_usable_models_and_resuming_gives_what_an_uninterrupted_run
     for run in whole.folder("whole").path.glob("runs/*"):
         twin = lab.folder("parts").run(run.name)
         assert twin.model.read_bytes() == (run / "model.safetensors").read_bytes(), "bit-identical"
+        assert twin.epoch_answers.read_bytes() == (run / "epoch_answers.safetensors").read_bytes()
 
 
 def test_running_a_finished_experiment_again_trains_nothing(lab: PipelineLab, spec_data: dict) -> None:

@@ -69,6 +69,12 @@ def assert_goes_on(checked: Checked, folder: Path, **kill: int) -> None:
     for one, other in zip(weights(whole), weights(resumed), strict=True):
         for name in one:
             assert torch.equal(one[name], other[name]), name
+    for one, other in zip(whole.candidates, resumed.candidates, strict=True):
+        assert one.diary is not None and other.diary is not None
+        one.diary.write(RunFolder(folder / "a"))
+        other.diary.write(RunFolder(folder / "b"))
+        written = RunFolder(folder / "a").epoch_answers.read_bytes()
+        assert written == RunFolder(folder / "b").epoch_answers.read_bytes(), "the same answers by epoch"
     # What was told twice is told alike; nothing is left out.
     by_epoch = {(event.run_id, event.epoch): (event.train_loss, event.validation_nll) for event in expected}
     assert {(event.run_id, event.epoch) for event in (*first, *second)} == set(by_epoch)

@@ -24,6 +24,7 @@ from distill_core.services import Lab
 from pages.ui.addresses import base_path
 from pages.ui.artifact_routes import artifact
 from pages.ui.bringing.routes import upload
+from pages.ui.lens.routes import lens
 from pages.ui.recent import Recent
 from pages.ui.refusals import refusal_of
 from pages.ui.session import lab_of
@@ -135,6 +136,7 @@ def lab_routes() -> list[Route]:
     return [
         Route(f"{base}/lab/plotly.min.js", plotly_script, methods=["GET"]),
         Route(f"{base}/lab/live/{{experiment_id}}", live, methods=["GET"]),
+        Route(f"{base}/lab/lens/{{experiment_id}}", lens, methods=["GET"]),
         Route(f"{base}/lab/health", health, methods=["GET"]),
         Route(f"{base}/lab/artifact/{{experiment_id}}/{{run_id}}/{{kind}}", artifact, methods=["GET"]),
         Route(f"{base}/lab/upload", upload, methods=["POST"]),

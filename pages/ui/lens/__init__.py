@@ -1,0 +1,1 @@
+"""The dark-knowledge lens in the browser: its data, its component."""
