@@ -25,7 +25,7 @@ from distill_core.language.catalogues import FOLDER
 
 ROOT = Path(__file__).parent.parent
 FILE_NAME = "messages.po"
-MARKS = {"_": 1, "marked": 1, "told": 1, "counted": 2}
+MARKS = {"_": 1, "marked": 1, "told": 1, "sayable": 1, "counted": 2}
 # Rooms that mark their messages themselves, and what is never read on a page: programs, bundles (English by
 # intent, for they travel), the command line, database steps.
 SILENT = re.compile(
@@ -78,6 +78,9 @@ def _marked(tree: ast.Module, name: str) -> Iterator[tuple[str, str, int]]:
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKS):
             continue
         words = node.args[: MARKS[node.func.id]]
+        if node.func.id == "sayable":
+            yield template(words[0]), "", node.lineno
+            continue
         if any(isinstance(word, ast.JoinedStr) for word in words) and node.func.id != "told":
             raise NotLiteral(f"{name}:{node.lineno}: {node.func.id}() needs a literal; fill its places with format().")
         texts = [word.value for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)]

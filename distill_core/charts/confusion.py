@@ -18,6 +18,7 @@ from distill_core.charts.style import (
     empty_figure,
     faint,
 )
+from distill_core.language import _
 from distill_core.rows import RunRow
 
 _MOST_WITH_NUMBERS, _MOST_CLASSES = 12, 20
@@ -71,8 +72,11 @@ def confusion(
             texttemplate="%{text}" if numbered else None, textfont={"size": 11, "color": THEMES[theme].text},
             zmin=0, zmax=most, showscale=False, xgap=1, ygap=1, hoverongaps=False,
             colorscale=[[0, faint(colour, 0.0)], [1, faint(colour, 0.55)]],
-            hovertemplate="<b>true %{customdata[0]}</b><br>taken for %{customdata[1]}<br>%{customdata[2]} "
-            f"{noun}, %{{z:.1%}} of the class<extra></extra>",
+            hovertemplate=_(
+                "<b>true {true}</b><br>taken for {taken}<br>{count} {noun}, {share} of the class<extra></extra>"
+            ).format(
+                true="%{customdata[0]}", taken="%{customdata[1]}", count="%{customdata[2]}", noun=noun, share="%{z:.1%}"
+            ),
         )
     look = {"showgrid": False, "showline": False}
     fig.update_xaxes(

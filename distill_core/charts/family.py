@@ -14,6 +14,7 @@ from distill_core.charts.units import milliseconds, size
 from distill_core.charts.variants import Spread, Variant, choose, spread, variants
 from distill_core.evaluation.metrics import METRICS, primary_metric
 from distill_core.events import LatencyRow
+from distill_core.language import _
 from distill_core.rows import RunRow
 
 Cost = Literal["latency", "size", "macs", "parameters"]
@@ -82,7 +83,9 @@ def family_of(runs: Sequence[RunRow], *, theme: Theme, batch: int = 1, threads_u
     small = [variant for variant in found if variant.role == "compressed"]
     shown = [variant for variant in found if variant.role != "compressed"] + small[:MOST_CHILDREN]
     if len(small) > MOST_CHILDREN:
-        notes = [*notes, f"{len(small) - MOST_CHILDREN} compressed ones more not shown: at most {MOST_CHILDREN}."]
+        notes = [*notes, _(
+            "{more} compressed ones more not shown: at most {most}."
+        ).format(more=len(small) - MOST_CHILDREN, most=MOST_CHILDREN)]
     members = [
         member for variant in shown
         if (member := _member(variant, batch=batch, threads_used=threads_used)) is not None
@@ -126,13 +129,13 @@ def checks_of(limits: Limits, *, metric: str) -> dict[str, Callable[[Member], bo
 
     checks: dict[str, Callable[[Member], bool]] = {}
     if limits.most_bytes is not None:
-        checks[f"at most {size(limits.most_bytes)}"] = within("size", limits.most_bytes)
+        checks[_("at most {limit}").format(limit=size(limits.most_bytes))] = within("size", limits.most_bytes)
     if limits.most_ms is not None:
-        checks[f"at most {milliseconds(limits.most_ms)}"] = within("latency", limits.most_ms)
+        checks[_("at most {limit}").format(limit=milliseconds(limits.most_ms))] = within("latency", limits.most_ms)
     if limits.least_score is not None:
         least = limits.least_score
         shown = f"{least * 100:g}%" if METRICS[metric].is_share else f"{METRICS[metric].title} {least:g}"
-        checks[f"at least {shown}"] = lambda member: member.score.mean >= least
+        checks[_("at least {limit}").format(limit=shown)] = lambda member: member.score.mean >= least
     return checks
 
 
@@ -159,18 +162,21 @@ def verdict_on(family: Family, limits: Limits) -> str:
     metric = primary_metric(family.members[0].variant.first.task)
     best = winner(passing(family, limits, metric=metric))
     checks = checks_of(limits, metric=metric)
-    asked = " and ".join(filter(None, [", ".join([*checks][:-1]), *[*checks][-1:]]))
+    asked = _(" and ").join(filter(None, [", ".join([*checks][:-1]), *[*checks][-1:]]))
     if best is None:
         excluded = {
             words: sum(not check(member) for member in family.members) for words, check in checks.items()
         }
         hardest = max(excluded, key=lambda words: excluded[words])
         total = len(family.members)
-        return f"No network keeps to {asked}. “{hardest}” excludes the most: {excluded[hardest]} of {total}."
+        return _("No network keeps to {limits}. “{hardest}” excludes the most: {excluded} of {total}.").format(
+            limits=asked, hardest=hardest, excluded=excluded[hardest], total=total
+        )
     figures = [METRICS[metric].value(best.score.mean)]
     if not METRICS[metric].is_share:
         figures = [f"{METRICS[metric].title} {figures[0]}"]
     figures += [size(best.costs["size"])] if best.costs["size"] is not None else []
     figures += [milliseconds(best.costs["latency"])] if best.costs["latency"] is not None else []
     name = lineage_name(best.variant.first.name, 72)
-    return f"{f'With {asked} the' if asked else 'The'} best is “{name}”: {', '.join(figures)}."
+    words = _("With {limits} the best is “{name}”: {figures}.") if asked else _("The best is “{name}”: {figures}.")
+    return words.format(limits=asked, name=name, figures=", ".join(figures))

@@ -11,6 +11,7 @@ from distill_core.charts.style import BLUE, THEMES, Theme, add_caption, apply_st
 from distill_core.charts.variants import Variant, variants
 from distill_core.evaluation.metrics import METRICS, heading
 from distill_core.evaluation.verdict import Verdict
+from distill_core.language import _
 from distill_core.rows import RunRow
 
 _ROW_PX = 58
@@ -24,7 +25,7 @@ def gains(verdicts: Sequence[Verdict], runs: Sequence[RunRow] = (), *, theme: Th
     """
     compared = [verdict for verdict in verdicts if verdict.differences]
     if not compared:
-        return empty_figure("No student and baseline have finished on the same seed yet.", theme)
+        return empty_figure(_("No student and baseline have finished on the same seed yet."), theme)
     metrics = list(dict.fromkeys(verdict.metric for verdict in compared))
     if len(metrics) > 1:
         titles = " and ".join(METRICS[metric].title for metric in metrics)
@@ -36,41 +37,49 @@ def gains(verdicts: Sequence[Verdict], runs: Sequence[RunRow] = (), *, theme: Th
         _add_row(fig, verdict, row, look=looks.get(verdict.student))
     _add_zero(fig, first, theme=theme)
     _add_names(fig, compared, theme=theme)
-    better = "right" if first.higher_is_better else "left"
     title = heading(first.metric, runs[0].task if runs else "classification")
-    against = display_name(first.baseline, 16) if _one_baseline(compared) else "baseline"
+    against = display_name(first.baseline, 16) if _one_baseline(compared) else _("baseline")
     unit = f", {kind.unit}" if kind.unit else ""
-    fig.update_xaxes(title_text=f"{title} minus {against}{unit} ({better} is better)", showgrid=True)
+    words = _("{metric} minus {baseline}{unit} (right is better)") if first.higher_is_better else _(
+        "{metric} minus {baseline}{unit} (left is better)"
+    )
+    fig.update_xaxes(title_text=words.format(metric=title, baseline=against, unit=unit), showgrid=True)
     fig.update_yaxes(range=[len(compared) - 0.45, -0.65], visible=False)
     fig.update_layout(height=80 + _ROW_PX * len(compared), showlegend=False)
-    rings = "Rings: student minus baseline, one seed each."
-    diamond = f"Diamond and bar: mean and its {first.confidence:.0%} interval."
     little = f"{first.smallest_gain * kind.factor:g} {kind.unit}".rstrip()
-    grey = f"Grey: less than {little} either way, too little to matter."
-    add_caption(fig, [f"{rings} {diamond} {grey}"])
+    add_caption(fig, [
+        _("Rings: student minus baseline, one seed each."),
+        _("Diamond and bar: mean and its {confidence} interval.").format(confidence=f"{first.confidence:.0%}"),
+        _("Grey: less than {little} either way, too little to matter.").format(little=little),
+    ])
     return apply_style(fig, theme)
 
 
 def _add_row(fig: go.Figure, verdict: Verdict, row: int, *, look: Variant | None) -> None:
     colour, factor = look.color if look else BLUE, verdict.kind.factor
     digits, unit = "+.1f" if verdict.kind.is_share else "+.3f", f" {verdict.kind.unit}".rstrip()
-    heading = f"{display_name(verdict.student, 28)} against {display_name(verdict.baseline, 28)}"
+    heading = _("{student} against {baseline}").format(
+        student=display_name(verdict.student, 28), baseline=display_name(verdict.baseline, 28)
+    )
     fig.add_scatter(
         x=[difference * factor for _, difference in verdict.differences], y=[row] * len(verdict.differences),
         customdata=[seed for seed, _ in verdict.differences], mode="markers",
         marker={"symbol": "circle-open", "size": 9, "color": colour, "line_width": 1.5},
-        hovertemplate=hover([("seed", "%{customdata}"), ("gain", f"%{{x:{digits}}}{unit}")], heading=heading),
+        hovertemplate=hover([(_("seed"), "%{customdata}"), (_("gain"), f"%{{x:{digits}}}{unit}")], heading=heading),
     )
-    mean, lines = verdict.delta_mean * factor, [("mean", f"%{{x:{digits}}}{unit}")]
+    mean, lines = verdict.delta_mean * factor, [(_("mean"), f"%{{x:{digits}}}{unit}")]
     interval = None
     if verdict.ci_low is not None and verdict.ci_high is not None:
         low, high = verdict.ci_low * factor, verdict.ci_high * factor
-        lines.append((f"{verdict.confidence:.0%} CI", f"{low:{digits}} to {high:{digits}}"))
+        lines.append((
+            _("{confidence} CI").format(confidence=f"{verdict.confidence:.0%}"),
+            _("{low} to {high}").format(low=f"{low:{digits}}", high=f"{high:{digits}}"),
+        ))
         interval = {
             "type": "data", "symmetric": False, "array": [high - mean], "arrayminus": [mean - low],
             "color": colour, "thickness": 2.5, "width": 6,
         }
-    lines += [("seeds", f"{len(verdict.differences)}"), ("verdict", verdict.verdict)]
+    lines += [(_("seeds"), f"{len(verdict.differences)}"), (_("verdict"), _(verdict.verdict))]
     fig.add_scatter(
         x=[mean], y=[row + 0.22], mode="markers", error_x=interval,
         marker={"symbol": "diamond", "size": 12, "color": colour}, hovertemplate=hover(lines, heading=heading),
@@ -88,9 +97,11 @@ def _add_names(fig: go.Figure, compared: Sequence[Verdict], *, theme: Theme) -> 
     for row, verdict in enumerate(compared):
         rivals = f"<b>{display_name(verdict.student, 28)}</b>"
         if not _one_baseline(compared):
-            rivals += f" against {display_name(verdict.baseline, 16)}"
+            rivals = _("{student} against {baseline}").format(
+                student=rivals, baseline=display_name(verdict.baseline, 16)
+            )
         fig.add_annotation(
-            text=f"{rivals}: {verdict.verdict}", xref="paper", x=0, xanchor="left",
+            text=f"{rivals}: {_(verdict.verdict)}", xref="paper", x=0, xanchor="left",
             y=row - 0.32, yanchor="middle", font={"color": THEMES[theme].text, "size": 12},
         )
 

@@ -15,7 +15,8 @@ _MARKUP = re.compile(r"(<[^<>]*>|(?:&nbsp;)+|%\{[^{}]*\})")
 def retold(fig: go.Figure) -> go.Figure:
     """Axis titles, annotations, hover texts and caption in the current language, in place; returns the figure.
 
-    Names of series are not touched: they are users' own, or were said in the right language when they were made.
+    Names of series, the figure's title and what is bold are not touched: they are users' own names, or were said in
+    the right language when they were made.
     """
     if current() == ENGLISH:
         return fig
@@ -25,8 +26,6 @@ def retold(fig: go.Figure) -> go.Figure:
     for annotation in fig.layout.annotations:
         if annotation.text:
             annotation.text = _text(annotation.text)
-    if fig.layout.title.text:
-        fig.layout.title.text = _text(fig.layout.title.text)
     for trace in fig.data:
         template = getattr(trace, "hovertemplate", None)
         if isinstance(template, str):
@@ -41,7 +40,11 @@ def _text(text: str) -> str:
     whole = told(text)
     if whole != text:
         return whole
-    return "".join(part if _MARKUP.fullmatch(part) else _told_part(part) for part in _MARKUP.split(text))
+    parts = _MARKUP.split(text)
+    return "".join(
+        part if _MARKUP.fullmatch(part) or before == "<b>" else _told_part(part)
+        for before, part in zip(["", *parts], parts, strict=False)
+    )
 
 
 def _told_part(part: str) -> str:

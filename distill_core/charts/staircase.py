@@ -16,6 +16,7 @@ from distill_core.charts.style import BLUE, THEMES, Theme, add_caption, apply_st
 from distill_core.charts.units import amount, milliseconds, size, threads
 from distill_core.charts.variants import variants
 from distill_core.evaluation.metrics import METRICS, heading, primary_metric
+from distill_core.language import _, told
 from distill_core.rows import RunRow
 
 _PANEL_PX, _FEW_STEPS, _STEP_WIDTH = 120, 5, 13
@@ -47,16 +48,16 @@ def staircase(
     treads = line.treads
     main = _score_panel(line)
     if all(value is None for value in main.values):
-        return empty_figure("No run of this line has been tested yet.", theme)
-    conditions = f"batch {batch}, {threads(threads_used)}"
+        return empty_figure(_("No run of this line has been tested yet."), theme)
+    conditions = _("batch {batch}, {threads}").format(batch=batch, threads=threads(threads_used))
     files, macs = [tread.file_bytes for tread in treads], [tread.macs for tread in treads]
     rows = [tread.latency(batch=batch, threads=threads_used) for tread in treads]
     p50 = [row.p50 if row else None for row in rows]
     panels = [main] + [
         _cost_panel(title, values, words) for title, values, words in (
-            ("ONNX file", files, size),
-            ("Multiply-accumulates (MACs) a sample", macs, amount),
-            (f"ONNX latency p50, {conditions}", p50, milliseconds),
+            (_("ONNX file"), files, size),
+            (_("Multiply-accumulates (MACs) a sample"), macs, amount),
+            (_("ONNX latency p50, {conditions}").format(conditions=conditions), p50, milliseconds),
         ) if any(value is not None for value in values)
     ]
     height = int(_PANEL_PX * (_SCORE_PANELS + len(panels) - 1)) + 110
@@ -207,11 +208,16 @@ def _name_steps(fig: go.Figure, treads: Sequence[Tread], panels: int) -> None:
 def _notes(line: Line, *, rows_missing: bool) -> list[str]:
     seeds = line.seeds
     notes = [
-        "One seed: no interval can be told." if seeds == 1
-        else f"Means of {seeds} seeds; changes are paired by seed, ± half the 95% interval."
+        _("One seed: no interval can be told.") if seeds == 1
+        else _("Means of {seeds} seeds; changes are paired by seed, ± half the 95% interval.").format(seeds=seeds)
     ]
     if rows_missing:
-        notes.append("Where no latency stands, none was measured under these conditions.")
+        notes.append(_("Where no latency stands, none was measured under these conditions."))
     refused = [tread for tread in line.treads if any(run.state == "refused" for run in tread.runs)]
-    notes += [f"“{plain_name(tread.step)}” could not be made: {tread.first.stop_rule}" for tread in refused[:1]]
+    notes += [
+        _("“{name}” could not be made: {reason}").format(
+            name=plain_name(tread.step), reason=told(tread.first.stop_rule)
+        )
+        for tread in refused[:1]
+    ]
     return notes

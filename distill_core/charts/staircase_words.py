@@ -10,23 +10,26 @@ from distill_core.charts.names import lineage_name
 from distill_core.charts.units import milliseconds, size, threads, times
 from distill_core.evaluation.latency import REAL
 from distill_core.evaluation.metrics import METRICS, primary_metric
+from distill_core.language import _, counted, marked
 from distill_core.rows import RunRow
 
 # Names inside a file differ by as much.
 _SAME_SIZE = 0.01
-ZEROS = "Masked zeros do not speed up dense kernels, which multiply by zero as by any number"
+ZEROS = marked("Masked zeros do not speed up dense kernels, which multiply by zero as by any number")
 
 
 def summary(line: Line, *, batch: int = 1, threads_used: int = 1) -> str:
     """The whole line in a sentence: bytes, score and speed from its first to its last tread that was made."""
     made = [tread for tread in line.treads if tread.score is not None]
     if len(made) < 2 or made[0] is not line.root:
-        return "Nothing was made yet that could be compared with the network it comes from."
+        return _("Nothing was made yet that could be compared with the network it comes from.")
     first, last = made[0], made[-1]
     parts = [_bytes(first, last), _score(first, last), _speed(first, last, batch=batch, threads_used=threads_used)]
-    told = ", ".join(part for part in parts if part)
-    ending = "" if last is line.leaf else f" Its last step made is “{lineage_name(last.step)}”."
-    return f"{told[:1].upper()}{told[1:]}.{ending}"
+    clauses = _(", ").join(part for part in parts if part)
+    clauses = clauses[:1].upper() + clauses[1:]
+    if last is line.leaf:
+        return _("{clauses}.").format(clauses=clauses)
+    return _("{clauses}. Its last step made is “{name}”.").format(clauses=clauses, name=lineage_name(last.step))
 
 
 def _bytes(first: Tread, last: Tread) -> str:
@@ -35,22 +38,27 @@ def _bytes(first: Tread, last: Tread) -> str:
         return ""
     ratio = before / after
     if abs(ratio - 1) < _SAME_SIZE:
-        return f"the file keeps its {size(after)}"
-    way = f"{times(ratio)}× smaller" if ratio > 1 else f"{times(1 / ratio)}× larger"
-    return f"from {size(before)} to {size(after)} ({way})"
+        return _("the file keeps its {size}").format(size=size(after))
+    words = _("from {before} to {after} ({times}× smaller)") if ratio > 1 else _(
+        "from {before} to {after} ({times}× larger)"
+    )
+    return words.format(before=size(before), after=size(after), times=times(max(ratio, 1 / ratio)))
 
 
 def _score(first: Tread, last: Tread) -> str:
     found, metric = change(first, last), METRICS[primary_metric(first.first.task)]
     if found is None:
         return ""
-    lost = metric.signed(abs(found.mean)).lstrip("+")
-    unit = metric.unit or metric.title
-    told = f"{lost} {unit} {'lost' if found.mean < 0 else 'gained'}" if found.mean else f"no {unit} lost"
+    unit, amount = metric.unit or metric.title, metric.signed(abs(found.mean)).lstrip("+")
+    words = _("{amount} {unit} lost") if found.mean < 0 else _("{amount} {unit} gained")
+    words = words if found.mean else _("no {unit} lost")
+    clause = words.format(amount=amount, unit=unit)
     if found.low is None or found.high is None:
-        return f"{told} (one seed)"
-    interval = f"{metric.signed(found.low)} to {metric.signed(found.high)}".replace("-", "−")
-    return f"{told} (95% CI {interval}, {found.seeds} seeds)"
+        return _("{clause} (one seed)").format(clause=clause)
+    return _("{clause} (95% CI {low} to {high}, {seeds})").format(
+        clause=clause, low=metric.signed(found.low).replace("-", "−"), high=metric.signed(found.high).replace("-", "−"),
+        seeds=counted("{number} seed", "{number} seeds", found.seeds),
+    )
 
 
 def _speed(first: Tread, last: Tread, *, batch: int, threads_used: int) -> str:
@@ -59,12 +67,15 @@ def _speed(first: Tread, last: Tread, *, batch: int, threads_used: int) -> str:
     if one is None or other is None:
         return ""
     ratio = one.p50 / other.p50
-    where = (
-        f"(p50 {milliseconds(one.p50)} before, {milliseconds(other.p50)} after; batch {batch}, {threads(threads_used)})"
-    )
+    words = _("as fast as before here")
     if ratio > REAL:
-        return f"{times(ratio)}× faster here {where}"
-    return f"{times(1 / ratio)}× slower here {where}" if ratio < 1 / REAL else f"as fast as before here {where}"
+        words = _("{times}× faster here").format(times=times(ratio))
+    elif ratio < 1 / REAL:
+        words = _("{times}× slower here").format(times=times(1 / ratio))
+    return _("{speed} (p50 {before} before, {after} after; batch {batch}, {threads})").format(
+        speed=words, before=milliseconds(one.p50), after=milliseconds(other.p50), batch=batch,
+        threads=threads(threads_used),
+    )
 
 
 def cautions(
@@ -77,14 +88,13 @@ def cautions(
         sentence = slower(before, after, batch=batch, threads_used=threads_used)
         found += [sentence] if sentence else []
     if has_masked_zeros(line):
-        found.append(f"{ZEROS}; they make the file pack better.")
+        found.append(_("{zeros}; they make the file pack better.").format(zeros=_(ZEROS)))
     lowest, end = Tread("", "", tuple(alone)), line.leaf.score
     if alone and lowest.score is not None and end is not None and end < lowest.score:
         metric = METRICS[primary_metric(line.leaf.first.task)]
-        found.append(
-            f"In the end it is less accurate ({metric.value(end)}) than the same student trained alone and left whole "
-            f"({metric.value(lowest.score)})."
-        )
+        found.append(_(
+            "In the end it is less accurate ({value}) than the same student trained alone and left whole ({other})."
+        ).format(value=metric.value(end), other=metric.value(lowest.score)))
     return found
 
 
@@ -95,9 +105,11 @@ def slower(before: Tread, after: Tread, *, batch: int, threads_used: int, whole_
     if one is None or other is None or other.p50 <= REAL * one.p50:
         return ""
     name = lineage_name(after.name, 72) if whole_name else lineage_name(after.step)
-    return (
-        f"“{name}” is slower here than before that step: {milliseconds(other.p50)} instead of "
-        f"{milliseconds(one.p50)} at batch {batch}, {threads(threads_used)}."
+    return _(
+        "“{name}” is slower here than before that step: {after} instead of {before} at batch {batch}, {threads}."
+    ).format(
+        name=name, after=milliseconds(other.p50), before=milliseconds(one.p50), batch=batch,
+        threads=threads(threads_used),
     )
 
 

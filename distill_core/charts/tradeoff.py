@@ -13,6 +13,7 @@ from distill_core.charts.names import JOINT, display_name, lineage_name, plain_n
 from distill_core.charts.style import THEMES, Theme, add_caption, apply_style, empty_figure, hover
 from distill_core.charts.units import threads as threads_words
 from distill_core.evaluation.metrics import METRICS, Metric, metric_title, primary_metric
+from distill_core.language import _, counted
 from distill_core.rows import RunRow
 
 _LARGEST_DOT_PX, _SMALLEST_DOT_PX = 34.0, 12.0
@@ -51,9 +52,10 @@ def tradeoff(
     metric = METRICS[main]
     family = family_of(runs, theme=theme, batch=batch, threads_used=threads)
     dots = _dots(family, x, passing(family, limits or Limits(), metric=main))
-    conditions = f"batch {batch}, {threads_words(threads)}"
+    conditions = _("batch {batch}, {threads}").format(batch=batch, threads=threads_words(threads))
     if not dots:
-        missing = f"No ONNX latency at {conditions} yet." if family.members else "No run has been tested yet."
+        missing = _("No ONNX latency at {conditions} yet.").format(conditions=conditions)
+        missing = missing if family.members else _("No run has been tested yet.")
         return empty_figure(missing, theme)
     fig = go.Figure()
     costs = [dot.cost for dot in dots]
@@ -71,7 +73,8 @@ def tradeoff(
             marker={"symbol": symbol, "size": 11, "color": THEMES[theme].muted},
         )
     _cost_axis(fig, x, dots, conditions=conditions, logarithmic=logarithmic)
-    fig.update_yaxes(title_text=f"Test {metric_title(main, task)}", ticksuffix="%" if metric.is_share else "")
+    score_title = _("Test {metric}").format(metric=metric_title(main, task))
+    fig.update_yaxes(title_text=score_title, ticksuffix="%" if metric.is_share else "")
     # On a phone the legend has a line an entry; the plot keeps its room.
     entries = sum(not dot.member.is_child for dot in dots) + len(marks) + 1
     fig.update_layout(height=max(400, 290 + 28 * entries), legend_itemsizing="constant")
@@ -127,18 +130,17 @@ def _unit(x: Cost, dots: Sequence[_Dot]) -> tuple[str, float]:
         return "ms", 1.0
     if x == "size":
         return ("MB", 1e-6) if largest >= 1e6 else ("kB", 1e-3)
-    steps = [(1e9, "billions", 1e-9), (1e6, "millions", 1e-6), (1e3, "thousands", 1e-3)]
+    steps = [(1e9, _("billions"), 1e-9), (1e6, _("millions"), 1e-6), (1e3, _("thousands"), 1e-3)]
     return next(((name, factor) for least, name, factor in steps if largest >= least), ("", 1.0))
 
 
 def _cost_axis(fig: go.Figure, x: Cost, dots: Sequence[_Dot], *, conditions: str, logarithmic: bool) -> None:
     unit, factor = _unit(x, dots)
     title = {
-        "latency": f"ONNX latency p50, ms ({conditions})",
-        "size": f"Size of the file, {unit}",
-        "macs": f"Multiply-accumulates a sample{f', {unit}' if unit else ''}",
-        "parameters": f"Parameters{f', {unit}' if unit else ''}",
+        "latency": _("ONNX latency p50"), "size": _("Size of the file"), "macs": _("Multiply-accumulates a sample"),
+        "parameters": _("Parameters"),
     }[x]
+    title = ", ".join(filter(None, [title, unit])) + (f" ({conditions})" if x == "latency" else "")
     fig.update_xaxes(title_text=title, showgrid=True)
     if not logarithmic:
         fig.update_xaxes(rangemode="tozero")
@@ -164,7 +166,7 @@ def _add_edge(fig: go.Figure, dots: Sequence[_Dot], metric: Metric, *, factor: f
     points = [*edge, (last, edge[-1][1])] if last > edge[-1][0] else edge
     fig.add_scatter(
         x=[cost * factor for cost, _ in points], y=[score * metric.factor for _, score in points], mode="lines",
-        line={"color": THEMES[theme].muted, "width": 1.5, "shape": "hv", "dash": "dot"}, name="Pareto edge",
+        line={"color": THEMES[theme].muted, "width": 1.5, "shape": "hv", "dash": "dot"}, name=_("Pareto edge"),
         hoverinfo="skip",
     )
 
@@ -194,16 +196,16 @@ def _add_dot(
     share = member.parameters / largest if largest else 1.0
     deviation = f" ± {metric.signed(score.sd).lstrip('+')}" if score.sd else ""
     lines = [(metric.title, f"{metric.value(score.mean)}{deviation}")]
-    lines += [("seeds", f"{score.seeds}"), ("parameters", f"{member.parameters:,.0f}")]
+    lines += [(_("seeds"), f"{score.seeds}"), (_("parameters"), f"{member.parameters:,.0f}")]
     lines += [("MACs", f"{member.costs['macs'] or 0:,.0f}")]
-    size_title = "weights" if first.onnx_size_bytes is None else "file"
+    size_title = _("weights") if first.onnx_size_bytes is None else _("file")
     lines += [(size_title, f"{(member.costs['size'] or 0) / 1000:,.1f} kB")]
-    lines += [("network", display_name(first.architecture))]
+    lines += [(_("network"), display_name(first.architecture))]
     if row is not None:
         lines += [
-            ("p50", f"{row.p50:.3g} ms"), ("p95", f"{row.p95:.3g} ms"), ("batch", f"{row.batch}"),
-            ("threads", f"{row.threads}"), ("provider", display_name(row.provider)),
-            ("machine", display_name(row.machine)),
+            ("p50", f"{row.p50:.3g} ms"), ("p95", f"{row.p95:.3g} ms"), (_("batch"), f"{row.batch}"),
+            (_("threads"), f"{row.threads}"), (_("provider"), display_name(row.provider)),
+            (_("machine"), display_name(row.machine)),
         ]
     whisker = {"type": "data", "color": variant.color, "thickness": 1.0 if child else 1.5, "width": 4}
     above = (row.p95 - row.p50) * factor if x == "latency" and row is not None and not child else 0.0
@@ -229,34 +231,38 @@ def _heading(name: str) -> str:
 
 
 def _reading_notes(dots: Sequence[_Dot], x: Cost, *, moved: bool, limits: Limits | None) -> list[str]:
-    notes = ["Dot area: parameters."]
+    notes = [_("Dot area: parameters.")]
     children = any(dot.member.is_child for dot in dots)
     if children:
-        notes.append("What was made of a network has its colour and a line to it; its mark tells the last step.")
+        notes.append(_("What was made of a network has its colour and a line to it; its mark tells the last step."))
     if len(dots) > 1:
-        notes.append("Dotted: the Pareto edge, on which nothing is better without costing more.")
+        notes.append(_("Dotted: the Pareto edge, on which nothing is better without costing more."))
     if limits and not all(dot.passes for dot in dots):
-        notes.append("Pale: does not keep to the limits.")
+        notes.append(_("Pale: does not keep to the limits."))
     if moved:
-        notes.append("Equal costs stand side by side.")
+        notes.append(_("Equal costs stand side by side."))
     if any(dot.member.score.sd for dot in dots):
-        notes.append("Bars up and down: one standard deviation over seeds.")
+        notes.append(_("Bars up and down: one standard deviation over seeds."))
     if x == "size" and any(dot.member.variant.first.onnx_size_bytes is None for dot in dots):
-        notes.append("Of networks without an ONNX file the size of the weights is shown.")
+        notes.append(_("Of networks without an ONNX file the size of the weights is shown."))
     rows = [dot.member.latency for dot in dots if dot.member.latency is not None]
     if x == "latency":
-        notes.append(f"Whisker to the right{' of trained networks' if children else ''}: p95.")
+        notes.append(
+            _("Whisker to the right of trained networks: p95.") if children else _("Whisker to the right: p95.")
+        )
         places = {(row.machine, row.provider) for row in rows}
         if len(places) > 1:
-            notes.append("Measured on different machines or providers: compare latencies with care.")
+            notes.append(_("Measured on different machines or providers: compare latencies with care."))
         else:
             machine, provider = places.pop()
-            notes.append(f"Measured on {plain_name(machine, 80)}, {plain_name(provider)}.")
-    return [" ".join(notes)]
+            notes.append(_("Measured on {machine}, {provider}.").format(
+                machine=plain_name(machine, 80), provider=plain_name(provider)
+            ))
+    return notes
 
 
 def _left_out(count: int, conditions: str) -> list[str]:
     if not count:
         return []
-    variants_are = "variant is" if count == 1 else "variants are"
-    return [f"{count} {variants_are} left out: no ONNX latency at {conditions}."]
+    variants = counted("{number} variant left out", "{number} variants left out", count)
+    return [_("{variants}: no ONNX latency at {conditions}.").format(variants=variants, conditions=conditions)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from distill_core.language import _, counted
+
 
 def size(size_bytes: float | None) -> str:
     """Bytes in decimal units."""
@@ -30,7 +32,7 @@ def amount(number: float | None) -> str:
 
 def threads(number: int) -> str:
     """A thread count of a latency measurement; 0 stands for all."""
-    return "all threads" if number == 0 else f"{number} thread{'' if number == 1 else 's'}"
+    return _("all threads") if number == 0 else counted("{number} thread", "{number} threads", number)
 
 
 def times(ratio: float) -> str:

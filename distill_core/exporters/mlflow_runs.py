@@ -16,6 +16,7 @@ from distill_core.entries import ExporterEntry, Params
 from distill_core.exporters.exporter import command, not_installed, without_password
 from distill_core.exporters.story import Curves, ExperimentOver, ModelFile, Record, Results, RunOver, ToldRun
 from distill_core.folders import ExperimentFolder
+from distill_core.language import sayable
 
 _ADDRESS = "MLFLOW_TRACKING_URI"
 _EXPERIMENT = "distill-lab"
@@ -160,7 +161,7 @@ def _batches(items: Iterable[T], most: int) -> Iterator[list[T]]:
 
 def why_off() -> str | None:
     if not os.environ.get(_ADDRESS):
-        return f"Off; to switch it on, set {_ADDRESS} to the address of your server, or to sqlite:///FILE."
+        return sayable(f"Off; to switch it on, set {_ADDRESS} to the address of your server, or to sqlite:///FILE.")
     return not_installed("mlflow")
 
 

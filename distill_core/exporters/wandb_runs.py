@@ -11,6 +11,7 @@ from distill_core.entries import ExporterEntry, Params
 from distill_core.exporters.exporter import command, not_installed
 from distill_core.exporters.story import Curves, Record, Results, RunOver, ToldRun
 from distill_core.folders import ExperimentFolder
+from distill_core.language import sayable
 
 _SWITCH = "DISTILL_WANDB"
 _OFF = ("", "0", "false", "off", "no")
@@ -77,7 +78,9 @@ class WandbRuns:
 
 def why_off() -> str | None:
     if os.environ.get(_SWITCH, "").lower() in _OFF:
-        return f"Off; to switch it on, set {_SWITCH}=1. It writes to this disk alone unless you set WANDB_MODE."
+        return sayable(
+            f"Off; to switch it on, set {_SWITCH}=1. It writes to this disk alone unless you set WANDB_MODE."
+        )
     return not_installed("wandb")
 
 

@@ -9,5 +9,6 @@ from distill_core.language.speaking import counted as counted
 from distill_core.language.speaking import current as current
 from distill_core.language.speaking import known as known
 from distill_core.language.speaking import marked as marked
+from distill_core.language.speaking import sayable as sayable
 from distill_core.language.speaking import select_by as select_by
 from distill_core.language.speaking import speaking as speaking

@@ -2,7 +2,8 @@
 
 Errors, notes and reasons are made where no reader is known: in a worker, in a helper process, in a file of last year.
 The catalogues know their patterns ("Experiment {experiment_id} is {state}; only ..."), so that a finished sentence is
-matched with its pattern, and what filled the places is told in turn.
+matched with its pattern, and what filled the places is told in turn, unless it is a name: a variant that somebody
+called "alone" stays "alone".
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from distill_core.language.catalogues import messages
 from distill_core.language.speaking import ENGLISH, Language, current
 
 _PLACE = re.compile(r"\{(\w+)[^{}]*\}")
+# Places for what users named, and whatever stands in quotes.
+_NAMES = frozenset({
+    "name", "names", "student", "baseline", "variant", "teacher", "parent", "class_name", "class_names", "withheld",
+    "label", "owner", "who", "by", "actor", "layer", "machine", "path", "folder", "file", "filename", "listed",
+})
+_QUOTED = re.compile(r"“\{(\w+)[^{}]*\}”")
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?;]) ")
 _DEEPEST, _MOST_PARTS, _LEAST_OWN_TEXT = 4, 8, 4
 
@@ -46,18 +53,19 @@ def _by_pattern(text: str, language: Language, depth: int) -> tuple[int, str] | 
     """How much of the text is a pattern's own, and the text in the language; None if no pattern fits."""
     if (same := messages(language).get(text)) is not None:
         return len(text), same
-    for size, pattern, names, translation in _patterns(language):
+    for size, pattern, places, translation in _patterns(language):
         if found := pattern.fullmatch(text):
-            filled = dict(zip(names, found.groups(), strict=True))
-            if depth < _DEEPEST:
-                filled = {name: _told(value, language, depth + 1) for name, value in filled.items()}
-            return size, translation.format(**filled)
+            values = zip(places.items(), found.groups(), strict=True)
+            return size, translation.format(**{
+                place: _told(value, language, depth + 1) if is_told and depth < _DEEPEST else value
+                for (place, is_told), value in values
+            })
     return None
 
 
 @cache
-def _patterns(language: Language) -> list[tuple[int, re.Pattern[str], list[str], str]]:
-    """(own text's length, pattern, its places, translation); those with the most text of their own first."""
+def _patterns(language: Language) -> list[tuple[int, re.Pattern[str], dict[str, bool], str]]:
+    """(own text's length, pattern, its places and which are told, translation); most text of their own first."""
     found = []
     for message, translation in messages(language).items():
         literal, names = _PLACE.sub("", message), _PLACE.findall(message)
@@ -67,5 +75,7 @@ def _patterns(language: Language) -> list[tuple[int, re.Pattern[str], list[str],
         text = "".join(
             "(.+?)" if number % 2 else re.escape(part) for number, part in enumerate(_PLACE.split(message))
         )
-        found.append((len(literal), re.compile(text, re.DOTALL), names, translation))
+        kept = {*_QUOTED.findall(message), *(name for name in names if name.rstrip("0123456789") in _NAMES)}
+        places = {name: name not in kept for name in names}
+        found.append((len(literal), re.compile(text, re.DOTALL), places, translation))
     return sorted(found, key=lambda one: -one[0])

@@ -66,5 +66,11 @@ def marked(message: str) -> str:
     return message
 
 
+def sayable(sentence: str) -> str:
+    """The sentence as it is, which may be an f-string, known to the catalogues as a pattern for `told`: for texts of a
+    word or two, which are not found by themselves."""
+    return sentence
+
+
 def _now() -> NullTranslations:
     return translations(current())

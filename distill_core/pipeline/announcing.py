@@ -8,6 +8,7 @@ from distill_core.deployment.profile import Profile, profile
 from distill_core.deployment.test_inputs import place_of_test_inputs, write_test_inputs
 from distill_core.events import DataLoaded, Noted, RunDeclared
 from distill_core.fitting import low_bit_warnings
+from distill_core.language import sayable
 from distill_core.pipeline.context import Context
 from distill_core.pipeline.examining import EXAMINATION_STEP
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE
@@ -115,9 +116,9 @@ SENSITIVITY_STEP = ("sensitivity", "Sensitivity to compression")
 
 def teacher_step(number: int) -> tuple[str, str]:
     """Name and title of the step that trains a teacher, counted from 0."""
-    return ("teacher", "Teacher") if number == 0 else (f"teacher:{number + 1}", f"Teacher {number + 1}")
+    return ("teacher", "Teacher") if number == 0 else (f"teacher:{number + 1}", sayable(f"Teacher {number + 1}"))
 
 
 def cohort_step(seed: int) -> tuple[str, str]:
     """Name and title of the step that trains the students of a seed."""
-    return f"cohort:{seed}", f"Students, seed {seed}"
+    return f"cohort:{seed}", sayable(f"Students, seed {seed}")

@@ -14,6 +14,7 @@ from distill_core.datasets.samples import Samples
 from distill_core.entries import Tell, silent
 from distill_core.errors import DataError, DeviceError, SpecError
 from distill_core.folders import Home
+from distill_core.language import sayable
 from distill_core.plan import code_of, make_plan
 from distill_core.planned import Origin, Plan, PlannedRun
 from distill_core.signature import Signature
@@ -87,24 +88,25 @@ class Checked:
         noun = self.data.signature.noun
         if run.student is None:
             if run.teacher is not None and not run.teacher.train:
-                return "nothing here: it came trained"
-            return f"{len(self.split.teacher):,} labelled {noun}" + _of_them_corrected(self.data.corrected)
+                return sayable("nothing here: it came trained")
+            return _labelled(len(self.split.teacher), noun, corrected=self.data.corrected)
         transfer = self.transfer(seed=run.seed, kind=run.transfer)
         unlabelled = len(transfer.indices) - transfer.labelled
         corrected = int((transfer.indices >= len(self.data.train_labels) - self.data.corrected).sum())
-        words = f"{transfer.labelled:,} labelled {noun}" + _of_them_corrected(corrected)
-        words += f" and {unlabelled:,} unlabelled" if unlabelled else ""
+        seen = _labelled(transfer.labelled, noun, corrected=corrected)
+        seen = sayable(f"{seen} and {unlabelled:,} unlabelled") if unlabelled else seen
         withheld = ", ".join(self.data.class_names[label] for label in self.split.withheld)
-        return words + (f", none of class {withheld}" if withheld else "") + self._made_of_them(run.student)
+        seen = sayable(f"{seen}, none of class {withheld}") if withheld else seen
+        return self._made_of_them(seen, run.student)
 
-    def _made_of_them(self, student: Student) -> str:
-        words = ""
+    def _made_of_them(self, seen: str, student: Student) -> str:
         if student.coreset is not None:
-            words += f", of which {student.coreset.size:,} chosen by the rule {student.coreset.rule}"
+            size, rule = student.coreset.size, student.coreset.rule
+            seen = sayable(f"{seen}, of which {size:,} chosen by the rule {rule}")
         if student.generator is not None:
             title = self.catalogue.generators[student.generator.name].title
-            words += f", {student.generated_share:.0%} of each batch as variants ({title})"
-        return words
+            seen = sayable(f"{seen}, {student.generated_share:.0%} of each batch as variants ({title})")
+        return seen
 
     def network(self, choice: Choice, *, seed: int, weights: str = "") -> nn.Module:
         """A network with the initial weights of a seed, or own ones; the global random state is put back.
@@ -128,8 +130,9 @@ class Checked:
         return self.network(run.architecture, seed=run.seed, weights=run.weights)
 
 
-def _of_them_corrected(count: int) -> str:
-    return f" ({count:,} of them corrected)" if count else ""
+def _labelled(count: int, noun: str, *, corrected: int) -> str:
+    seen = sayable(f"{count:,} labelled {noun}")
+    return sayable(f"{seen} ({corrected:,} of them corrected)") if corrected else seen
 
 
 def deep_check(

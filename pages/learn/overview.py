@@ -7,7 +7,7 @@ import streamlit as st
 from distill_core.charts.names import markdown_text
 from distill_core.classroom import Standing
 from distill_core.errors import LabError
-from distill_core.language import _, counted
+from distill_core.language import _, counted, told
 from distill_core.lessons import Lesson
 from distill_core.spec import ExperimentSpec
 from pages.learn.taught import link_to
@@ -99,7 +99,7 @@ def needs(spec: ExperimentSpec) -> str:
     """What an experiment takes: its data and how many networks it trains."""
     networks = len(spec.teachers) + len(spec.students) * len(spec.seeds)
     return _("{dataset}, {networks}").format(
-        dataset=markdown_text(lab().catalogue().datasets[spec.data.dataset.name].title),
+        dataset=markdown_text(told(lab().catalogue().datasets[spec.data.dataset.name].title)),
         networks=counted("{number} network", "{number} networks", networks),
     )
 

@@ -119,7 +119,7 @@ def _show_zeros(line: Line) -> None:
         return
     st.markdown(_("**Zeros by layer**"), help=_(
         "{zeros}. Biases are left out. Shown is the first seed."
-    ).format(zeros=ZEROS))
+    ).format(zeros=_(ZEROS)))
     rows: dict[str, dict[str, object]] = {}
     for number, (_tread, run) in enumerate(made):
         for layer in run.layers:
@@ -153,7 +153,7 @@ def _show_zeros(line: Line) -> None:
             _(
                 "{zeros}; but zeros pack well: the {size} of “{step}” zip to {zipped}."
             ).format(
-                zeros=ZEROS, size=words.size(run.onnx_size_bytes), step=plain_name(last.step, 60),
+                zeros=_(ZEROS), size=words.size(run.onnx_size_bytes), step=plain_name(last.step, 60),
                 zipped=words.size(run.zipped_bytes),
             )
         ))

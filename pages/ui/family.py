@@ -58,7 +58,7 @@ def show_tradeoff(runs: Sequence[RunRow], *, key: str) -> None:
     show_chart(
         tradeoff(
             runs, x=cost, theme=theme(), batch=batch, threads=threads, limits=limits,
-            step_titles={entry.name: entry.title for entry in lab().catalogue().compression},
+            step_titles={entry.name: told(entry.title) for entry in lab().catalogue().compression},
         ),
         key=f"{key}-tradeoff", file_name=f"{main}-against-cost", image=image,
         alt=_("{heading} against {cost}, one dot a variant").format(

@@ -120,7 +120,7 @@ class Fields:
         if kind == "array":
             text = st.text_input(
                 name, value=", ".join(str(item) for item in value or ()), key=key,
-                help=f"{help_text or ''} Separate by commas.".strip(),
+                help=f"{help_text or ''} {_('Separate by commas.')}".strip(),
                 label_visibility=shown, max_chars=LONGEST_TEXT,
             )
             return [_typed(part.strip(), schema.get("items", {})) for part in (text or "").split(",") if part.strip()]

@@ -120,7 +120,11 @@ def _coreset(fields: Fields, student: Json, path: str, *, able: Collection[str])
     held = student["coreset"]
     on = st.checkbox(
         _("Coreset: only the most useful samples"), value=held is not None, key=fields.key(f"{path}.coreset?"),
-        help=told(str(Coreset.__doc__)),
+        help=_(
+            "Few samples chosen by a stated rule instead of many: data distillation. random: drawn by the seed. "
+            "k-centre: each next sample is the farthest from those chosen. uncertain: where the teacher's best two "
+            "classes are closest."
+        ),
     )
     if not on:
         fields.slot(f"{path}.coreset")

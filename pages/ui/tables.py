@@ -311,5 +311,9 @@ def conditions_of(runs: Iterable[RunRow]) -> str:
         return _("not measured yet")
     first = rows[0]
     machines = {row.machine for row in rows}
-    where = plain_name(first.machine, 80) if len(machines) == 1 else "different machines, so compare with care"
-    return f"batch {first.batch}, {words.threads(first.threads)}, {first.provider}, {where}"
+    where = plain_name(first.machine, 80) if len(machines) == 1 else _(
+        "different machines, so compare with care"
+    )
+    return _("batch {batch}, {threads}, {provider}, {machine}").format(
+        batch=first.batch, threads=words.threads(first.threads), provider=first.provider, machine=where
+    )
