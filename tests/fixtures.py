@@ -106,7 +106,7 @@ class FakeWorker:
                     architecture=run.architecture, parameters=25_978 if teacher else 1_898,
                     macs=598_000 if teacher else 24_000, size_bytes=103_912 if teacher else 7_592,
                     teacher_terms=("kd",) if run.role == "student" else (), epochs=run.epochs,
-                    samples_seen="1,157 labelled images" if teacher else "100 of the labelled images",
+                    samples_seen="1,157 labelled images" if teacher else "100 labelled images",
                 )
             )
         for step, title in self._steps():

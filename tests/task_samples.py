@@ -159,7 +159,7 @@ def _declared(rival: Rival, sort: Sort, *, at: float) -> RunDeclared:
         parameters=20_000 if teacher else 900, macs=40_000 if teacher else 1_800,
         size_bytes=80_000 if teacher else 3600,
         teacher_terms=(sort.taught,) if rival.role == "student" else (), epochs=EPOCHS,
-        samples_seen=f"360 labelled {sort.noun}" if teacher else f"60 of the labelled {sort.noun}",
+        samples_seen=f"360 labelled {sort.noun}" if teacher else f"60 labelled {sort.noun}",
     )
 
 

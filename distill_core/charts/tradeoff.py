@@ -264,5 +264,5 @@ def _reading_notes(dots: Sequence[_Dot], x: Cost, *, moved: bool, limits: Limits
 def _left_out(count: int, conditions: str) -> list[str]:
     if not count:
         return []
-    variants = counted("{number} variant left out", "{number} variants left out", count)
+    variants = counted("{number} variant is left out", "{number} variants are left out", count)
     return [_("{variants}: no ONNX latency at {conditions}.").format(variants=variants, conditions=conditions)]

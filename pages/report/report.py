@@ -11,7 +11,7 @@ from distill_core.errors import LabError
 from distill_core.language import LANGUAGES, Language, _, told
 from distill_core.reports import LONGEST_TEXT, LONGEST_TITLE, Draft
 from distill_core.rows import ExperimentView
-from pages.ui import account, places, spoken, words
+from pages.ui import account, address, places, spoken, words
 from pages.ui.offered import offered_experiments
 from pages.ui.session import lab
 
@@ -89,11 +89,13 @@ def take(view: ExperimentView, language: Language) -> None:
 
 def language_choice() -> Language:
     """The reader's own to begin with; the address keeps another."""
+    key, own = "report-language", spoken.spoken()
+    address.chosen(key, list(LANGUAGES), default=own)
     chosen: Language = st.segmented_control(
-        _("Language of the report"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, default=spoken.spoken(),
-        required=True, key="report-language", bind="query-params",
+        _("Language of the report"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, required=True, key=key,
         help=_("The words of the report; names and your own texts stay as they are."),
     )
+    address.write(key, [chosen], default=[own])
     return chosen
 
 

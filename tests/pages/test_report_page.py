@@ -56,7 +56,7 @@ def test_texts_are_kept_as_they_are_written_and_survive_a_reload(open_page, home
 
 
 def test_the_report_speaks_the_language_that_is_chosen(open_page, identity: str) -> None:
-    app = open_page(REPORT, id=identity, **{"report-language": "简体中文"})
+    app = open_page(REPORT, id=identity, **{"report-language": "zh"})
     assert not app.exception
     (preview,) = app.get("iframe")
     assert '<html lang="zh-Hans">' in preview.proto.srcdoc and "我们有多大把握" in preview.proto.srcdoc

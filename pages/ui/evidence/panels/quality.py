@@ -15,6 +15,7 @@ from distill_core.evaluation.marks import guesses_of
 from distill_core.evaluation.quality import OverSeeds, over_seeds
 from distill_core.language import _, marked
 from distill_core.rows import ExperimentView
+from pages.ui import address
 from pages.ui.evidence import writing
 from pages.ui.evidence.panel import Panel
 from pages.ui.results import show_chart, theme
@@ -75,11 +76,13 @@ def draw(view: ExperimentView) -> None:
         values = [getattr(found[run.run_id], figure.field) for run in variant.runs]
         return over_seeds(values, least=figure.least, most=figure.most)
 
+    first = address.chosen("figure", list(titles))
     chosen: str = st.segmented_control(
-        _("Figure"), list(titles), key="figure", default=next(iter(titles)), required=True, bind="query-params",
-        wrap=True, format_func=lambda field: titles[field].title, label_visibility="collapsed",
+        _("Figure"), list(titles), key="figure", required=True, wrap=True,
+        format_func=lambda field: titles[field].title, label_visibility="collapsed",
         help=_("Which figure the chart shows; the table has all."),
-    ) or next(iter(titles))
+    ) or first
+    address.write("figure", [chosen], default=[first])
     figure = titles[chosen]
     show_chart(
         figure_spread(

@@ -11,6 +11,7 @@ from distill_core.evaluation.metrics import METRICS
 from distill_core.evaluation.sureness import Sureness
 from distill_core.language import _, counted, marked, told
 from distill_core.rows import ExperimentView
+from pages.ui import address
 from pages.ui.evidence import writing
 from pages.ui.evidence.panel import Panel
 from pages.ui.results import show_chart, theme
@@ -24,11 +25,12 @@ OF_TASK = {
 
 def draw(view: ExperimentView) -> None:
     metrics = OF_TASK[view.task]
+    first = address.chosen("sure-of", metrics)
     metric: str = st.segmented_control(
-        _("Figure"), metrics, key="sure-of", default=metrics[0], required=True, bind="query-params",
-        format_func=lambda name: _(METRICS[name].title), label_visibility="collapsed",
-        help=_("Which figure's differences are judged."),
-    ) or metrics[0]
+        _("Figure"), metrics, key="sure-of", required=True, format_func=lambda name: _(METRICS[name].title),
+        label_visibility="collapsed", help=_("Which figure's differences are judged."),
+    ) or first
+    address.write("sure-of", [metric], default=[first])
     found = lab().evidence.sureness(view, metric=metric)
     if not found:
         st.info(
