@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
@@ -54,19 +55,28 @@ class NotLiteral(Exception):
     """A marked message that is made at run time, which no catalogue can hold."""
 
 
-def collected() -> dict[str, Found]:
-    """Every message of the code, the registries and the presets, in the order of the files."""
+def collected(catalogue: dict[str, Any] | None = None) -> dict[str, Found]:
+    """Every message of the code, the registries and the presets, in the order of the files.
+
+    The registries' JSON may be given; describing them takes some seconds.
+    """
     found: dict[str, Found] = {}
     for file in [*sorted(ROOT.glob("pages/**/*.py")), *sorted(ROOT.glob("distill_core/**/*.py"))]:
         name = file.relative_to(ROOT).as_posix()
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for message, plural, line in [*_marked(tree, name), *(() if _is_silent(name) else _sentences(tree))]:
+        for message, plural, line in sayings(ast.parse(file.read_text(encoding="utf-8")), name):
             one = found.setdefault(message, Found())
             one.places.append((name, line))
             one.plural = one.plural or plural
-    for message, origin in _described():
+    for message, origin in _described(catalogue):
         found.setdefault(message, Found()).places.append((origin, 0))
     return found
+
+
+def sayings(tree: ast.Module, name: str) -> Iterator[tuple[str, str, int]]:
+    """(message, its plural, line) of all that a file says; raises NotLiteral for what no catalogue can hold."""
+    yield from _marked(tree, name)
+    if not _is_silent(name):
+        yield from _sentences(tree)
 
 
 def _is_silent(name: str) -> bool:
@@ -179,12 +189,15 @@ def _place(value: ast.expr) -> str:
     return names[0] if names else "it"
 
 
-def _described() -> Iterator[tuple[str, str]]:
+def _described(catalogue: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     """Titles, summaries and descriptions of all entries and presets."""
-    from distill_core.pipeline import installed_catalogue
     from distill_core.presets import load_presets
 
-    for kind, entries in installed_catalogue().to_json().items():
+    if catalogue is None:
+        from distill_core.pipeline import installed_catalogue
+
+        catalogue = installed_catalogue().to_json()
+    for kind, entries in catalogue.items():
         for entry in entries:
             origin = f"{kind}/{entry['name']}"
             yield from ((entry[key], origin) for key in ("title", "summary") if entry[key])

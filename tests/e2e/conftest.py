@@ -129,9 +129,10 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
-    def opened(url: str, *, theme: str = "light", phone: bool = False) -> Page:
+    def opened(url: str, *, theme: str = "light", phone: bool = False, locale: str = "en-US") -> Page:
         context = browser.new_context(
-            viewport=PHONE if phone else WIDE, color_scheme=theme, accept_downloads=True  # type: ignore[arg-type]
+            viewport=PHONE if phone else WIDE, color_scheme=theme,  # type: ignore[arg-type]
+            accept_downloads=True, locale=locale,
         )
         contexts.append(context)
         page = context.new_page()

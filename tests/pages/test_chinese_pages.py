@@ -29,11 +29,11 @@ PAGES: list[tuple[str, dict[str, str]]] = [
     (EVIDENCE, {"id": "seen", "panel": "sure"}), (EVIDENCE, {"id": "seen", "panel": "figures"}),
     (EVIDENCE, {"id": "seen", "panel": "inside"}),
 ]
-# Names of users, networks, machines, files and products, and code.
+# Names of users, networks, machines, files, products and authors, code, and a refusal that only the fixture knows.
 _NAMES = re.compile(
     r"`[^`]*`|https?://\S+|:[a-z]+(/[a-z_]+)?[:\[]|alone, label smoothing|(alone|distilled)( T=\d+)?|better targets"
     r"|a test machine, \d cores|Intel\(R\)( Xeon\(R\) Processor)?|CIFAR \w+|Wide ResNet|ONNX Runtime|\S+[._/]\S+"
-    r"|\d+% (zeros|cut)|fine-tuned \(teacher\)|int8 static"
+    r"|\d+% (zeros|cut)|fine-tuned \(teacher\)|int8 static|(\w+, )*\w+ \d{4}|Its graph cannot be cut; prune otherwise"
 )
 _ENGLISH = re.compile(r"[A-Za-z][A-Za-z'’-]+(?:[ ,:;]+[A-Za-z][A-Za-z'’-]+){2,}")
 _FIGURE = re.compile(r"\d+\.\d+")
