@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from distill_core.language import sayable
+
 _LONGEST_VALUE = 60
 
 
@@ -28,7 +30,7 @@ class Problem:
         shown = str(self.value) if isinstance(self.value, (int, float, Listing)) else repr(self.value)
         if len(shown) > _LONGEST_VALUE:
             shown = shown[: _LONGEST_VALUE - 1] + "…"
-        sentence = f"{self.field} is {shown}; allowed: {self.allowed}."
+        sentence = sayable(f"{self.field} is {shown}; allowed: {self.allowed}.")
         return f"{sentence} {self.remedy}" if self.remedy else sentence
 
     def to_json(self) -> dict[str, Any]:

@@ -8,25 +8,29 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from distill_core.errors import Listing, Problem
+from distill_core.language import marked, sayable
 
-_BOUNDS = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
+_BOUNDS = {
+    "ge": marked("at least {limit}"), "gt": marked("above {limit}"), "le": marked("at most {limit}"),
+    "lt": marked("below {limit}"),
+}
 _TAGS = {"affine", "crop-flip", "adamw", "sgd", "float", "int"}
 _ALLOWED = {
-    "int_type": "an integer",
-    "int_parsing": "an integer",
-    "int_from_float": "an integer",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "string_type": "a text",
-    "string_too_short": "a text that is not empty",
-    "tuple_type": "a list",
-    "list_type": "a list",
-    "dict_type": "a JSON object",
-    "model_type": "a JSON object",
-    "model_attributes_type": "a JSON object",
-    "union_tag_not_found": "an object with a kind",
+    "int_type": marked("an integer"),
+    "int_parsing": marked("an integer"),
+    "int_from_float": marked("an integer"),
+    "float_type": marked("a number"),
+    "float_parsing": marked("a number"),
+    "bool_type": marked("true or false"),
+    "bool_parsing": marked("true or false"),
+    "string_type": marked("a text"),
+    "string_too_short": marked("a text that is not empty"),
+    "tuple_type": marked("a list"),
+    "list_type": marked("a list"),
+    "dict_type": marked("a JSON object"),
+    "model_type": marked("a JSON object"),
+    "model_attributes_type": marked("a JSON object"),
+    "union_tag_not_found": marked("an object with a kind"),
 }
 
 
@@ -49,7 +53,7 @@ def problems_of(error: ValidationError, prefix: str = "") -> list[Problem]:
 
 def _problem(field: str, item: Any) -> Problem:
     kind, value, context = item["type"], item.get("input"), item.get("ctx", {})
-    bounds = [text.format(f"{context[key]:g}") for key, text in _BOUNDS.items() if key in context]
+    bounds = [text.format(limit=f"{context[key]:g}") for key, text in _BOUNDS.items() if key in context]
     if kind == "missing":
         return Problem(field, None, "a value", "It is required.")
     if kind == "extra_forbidden":
@@ -57,7 +61,8 @@ def _problem(field: str, item: Any) -> Problem:
     if kind == "finite_number" or (isinstance(value, float) and not math.isfinite(value)):
         return Problem(field, value, "a finite number", "Replace it by a number.")
     if bounds:
-        return Problem(field, value, "a value " + " and ".join(bounds))
+        low, *high = bounds
+        return Problem(field, value, sayable(f"a value {low} and {high[0]}") if high else sayable(f"a value {low}"))
     if kind == "value_error":
         allowed, _, remedy = str(context["error"]).partition("; ")
         return Problem(field, _shown(value), allowed, remedy[:1].upper() + remedy[1:] + "." if remedy else "")
@@ -70,7 +75,7 @@ def _problem(field: str, item: Any) -> Problem:
     if kind == "string_pattern_mismatch":
         return Problem(field, value, "an id of 16 hexadecimal digits, or nothing")
     if kind == "string_too_long":
-        return Problem(field, value, f"at most {context['max_length']} characters", "Shorten it.")
+        return Problem(field, value, sayable(f"at most {context['max_length']} characters"), "Shorten it.")
     if kind in ("too_short", "too_long"):
         limit = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
         return Problem(field, _shown(value), limit)
@@ -83,4 +88,4 @@ def _shown(value: Any) -> Any:
         return value
     plain = [item.model_dump() if isinstance(item, BaseModel) else item for item in value]
     names = [item.get("name", item.get("weight")) if isinstance(item, dict) else item for item in plain]
-    return Listing(", ".join(str(name) for name in names) or "empty")
+    return Listing(", ".join(str(name) for name in names) or marked("empty"))

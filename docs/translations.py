@@ -75,6 +75,8 @@ def collected(catalogue: dict[str, Any] | None = None) -> dict[str, Found]:
 def sayings(tree: ast.Module, name: str) -> Iterator[tuple[str, str, int]]:
     """(message, its plural, line) of all that a file says; raises NotLiteral for what no catalogue can hold."""
     yield from _marked(tree, name)
+    if name.startswith("distill_core/spec"):
+        yield from _refusals(tree)
     if not _is_silent(name):
         yield from _sentences(tree)
 
@@ -114,6 +116,16 @@ def _sentences(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
         enough = words >= 1 if id(node) in told_of else words >= 3 and " " in text.strip()
         if enough and not _FIELD.fullmatch(text) and not _NO_WORDS.search(text):
             yield text, "", node.lineno  # type: ignore[attr-defined]
+
+
+def _refusals(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
+    """What a spec's own checks refuse, "what is allowed; what to do", as `problems_of` makes two texts of it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _called(node) == "ValueError" and node.args:
+            allowed, _, remedy = template(node.args[0]).partition("; ")
+            for text in (allowed, remedy and f"{remedy[0].upper()}{remedy[1:]}."):
+                if text:
+                    yield text, "", node.lineno
 
 
 def _alternatives(tree: ast.Module) -> Iterator[ast.AST]:

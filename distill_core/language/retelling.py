@@ -18,7 +18,7 @@ _PLACE = re.compile(r"\{(\w+)[^{}]*\}")
 # Places for what users named, and whatever stands in quotes.
 _NAMES = frozenset({
     "name", "names", "student", "baseline", "variant", "teacher", "parent", "class_name", "class_names", "withheld",
-    "label", "owner", "who", "by", "actor", "layer", "machine", "path", "folder", "file", "filename", "listed",
+    "label", "field", "owner", "who", "by", "actor", "layer", "machine", "path", "folder", "file", "filename", "listed",
 })
 _QUOTED = re.compile(r"“\{(\w+)[^{}]*\}”")
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?;]) ")

@@ -21,8 +21,8 @@ def test_a_chinese_browser_reads_chinese_and_may_change_it_anywhere(server: Serv
     # The same view of the same page, and an address that says so to whoever it is sent to.
     expect(page.get_by_role("tab", name="Trade-off")).to_have_attribute("aria-selected", "true")
     expect(page).to_have_url(re.compile(rf"/experiment\?(?=.*id={identity})(?=.*tab=Trade-off)(?=.*lang=en)"))
-    for place in ("Queue", "Lessons", "Storage"):
-        page.goto(f"{server.url}/{place.lower().replace('lessons', 'learn')}?lang=en")
+    for place in ("Queue", "Learn", "Storage"):
+        page.goto(f"{server.url}/{place.lower()}?lang=en")
         settled(page)
         expect(page.get_by_role("heading", level=1)).to_contain_text(place)
         page.get_by_role("button", name="简体中文").click()

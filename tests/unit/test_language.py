@@ -76,7 +76,8 @@ def test_what_a_run_learned_from_is_told_part_by_part() -> None:
 
 
 @pytest.mark.parametrize("change", [
-    {"seeds": []}, {"seeds": [1, 1]}, {"students": []}, {"device": "tpu"}, {"latency": {"batches": [0]}}, {"seedz": [1]},
+    {"seeds": []}, {"seeds": [1, 1]}, {"students": []}, {"device": "tpu"}, {"latency": {"batches": [0]}},
+    {"seedz": [1]},
     {"student_training": {"epochs": 0}}, {"data": {"dataset": {"name": "digits"}, "student_labels": -1}},
 ])
 def test_problems_of_a_bad_spec_are_told(spec_data: dict, change: dict) -> None:

@@ -18,7 +18,8 @@ WIDGETS = CHOOSERS | {
     "title", "header", "subheader", "caption", "markdown", "text", "write", "info", "success", "warning", "error",
     "toast", "button", "download_button", "link_button", "form_submit_button", "checkbox", "toggle", "slider",
     "number_input", "text_input", "text_area", "file_uploader", "metric", "expander", "popover", "spinner", "progress",
-    "status", "menu_button", "TextColumn", "NumberColumn", "ProgressColumn", "LinkColumn", "CheckboxColumn", "ImageColumn", "LineChartColumn",
+    "status", "menu_button", "TextColumn", "NumberColumn", "ProgressColumn", "LinkColumn", "CheckboxColumn",
+    "ImageColumn", "LineChartColumn",
 }
 # What is no widget of theirs: an address's values, and logs.
 SILENT = {"address", "log"}
