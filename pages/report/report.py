@@ -91,12 +91,12 @@ def language_choice() -> Language:
     """The reader's own to begin with; the address keeps another."""
     key, own = "report-language", spoken.spoken()
     address.chosen(key, list(LANGUAGES), default=own)
-    chosen: Language = st.segmented_control(
+    chosen: Language | None = st.segmented_control(
         _("Language of the report"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, required=True, key=key,
         help=_("The words of the report; names and your own texts stay as they are."),
     )
-    address.write(key, [chosen], default=[own])
-    return chosen
+    address.write(key, [chosen or own], default=[own])
+    return chosen or own
 
 
 def show(experiment_id: str) -> None:
