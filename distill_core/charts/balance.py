@@ -40,7 +40,10 @@ def balance(counts: Mapping[str, Mapping[str, int]], *, theme: Theme) -> go.Figu
         fig.add_bar(
             x=numbers, y=list(range(len(classes))), orientation="h", name=word, customdata=details,
             # Stripes, so that the splits are told apart without colours as well.
-            marker={"color": seen_on(theme, colour), "line": {"width": 0}, "pattern": {"shape": shape, "size": 6, "solidity": 0.25}},
+            marker={
+                "color": seen_on(theme, colour), "line": {"width": 0},
+                "pattern": {"shape": shape, "size": 6, "solidity": 0.25},
+            },
             hovertemplate=hover(
                 [("class", "%{customdata[0]}"), (word, "%{x:,}"), ("in all", "%{customdata[1]}")],
                 heading="%{fullData.name}",

@@ -23,10 +23,12 @@ LISTS = ("list", "listitem")
 MENU = "[data-testid=stSidebarNav]"
 DARK = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor === 'rgb(15, 19, 24)'"
 # What a keyboard must reach: every control that is seen and not left to the arrow keys of its group.
-CONTROLS = """root => [...root.querySelectorAll('button, input, select, summary, textarea, a[href], [tabindex]')].filter(
-  one => one.tabIndex >= 0 && !one.disabled && one.checkVisibility({ visibilityProperty: true, opacityProperty: false })
+CONTROLS = """root => [...root.querySelectorAll(
+  'button, input, select, summary, textarea, a[href], [tabindex]')].filter(
+  one => one.tabIndex >= 0 && !one.disabled && one.checkVisibility({ visibilityProperty: true })
 )"""
-FOCUSED = "() => { let at = document.activeElement; while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement; "
+FOCUSED = """() => {
+  let at = document.activeElement; while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement; """
 LOOK = """const frames = []; for (let one = at, up = 0; one && up < 4; one = one.parentElement, up += 1) {
   const s = getComputedStyle(one);
   frames.push([s.outlineStyle === 'none' ? '' : s.outline, s.boxShadow, s.borderColor, s.backgroundColor].join('|'));
@@ -34,7 +36,7 @@ LOOK = """const frames = []; for (let one = at, up = 0; one && up < 4; one = one
 
 
 def furnish(home: Home) -> str:
-    """Finished with answers by epoch and an examination; lessons, a staircase, two that wait; returns the first's id."""
+    """One with answers by epoch and an examination, lessons', a staircase, two that wait; returns the first's id."""
     Lab(home).queue.pause()
     identity = build_lens_digits(home, seeds=2)
     write_examination(home, Lab(home).experiment(identity))

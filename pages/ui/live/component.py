@@ -136,7 +136,8 @@ def live_curves(
         data={
             "experiment": experiment_id, "state": state, "view": view, "label": label, "terms": dict(term_titles),
             "views": {name: dict(one) for name, one in views.items()},
-            "words": {name: _(text) for name, text in (WORDS | SHARE_WORDS).items()}, "bands": {theme: [seen_on(theme, one) for one in BANDS] for theme in THEMES},
+            "words": {name: _(text) for name, text in (WORDS | SHARE_WORDS).items()},
+            "bands": {theme: [seen_on(theme, one) for one in BANDS] for theme in THEMES},
             "stack": list(stack), "layout": _layouts(), "base": base_path(), "plotly": plotly.__version__,
             "replay": replay_words() if replay else None,
         },
