@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import account, places, spoken
+from pages.ui.document_language import tell_browser
 from pages.ui.guard import guarded
 from pages.ui.presenting import is_presenting
 
@@ -16,8 +17,9 @@ st.html(ASSETS / "style.css")
 st.logo(str(ASSETS / "logo.svg"), size="medium")
 chosen = st.navigation(places.sections(), position="hidden" if is_presenting() else "top")
 with guarded():
-    if not is_presenting():
-        with st.container(key="corner", horizontal=True, horizontal_alignment="right", gap="xsmall"):
+    with st.container(key="corner", horizontal=True, horizontal_alignment="right", gap="xsmall"):
+        tell_browser()
+        if not is_presenting():
             spoken.choose()
             account.show()
     chosen.run()

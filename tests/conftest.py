@@ -72,7 +72,7 @@ def described(request: pytest.FixtureRequest) -> Path:
     return home.catalogue(code_version())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def with_catalogue(described: Path) -> Callable[[Home], Home]:
     """Gives a home its cached catalogue, as a used home has it."""
 

@@ -14,9 +14,11 @@ from tests.trying_samples import build_tryable_digits
 EPOCHS = (1, 3, 6)
 
 
-def build_lens_digits(home: Home, *, withheld: str = "", epochs: tuple[int, ...] = EPOCHS) -> str:
-    """One seed; students' answers at an epoch are their last ones, so many times fainter; empty: none were kept."""
-    identity = build_tryable_digits(home)
+def build_lens_digits(
+    home: Home, *, withheld: str = "", epochs: tuple[int, ...] = EPOCHS, seeds: int = 1
+) -> str:
+    """Students' answers at an epoch are their last ones, so many times fainter; empty: none were kept."""
+    identity = build_tryable_digits(home, seeds=seeds)
     folder = home.experiment(identity)
     rows = watched_rows(np.load(folder.test_labels), outputs=10)
     for run in Store(home).experiment(identity).runs:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from distill_core.charts.names import display_name
-from distill_core.charts.style import BLUE, ORANGE, Theme, add_caption, apply_style, empty_figure, hover
+from distill_core.charts.style import BLUE, ORANGE, Theme, add_caption, apply_style, empty_figure, hover, seen_on
 
 MOST_CLASSES = 24
 _SPLITS = (("train", "training", BLUE, ""), ("test", "test", ORANGE, "/"))
@@ -40,7 +40,10 @@ def balance(counts: Mapping[str, Mapping[str, int]], *, theme: Theme) -> go.Figu
         fig.add_bar(
             x=numbers, y=list(range(len(classes))), orientation="h", name=word, customdata=details,
             # Stripes, so that the splits are told apart without colours as well.
-            marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": shape, "size": 6, "solidity": 0.25}},
+            marker={
+                "color": seen_on(theme, colour), "line": {"width": 0},
+                "pattern": {"shape": shape, "size": 6, "solidity": 0.25},
+            },
             hovertemplate=hover(
                 [("class", "%{customdata[0]}"), (word, "%{x:,}"), ("in all", "%{customdata[1]}")],
                 heading="%{fullData.name}",

@@ -20,6 +20,7 @@ from distill_core.charts.style import (
     add_caption,
     apply_style,
     hover,
+    seen_on,
 )
 from distill_core.evaluation.metrics import percentage
 from distill_core.examined import Cloud, Maps
@@ -41,7 +42,7 @@ def feature_map(
     if task == "regression":
         _add_values(fig, cloud, found)
     else:
-        _add_classes(fig, cloud, found, class_names)
+        _add_classes(fig, cloud, found, class_names, theme=theme)
     fig.update_xaxes(showticklabels=False, showline=False, showgrid=False)
     # Distances mean the same along both axes.
     fig.update_yaxes(showticklabels=False, showgrid=False, scaleanchor="x")
@@ -53,18 +54,21 @@ def feature_map(
     return apply_style(fig, theme)
 
 
-def _add_classes(fig: go.Figure, cloud: Cloud, found: Maps, class_names: Sequence[str]) -> None:
+def _add_classes(
+    fig: go.Figure, cloud: Cloud, found: Maps, class_names: Sequence[str], *, theme: Theme
+) -> None:
     classes = sorted({int(label) for label in found.labels})
     for number, label in enumerate(classes[:MOST_CLASSES]):
         places = [place for place, one in enumerate(found.labels) if int(one) == label]
+        colour = seen_on(theme, _COLOURS[number % len(_COLOURS)])
         name = display_name(class_names[label] if label < len(class_names) else str(label), 20)
         fig.add_scatter(
             x=[cloud.points[place][0] for place in places], y=[cloud.points[place][1] for place in places],
             customdata=[found.rows[place] for place in places], mode="markers", name=name,
             marker={
-                "color": _COLOURS[number % len(_COLOURS)], "size": 6, "opacity": 0.8,
+                "color": colour, "size": 6, "opacity": 0.8,
                 "symbol": _SYMBOLS[number // len(_COLOURS) % len(_SYMBOLS)],
-                "line": {"width": 1.5 if number >= len(_COLOURS) else 0, "color": _COLOURS[number % len(_COLOURS)]},
+                "line": {"width": 1.5 if number >= len(_COLOURS) else 0, "color": colour},
             },
             hovertemplate=hover([(_("test sample"), "%{customdata}")], heading=name),
         )

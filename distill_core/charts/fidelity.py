@@ -19,6 +19,7 @@ from distill_core.charts.style import (
     apply_style,
     empty_figure,
     hover,
+    seen_on,
 )
 from distill_core.charts.variants import Variant
 from distill_core.evaluation.fidelity import Fidelity
@@ -70,10 +71,11 @@ def fidelity(found: Sequence[tuple[Variant, Sequence[Fidelity]]], *, theme: Them
 
 def _look(colour: str, pattern: str, theme: Theme) -> dict[str, Any]:
     """A colour and a pattern, for whoever cannot tell the colours apart."""
+    shown = seen_on(theme, colour)
     return {
-        "color": colour, "line_width": 0,
+        "color": shown, "line_width": 0,
         "pattern": {
-            "shape": pattern, "bgcolor": colour, "fgcolor": THEMES[theme].background, "size": 6, "solidity": 0.3,
+            "shape": pattern, "bgcolor": shown, "fgcolor": THEMES[theme].background, "size": 6, "solidity": 0.3,
         },
     }
 

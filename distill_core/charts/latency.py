@@ -25,6 +25,7 @@ from distill_core.charts.style import (
     empty_figure,
     faint,
     hover,
+    seen_on,
 )
 from distill_core.charts.tradeoff import log_ticks
 from distill_core.charts.variants import SeriesStyle
@@ -143,7 +144,7 @@ def latency_spread(
     edges = np.geomspace(low, high, _BINS + 1) if logarithmic else np.linspace(low, high, _BINS + 1)
     for number, row in enumerate(shown):
         look = (looks or {}).get(row.run_id)
-        colour = look["color"] if look else _COLOURS[number % len(_COLOURS)]
+        colour = look["color"] if look else seen_on(theme, _COLOURS[number % len(_COLOURS)])
         _add_spread(fig, row, number, edges, colour=colour, theme=theme)
     _time_axis(fig, [low, high], title=f"Single times, ms a batch ({_conditions(batch, threads)})")
     fig.update_yaxes(range=[len(shown) - 0.95, -0.95], visible=False)
@@ -160,7 +161,7 @@ def _add_series(
     fig: go.Figure, rows: Sequence[MeasuredRow], number: int, *, name: str, places: Mapping[tuple[str, str], float],
     theme: Theme,
 ) -> None:
-    colour = _COLOURS[number] if number < len(_COLOURS) else THEMES[theme].text
+    colour = seen_on(theme, _COLOURS[number]) if number < len(_COLOURS) else THEMES[theme].text
     whisker = {
         "type": "data", "symmetric": False, "array": [row.p95 - row.p50 for row in rows],
         "arrayminus": [0.0] * len(rows), "color": colour, "thickness": 1.5, "width": 5,

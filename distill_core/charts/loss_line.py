@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from distill_core.charts.examined import looks
-from distill_core.charts.style import BLUE, ORANGE, Theme, add_caption, apply_style, empty_figure, hover
+from distill_core.charts.style import BLUE, ORANGE, Theme, add_caption, apply_style, empty_figure, hover, seen_on
 from distill_core.examined import LossLine
 from distill_core.language import _, counted
 from distill_core.rows import RunRow
@@ -28,7 +28,7 @@ def loss_line(found: LossLine, runs: Sequence[RunRow], *, task: Task, theme: The
     where = [point.a for point in found.points]
     anew = any(point.loss_anew is not None for point in found.points)
     series = [(_("as the weights lie"), BLUE, "solid", False)]
-    series += [(_("statistics measured anew"), ORANGE, "dash", True)] if anew else []
+    series += [(_("statistics measured anew"), seen_on(theme, ORANGE), "dash", True)] if anew else []
     for name, colour, dash, is_anew in series:
         losses = [point.loss_anew if is_anew else point.loss for point in found.points]
         shares = [point.accuracy_anew if is_anew else point.accuracy for point in found.points]

@@ -18,6 +18,8 @@ TABULAR_FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"
 # Okabe and Ito 2008 (https://jfly.uni-koeln.de/color/). Their yellow is left out: on white it cannot be seen.
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, ORANGE, SKY, GREY = "#CC79A7", "#E69F00", "#56B4E9", "#7A7A7A"
+# Their two palest fall short of the 3:1 that a mark needs on white, so there they are deeper, of the same hue.
+_DEEPER = {ORANGE: "#C18600", SKY: "#4999C6"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ THEMES: dict[Theme, Colours] = {
 }
 
 
+def seen_on(theme: Theme, colour: str) -> str:
+    """One of the colours above as it is drawn in a theme, with a contrast of 3 or more against the page."""
+    return _DEEPER.get(colour, colour) if theme == "light" else colour
+
+
 def live_layout(theme: Theme) -> dict[str, Any]:
     """The layout as plain JSON, for a chart drawn in the browser: `{"template": {"layout": live_layout(theme)}}`."""
     colours = THEMES[theme]
@@ -54,7 +61,9 @@ def live_layout(theme: Theme) -> dict[str, Any]:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 13, "color": colours.text},
-        "colorway": [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY, colours.text],
+        "colorway": [
+            *(seen_on(theme, one) for one in (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY)), colours.text,
+        ],
         "margin": {"l": 8, "r": 12, "t": 8, "b": 8},
         "hovermode": "closest",
         "hoverlabel": {

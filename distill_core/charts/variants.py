@@ -9,7 +9,19 @@ from statistics import fmean, stdev
 from typing import TypedDict
 
 from distill_core.charts.names import JOINT, display_name, lineage_name
-from distill_core.charts.style import BLUE, GREEN, GREY, MOST_SERIES, ORANGE, PURPLE, SKY, THEMES, VERMILLION, Theme
+from distill_core.charts.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    MOST_SERIES,
+    ORANGE,
+    PURPLE,
+    SKY,
+    THEMES,
+    VERMILLION,
+    Theme,
+    seen_on,
+)
 from distill_core.events import Role
 from distill_core.rows import RunRow
 
@@ -195,7 +207,7 @@ def _shown(name: str, experiment_name: str) -> str:
 
 
 def _ink(colour: str, theme: Theme) -> str:
-    return THEMES[theme].text if colour == INK else colour
+    return THEMES[theme].text if colour == INK else seen_on(theme, colour)
 
 
 def _further(role: Role, number: int, used: set[str], theme: Theme) -> str:

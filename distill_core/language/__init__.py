@@ -7,6 +7,7 @@ from distill_core.language.speaking import Language as Language
 from distill_core.language.speaking import _ as _
 from distill_core.language.speaking import counted as counted
 from distill_core.language.speaking import current as current
+from distill_core.language.speaking import document_tag as document_tag
 from distill_core.language.speaking import known as known
 from distill_core.language.speaking import marked as marked
 from distill_core.language.speaking import sayable as sayable

@@ -18,6 +18,7 @@ Language = Literal["en", "zh"]
 ENGLISH: Language = "en"
 # Each by its own name, for whoever looks for it cannot read the others.
 LANGUAGES: dict[Language, str] = {"en": "English", "zh": "简体中文"}
+_TAGS: dict[Language, str] = {"en": "en", "zh": "zh-Hans"}
 
 _chosen: ContextVar[Language | None] = ContextVar("language", default=None)
 _selectors: list[Callable[[], Language]] = []
@@ -28,6 +29,11 @@ def current() -> Language:
     if chosen := _chosen.get():
         return chosen
     return _selectors[-1]() if _selectors else ENGLISH
+
+
+def document_tag() -> str:
+    """The current language as documents name it in `lang`: browsers choose voices, fonts and hyphens by it."""
+    return _TAGS[current()]
 
 
 def known(code: str | None) -> Language | None:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from distill_core.charts.names import plain_name
 from distill_core.evaluation.verdict import Verdict
-from distill_core.language import current, told
+from distill_core.language import document_tag, told
 from distill_core.report.document import Document, document_of
 from distill_core.report.headings import headings
 from distill_core.report.prose import html_of
@@ -38,7 +38,7 @@ def html(document: Document) -> bytes:
     """The whole page, in the current language; parts that the document lacks are left out."""
     written = document.written
     page = _template("page.html.j2").render(
-        policy=policy(), style=Markup(_style()), language=html_language(), one=document, words=headings(),
+        policy=policy(), style=Markup(_style()), language=document_tag(), one=document, words=headings(),
         summary=html_of(written.summary), notes=html_of(written.notes), note=html_of(written.experiment_note),
         run_notes=[(plain_name(run, _LONGEST_RUN_NAME), html_of(note)) for run, note in written.run_notes],
     )
@@ -48,7 +48,7 @@ def html(document: Document) -> bytes:
 def notice(sentence: str) -> bytes:
     """A page with one sentence, in the same style: for a link that opens nothing."""
     return _template("notice.html.j2").render(
-        policy=policy(), style=Markup(_style()), language=html_language(), sentence=told(sentence)
+        policy=policy(), style=Markup(_style()), language=document_tag(), sentence=told(sentence)
     ).encode()
 
 
@@ -56,11 +56,6 @@ def policy() -> str:
     """The content security policy of such a page: its own style and nothing else, not even a script of its own."""
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-
-
-def html_language() -> str:
-    """What the page tells a browser, which chooses fonts and voices by it."""
-    return "zh-Hans" if current() == "zh" else "en"
 
 
 @cache

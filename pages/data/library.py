@@ -27,7 +27,7 @@ WHAT_CAN_BE_BROUGHT = marked(
 def bring() -> None:
     """The drop zone, or the file that waits for its settings."""
     with st.container(border=True, key="card-bring"):
-        st.subheader(_("Bring your own"), anchor=False)
+        st.header(_("Bring your own"), anchor=False)
         upload = uploading.waiting()
         if upload is not None:
             reading_in.show_upload(upload)
@@ -91,7 +91,7 @@ def listing_live() -> None:
 
 
 def mine() -> None:
-    st.subheader(_("Yours"), anchor=False)
+    st.header(_("Yours"), anchor=False)
     found = lab().shelf.all()
     if not found:
         st.caption(_("Nothing yet. What you bring stays on this machine and is listed here."))
@@ -132,7 +132,7 @@ def removed() -> None:
 
 def offered() -> None:
     """What the catalogue has without any upload."""
-    st.subheader(_("Ready to use"), anchor=False, help=_("Chosen under Data in a new experiment as well."))
+    st.header(_("Ready to use"), anchor=False, help=_("Chosen under Data in a new experiment as well."))
     # Right after an update of the code this takes seconds.
     with st.spinner(_("Reading what there is …")):
         catalogue = lab().catalogue()

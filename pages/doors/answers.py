@@ -9,7 +9,7 @@ import json
 
 from starlette.responses import Response
 
-from distill_core.language import _, current
+from distill_core.language import _, document_tag
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#101418;--paper:#fff;--soft:#5B6470;--line:#E1E5EA;--accent:#0B6AA8;--bad:#A4262C}
@@ -36,7 +36,7 @@ _POLICY = (
 def page(title: str, body: str, *, status: int) -> Response:
     """`title` is text, `body` HTML of ours: escape what is not."""
     text = (
-        f'<!doctype html><html lang="{current()}"><meta charset="utf-8">'
+        f'<!doctype html><html lang="{document_tag()}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)} · Distill Lab</title><style>{_STYLE}</style>"
         f"<main><h1>{html.escape(title)}</h1>{body}</main></html>"

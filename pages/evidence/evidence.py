@@ -65,7 +65,7 @@ def chosen_group(fitting: tuple[Panel, ...]) -> str:
 def show_panel(panel: Panel, view: ExperimentView) -> None:
     """Its title and its two sentences always; trouble in it spoils no other."""
     with st.container(border=True, key=f"panel-{panel.name}"):
-        st.subheader(_(panel.title), anchor=False)
+        st.header(_(panel.title), anchor=False)
         st.markdown(f":material/visibility: {_('Shows:')} {markdown_text(_(panel.shows))}")
         st.caption(f":material/visibility_off: {_('Does not show:')} {markdown_text(_(panel.hides))}")
         with guarded():

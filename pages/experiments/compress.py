@@ -59,7 +59,7 @@ def form(view: ExperimentView, fields: Fields, draft: Json) -> Json:
     dataset = view.spec.data.dataset
     able = frozenset({catalogue.input_kind(dataset), catalogue.task(dataset)})
     with st.container(border=True, key="card-chains"):
-        st.subheader(_("What is done"), anchor=False, help=_(compression_form.HELP))
+        st.header(_("What is done"), anchor=False, help=_(compression_form.HELP))
         compression = compression_form.compression_section(
             fields, catalogue, draft["compression"], variants(view.spec), able=able, first=best_variant(view.runs),
         )

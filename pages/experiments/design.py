@@ -133,25 +133,25 @@ def form(fields: Fields, draft: Json) -> Json:
     with st.container(border=True):
         result |= spec_form.title_section(fields, draft)
     with st.container(border=True, key="card-data"):
-        st.subheader(_("Data"), anchor=False)
+        st.header(_("Data"), anchor=False)
         result["data"] = spec_form.data_section(fields, catalogue, draft["data"])
     made = Choice.model_validate(result["data"]["dataset"])
     task = catalogue.task(made)
     able = frozenset({catalogue.input_kind(made), task})
     with st.container(border=True, key="card-teacher"):
-        st.subheader(
+        st.header(
             _("Teacher"), anchor=False, help=_("The network the students imitate; trained on all labels it may know."),
         )
         result |= teachers(fields, draft, able, task)
     with st.container(border=True, key="card-students"):
-        st.subheader(
+        st.header(
             _("Students"), anchor=False,
             help=_("The same network trained alone on labels is always added, if none of these is it."),
         )
         result["students"] = students(fields, draft["students"], result, able)
         fields.slot("students")
     with st.container(border=True, key="card-budget"):
-        st.subheader(
+        st.header(
             _("Students' budget"), anchor=False, help=_("The same for every variant, so that only the targets differ."),
         )
         result["student_training"] = spec_form.training_section(
@@ -159,10 +159,10 @@ def form(fields: Fields, draft: Json) -> Json:
         )
         result["student_views"] = spec_form.views_section(fields, "student_views", draft["student_views"], able=able)
     with st.container(border=True, key="card-seeds-and-device"):
-        st.subheader(_("Seeds and device"), anchor=False)
+        st.header(_("Seeds and device"), anchor=False)
         result |= spec_form.run_section(fields, draft, lab().doctor()["devices"])
     with st.container(border=True, key="card-compression"):
-        st.subheader(_("Compress afterwards"), anchor=False, help=_(compression_form.HELP))
+        st.header(_("Compress afterwards"), anchor=False, help=_(compression_form.HELP))
         result["compression"] = compression_form.compression_section(
             fields, catalogue, draft["compression"], compressible(draft, result), able=able,
             first=result["students"][-1]["name"],

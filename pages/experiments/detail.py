@@ -299,10 +299,10 @@ def show(experiment_id: str) -> None:
         feedback_panel.show_feedback(view)
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        st.subheader(_("Curves"), anchor=False)
+        st.header(_("Curves"), anchor=False)
         curves(view)
     with right:
-        st.subheader(_("Progress") if active else _("What was done"), anchor=False, help=_(progress.HELP))
+        st.header(_("Progress") if active else _("What was done"), anchor=False, help=_(progress.HELP))
         if active:
             beside_live(experiment_id, stage(view))
         else:

@@ -38,7 +38,7 @@ def welcome() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             starting.demo_button(key="demo", primary=True)
             st.caption(_("About a minute on a CPU. No download, no GPU, no account."), width="content")
-    st.subheader(_("Or start from one of these"), anchor=False)
+    st.header(_("Or start from one of these"), anchor=False)
     starting.preset_cards()
 
 

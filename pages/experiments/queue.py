@@ -80,7 +80,7 @@ def device_card(device: Device) -> None:
 
 
 def waiting_part(view: QueueView) -> None:
-    st.subheader(
+    st.header(
         _("Waiting"), anchor=False,
         help=_(
             "The first of these begins as soon as a device that it may use is free. Whoever was interrupted keeps its "
@@ -130,7 +130,7 @@ def live() -> None:
     if idle:
         empty(view.paused)
     else:
-        st.subheader(
+        st.header(
             _("At work"), anchor=False,
             help=_(
                 "One experiment a device; a GPU is shared by those that all declare how much of its memory they need."

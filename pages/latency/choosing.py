@@ -74,7 +74,7 @@ def show_form(runs: Sequence[RunRow]) -> None:
     """Models, conditions and the button; a measurement under way takes the button's place."""
     names, experiments = run_names(runs), sorted({run.experiment_id for run in runs})
     with st.container(border=True, key="card-measure"):
-        st.subheader(_("Measure here"), anchor=False, help=(
+        st.header(_("Measure here"), anchor=False, help=(
             _("In a process of its own, models in turns, so that a drifting clock speed hits all alike.")
         ))
         chosen = st.multiselect(

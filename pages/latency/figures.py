@@ -67,7 +67,7 @@ def _show_spread(
         result_id for result_id in names
         if any((row.batch, row.threads) == (batch, threads) for row in rows if row.result_id == result_id)
     ]
-    st.subheader(_("Every single time"), anchor=False, help=_("Two modes or a long tail tell what one median hides."))
+    st.header(_("Every single time"), anchor=False, help=_("Two modes or a long tail tell what one median hides."))
     chosen = able[0]
     if len(able) > 1:
         chosen = st.selectbox(
@@ -100,7 +100,7 @@ def frame_of(rows: Sequence[MeasuredRow], names: dict[str, str]) -> pd.DataFrame
 
 
 def _show_table(rows: Sequence[MeasuredRow], names: dict[str, str]) -> None:
-    st.subheader(_("All figures"), anchor=False)
+    st.header(_("All figures"), anchor=False)
     frame = frame_of(rows, names)
     frame["provider"] = [provider_title(one) for one in frame["provider"]]
     for column in ("memory", "runtime"):

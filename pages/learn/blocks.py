@@ -27,7 +27,7 @@ from pages.ui.session import lab, watched
 
 
 def part(found: Part) -> None:
-    st.subheader(_(found.title), anchor=False)
+    st.header(_(found.title), anchor=False)
     text(found)
 
 

@@ -16,7 +16,7 @@ SCARCE_BYTES = 2_000_000_000
 
 
 def devices(report: dict[str, Any]) -> None:
-    st.subheader(_("Devices"), anchor=False)
+    st.header(_("Devices"), anchor=False)
     for device in report["devices"]:
         memory = f" · {words.size(device['memory_bytes'])}" if device.get("memory_bytes") else ""
         icon = ":material/memory:" if device["name"] == "cpu" else ":material/developer_board:"
@@ -28,7 +28,7 @@ def devices(report: dict[str, Any]) -> None:
 
 
 def other_tools(report: dict[str, Any]) -> None:
-    st.subheader(_("Other tools"), anchor=False,
+    st.header(_("Other tools"), anchor=False,
         help=_("Curves and results of every experiment also go to those that are on, written beside the training by "
         "processes of the lowest priority."))
     for tool in report["tools"]:
@@ -87,7 +87,7 @@ def show() -> None:
                   help=_("The background process that starts workers. It starts when needed and leaves when idle."))
     devices(report)
     other_tools(report)
-    st.subheader(_("Versions"), anchor=False)
+    st.header(_("Versions"), anchor=False)
     versions = [{"package": name, "version": found or _("not installed")} for name, found in report["versions"].items()]
     st.dataframe(
         pd.DataFrame(versions), key="versions", hide_index=True, width="content", alt=_("Installed versions"),
@@ -96,7 +96,7 @@ def show() -> None:
             "version": st.column_config.TextColumn(_("Version"), help=_("Its version in this environment.")),
         },
     )
-    st.subheader(_("Home folder"), anchor=False,
+    st.header(_("Home folder"), anchor=False,
         help=_("Everything the lab keeps lies here; the database is only an index of it."))
     st.code(report["home"], language=None)
     st.caption(_("Index: {database}").format(database=markdown_text(report["database"])))

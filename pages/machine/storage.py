@@ -55,7 +55,7 @@ def totals(use: HomeUse, report_free: int) -> None:
 
 def experiments(use: HomeUse) -> None:
     """The table; rows can be chosen to keep only their best networks."""
-    st.subheader(_("Experiments"), anchor=False, help=_("The largest first; those in the trash too."))
+    st.header(_("Experiments"), anchor=False, help=_("The largest first; those in the trash too."))
     shown = use.experiments[:MOST_ROWS]
     if not shown:
         st.info(_("There is no experiment yet, so nothing takes room."), icon=":material/hard_drive:")
@@ -127,7 +127,7 @@ def keep_best(chosen: list[str], *, some: bool) -> None:
 
 
 def trash(found: list[Trashed]) -> None:
-    st.subheader(
+    st.header(
         _("Trash"), anchor=False,
         help=_("Deleted experiments stay for 30 days, or as long as DISTILL_TRASH_DAYS says, then leave the disk when "
         "nothing runs."),
@@ -184,7 +184,7 @@ def purged(experiment_id: str, name: str) -> str:
 
 
 def backups() -> None:
-    st.subheader(
+    st.header(
         _("Backups"), anchor=False,
         help=_("One file with everything of the home folder, made while experiments run. Copy it to another disk: one "
         "that lies beside what it saves is lost with it."),

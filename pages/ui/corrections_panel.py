@@ -39,7 +39,7 @@ def show_corrections(view: ExperimentView) -> None:
     waiting = undo.CORRECTIONS.waiting()
     if not found and (waiting is None or not waiting.startswith(f"{identity}/")):
         return
-    st.subheader(_("Corrections"), anchor=False, help=_(HELP))
+    st.header(_("Corrections"), anchor=False, help=_(HELP))
     undo.CORRECTIONS.show()
     if found:
         _outlook(view)

@@ -41,7 +41,7 @@ def show_export(view: ExperimentView) -> None:
     runs = [run for run in view.runs if run.state in ("finished", "reused", "stopped")]
     if not runs:
         return
-    st.subheader(_("Ship a run"), anchor=False, help=_("A bundle holds {contents}").format(contents=_(CONTENTS)))
+    st.header(_("Ship a run"), anchor=False, help=_("A bundle holds {contents}").format(contents=_(CONTENTS)))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         number = st.selectbox(
             _("Run"), range(len(runs)), index=_best(runs), key="export-run", width=360,

@@ -64,7 +64,7 @@ def show_feedback(view: ExperimentView) -> None:
         return
     if found is None:
         return
-    st.subheader(_("What the corrections did"), anchor=False, help=_(HELP))
+    st.header(_("What the corrections did"), anchor=False, help=_(HELP))
     headline = found.headline
     verdict = judged(found.of(*headline)) if headline is not None else ""
     st.info(

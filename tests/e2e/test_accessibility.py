@@ -1,84 +1,164 @@
-"""Every page as axe sees it: no serious finding in either theme, nothing wider than its screen."""
+"""Every page as axe and a keyboard find it: no serious finding in either theme, nothing too wide, all in reach."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from distill_core.folders import Home
-from distill_core.jobs.catalogue import load_catalogue
+from distill_core.language import speaking
+from distill_core.services import Lab
+from pages.doors.answers import provider_page, token_page
+from tests.e2e import chart
+from tests.e2e.accessible import findings, furnish, opened, troubles, walked
 from tests.e2e.conftest import OpenTab, Server, running_server, settled
-from tests.fixtures import build_finished_experiment, preset_spec
 
 pytestmark = pytest.mark.e2e
-SERIOUS = ("serious", "critical")
-# Streamlit's own menu of a phone puts the groups of the navigation into a list without items; nothing of ours is in it.
-LISTS = ("list", "listitem")
-MENU = "[data-testid=stSidebarNav]"
-# Of each page the address, with the experiment's id in its place.
-PAGES = (
-    "", "new", "queue", "data", "machine", "self-check", "storage",
-    "try?id={id}", "latency?id={id}", "compare?ids={id}",
-    "compress?from={id}", "report?id={id}", "experiment?id={id}", "experiment?id={id}&tab=Trade-off",
-    "experiment?id={id}&tab=Per+class",
-    "experiment?id={id}&tab=Confusion", "experiment?id={id}&tab=ONNX+and+latency",
-    "experiment?id={id}&tab=Log+and+settings", "evidence?id={id}", "evidence?id={id}&panel=classes", "learn",
-    "learn?lesson=beyond-the-label", "learn?lesson=beyond-the-label&present=1&step=7",
-)
+# Addresses by section, with the experiment's id in its place.
+PAGES = {
+    "lab": ("", "new", "queue", "data", "machine", "self-check", "storage", "experiment?id=none"),
+    "results": ("try?id={id}", "latency?id={id}", "compare?ids={id}", "compress?from={id}", "report?id={id}"),
+    "experiment": (
+        "experiment?id={id}&tab=Trade-off", "experiment?id={id}&tab=Per+class", "experiment?id={id}&tab=Confusion",
+        "experiment?id={id}&tab=ONNX+and+latency", "experiment?id=stairs&tab=Compression",
+    ),
+    "evidence": tuple(
+        f"evidence?id={{id}}&panel={group}"
+        for group in ("sure", "figures", "teacher", "classes", "samples", "robust", "inside")
+    ),
+    "lessons": (
+        "lens?id={id}", "learn", "learn?lesson=beyond-the-label", "learn?lesson=weights", "learn?lesson=no-help",
+        "learn?lesson=unlabelled", "learn?lesson=temperature&present=1&step=1", "learn?lesson=weights&present=1&step=7",
+    ),
+}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("accessible")
-    load_catalogue(Home(folder / "home"))
+    with_catalogue(Home(folder / "home"))
     with running_server(folder) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def experiment(server: Server) -> str:
-    return build_finished_experiment(server.home, spec=preset_spec(seeds=3))
+    return furnish(server.home)
 
 
-def findings(page: Page) -> list[str]:
-    """What axe finds serious, a line each with the first element it concerns."""
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    for one in found:
-        one["nodes"] = [node for node in one["nodes"] if one["id"] not in LISTS or not _is_in_menu(page, node)]
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:160]} ({len(one['nodes'])} in all)"
-        for one in found if one["nodes"] and one["impact"] in SERIOUS
-    ]
+@pytest.fixture
+def tab(open_tab: OpenTab, server: Server, experiment: str) -> Page:
+    """One tab goes to all addresses of a test; a browser starts anew for none."""
+    return open_tab(f"{server.url}/self-check")
 
 
-def _is_in_menu(page: Page, node: dict[str, Any]) -> bool:
-    return bool(page.locator(node["target"][0]).first.evaluate(f"one => one.closest('{MENU}') !== null"))
-
-
-@pytest.mark.parametrize("address", PAGES)
-def test_a_page_has_no_serious_finding_and_is_no_wider_than_its_screen(
-    server: Server, open_tab: OpenTab, experiment: str, address: str
+@pytest.mark.parametrize("section", PAGES)
+def test_no_page_has_a_serious_finding_or_is_wider_than_its_screen(
+    server: Server, tab: Page, experiment: str, section: str
 ) -> None:
-    url = f"{server.url}/{address.format(id=experiment)}"
-    troubles = {}
-    for theme, phone in (("light", False), ("dark", True)):
-        page = open_tab(url, theme=theme, phone=phone)
-        settled(page)
-        wide = page.evaluate("document.documentElement.scrollWidth") - page.viewport_size["width"]  # type: ignore[index]
-        troubles[theme] = findings(page) + ([f"{wide} px too wide"] if wide > 0 else [])
-        page.close()
-    assert troubles == {"light": [], "dark": []}
+    found = {}
+    for address in PAGES[section]:
+        opened(tab, f"{server.url}/{address.format(id=experiment)}")
+        if trouble := troubles(tab):
+            found[address] = trouble
+    assert found == {}
 
 
-def test_axe_tells_what_is_wrong(open_tab: OpenTab, server: Server, tmp_path: Path) -> None:
-    """The check itself can fail: pale words on white are found."""
-    pale = tmp_path / "pale.html"
-    pale.write_text("<!doctype html><html lang=en><title>t</title><main><h1 style='color:#bbb'>Pale</h1></main></html>")
-    page = open_tab(pale.as_uri())
-    expect(page.get_by_role("heading")).to_be_visible()
-    assert [one.split(":")[0] for one in findings(page)] == ["color-contrast"]
+def test_what_a_press_opens_has_no_serious_finding(server: Server, tab: Page, experiment: str) -> None:
+    found = {}
+    opened(tab, f"{server.url}/experiment?id={experiment}")
+    for button in ("Note", "Share"):
+        tab.get_by_test_id("stMain").get_by_role("button", name=button, exact=True).click()
+        expect(tab.get_by_role("dialog")).to_be_visible()
+        settled(tab)
+        found[button] = troubles(tab)
+        tab.keyboard.press("Escape")
+        expect(tab.get_by_role("dialog")).to_have_count(0)
+    chart.wait_for_curves(tab)
+    tab.locator(".lab-replay").get_by_role("button", name="Replay", exact=True).click()
+    tab.locator(".st-key-curves-numbers").get_by_text("As a table").click()
+    expect(tab.get_by_test_id("stDataFrame").first).to_be_visible()
+    settled(tab)
+    found["replay and table"] = troubles(tab)
+    tab.get_by_role("radio", name="Loss shares").or_(tab.get_by_role("button", name="Loss shares")).first.click()
+    settled(tab)
+    found["shares"] = troubles(tab)
+    assert not any(found.values()), found
+
+
+def test_what_is_read_outside_of_the_lab_has_no_serious_finding(
+    server: Server, tab: Page, experiment: str, tmp_path: Path
+) -> None:
+    lab, found = Lab(server.home), {}
+    report = tmp_path / "report.html"
+    report.write_bytes(lab.reports.make(experiment, language="zh").content)
+    doors = {"token": token_page("/lab/sign-in", problem="Wrong."), "provider": provider_page("/a", "/b")}
+    for name, answer in doors.items():
+        (tmp_path / f"{name}.html").write_bytes(bytes(answer.body))
+    link = f"{server.url}/lab/share/{lab.shares.make(experiment, days=1).token}"
+    for url in (report.as_uri(), link, *((tmp_path / f"{name}.html").as_uri() for name in doors)):
+        opened(tab, url)
+        tab.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        found[url] = troubles(tab)
+        # Every picture says what it shows, and its numbers are beside it.
+        pictures = tab.locator("svg.chart")
+        for number in range(pictures.count()):
+            assert pictures.nth(number).get_attribute("aria-label") or pictures.nth(number).locator("title").count()
+        assert tab.locator("details.data table").count() >= pictures.count()
+    assert not any(found.values()), found
+    opened(tab, report.as_uri())
+    assert tab.evaluate("document.documentElement.lang") == "zh-Hans"
+    with speaking("zh"):
+        assert 'lang="zh-Hans"' in bytes(token_page("/lab/sign-in").body).decode()
+
+
+def test_the_document_tells_its_language(server: Server, tab: Page) -> None:
+    expect(tab.locator("html")).to_have_attribute("lang", "en")
+    tab.get_by_role("button", name="简体中文").click()
+    expect(tab.locator("html")).to_have_attribute("lang", "zh-Hans")
+    opened(tab, f"{server.url}/learn?lesson=weights&present=1&lang=zh")
+    expect(tab.locator("html")).to_have_attribute("lang", "zh-Hans")
+
+
+def test_a_keyboard_reaches_every_control_sees_where_it_is_and_gets_out_again(
+    server: Server, tab: Page, experiment: str
+) -> None:
+    opened(tab, f"{server.url}/lens?id={experiment}")
+    expect(tab.locator(".lab-lens .play-row")).to_be_visible()
+    assert walked(tab, tab.locator(".lab-lens")) == ([], [])
+    opened(tab, f"{server.url}/experiment?id={experiment}&epoch=3")
+    chart.wait_for_curves(tab)
+    expect(tab.locator(".lab-replay input")).to_be_visible()
+    assert walked(tab, tab.locator(".lab-replay")) == ([], [])
+    opened(tab, f"{server.url}/queue")
+    assert walked(tab, tab.locator(".lab-root").filter(has=tab.locator(".lab-list"))) == ([], [])
+    opened(tab, f"{server.url}/learn?lesson=weights")
+    assert walked(tab, tab.locator(".st-key-lesson")) == ([], [])
+
+
+def test_presenting_can_be_left_from_wherever_the_keyboard_is(server: Server, tab: Page) -> None:
+    opened(tab, f"{server.url}/learn?lesson=weights&present=1&step=7")
+    assert walked(tab, tab.locator(".lab-lectern")) == ([], [])
+    tab.get_by_role("slider", name="Weight of the teacher").focus()
+    tab.keyboard.press("Escape")
+    expect(tab).not_to_have_url(re.compile("present=1"))
+
+
+def test_axe_tells_what_is_wrong(open_tab: OpenTab, tmp_path: Path) -> None:
+    """The checks themselves can fail: pale words, a heading left out, a control that a keyboard cannot see or reach."""
+    faulty = tmp_path / "faulty.html"
+    faulty.write_text(
+        "<!doctype html><html lang=en><title>t</title><main><h1 style='color:#bbb'>Pale</h1><h3>Part</h3><a href='#'>"
+        "before</a><div id=box><button style='outline:0'>one</button><button>two</button><input "
+        "onfocus='this.blur()' aria-label=three><i style='display:block;width:3000px'>.</i></div></main></html>"
+    )
+    page = open_tab(faulty.as_uri())
+    expect(page.get_by_role("heading", name="Pale")).to_be_visible()
+    assert {one.split(":")[0] for one in findings(page)} == {"color-contrast", "heading-order"}
+    assert any("too wide" in line for line in troubles(page)["light"])
+    missed, unseen = walked(page, page.locator("#box"))
+    assert ["three" in one for one in missed] == [True] and ["one" in one for one in unseen] == [True]

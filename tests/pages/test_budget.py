@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,13 @@ PAGE, FORM = "experiments/detail.py", "experiments/design.py"
 
 def told(app: AppTest) -> str:
     return "\n".join(str(part.value) for part in (*app.warning, *app.caption, *app.markdown)).replace("\\", "")
+
+
+def curves(app: AppTest) -> dict[str, Any]:
+    """What the live curves were given."""
+    return json.loads(next(
+        one.proto.json for one in app.get("bidi_component") if "curves" in one.proto.component_name
+    ))
 
 
 def two_terms(*, weight: float = 100.0, names: tuple[str, ...] = ("both",)) -> ExperimentSpec:
@@ -71,13 +79,28 @@ def test_fair_shares_and_terms_alone_are_no_news(open_page, home: Home) -> None:
 def test_the_stack_is_of_one_variant_which_the_address_names(open_page, home: Home) -> None:
     identity = build_finished_experiment(home, spec=two_terms(names=("both", "[b](x)")))
     app = open_page(PAGE, id=identity, curve="Gradient shares", variant="2")
-    data = json.loads(next(one.proto.json for one in app.get("bidi_component")))
+    data = curves(app)
     assert not app.exception
     assert app.selectbox(key="variant").value == "2"
     assert data["view"] == "gradients" and len(data["stack"]) == 2, "two seeds"
     other = open_page(PAGE, id=identity, curve="Gradient shares")
-    first = json.loads(next(one.proto.json for one in other.get("bidi_component")))
+    first = curves(other)
     assert first["stack"] and set(first["stack"]).isdisjoint(data["stack"])
+
+
+def test_the_shares_that_are_stacked_are_a_table_too(open_page, home: Home) -> None:
+    worker = build_running_experiment(home, spec=two_terms())
+    with_norms(worker, 3.0)
+    app = open_page(PAGE, id=worker.experiment_id, curve="Gradient shares")
+    behind = next(one for one in app.expander if one.label == "As a table")
+    assert behind.proto.id, "it is filled when it is opened"
+    app.session_state["curves-numbers"] = True
+    app.run()
+    assert not app.exception
+    table = next(one.value for one in app.dataframe if "Hint (FitNets) (%)" in one.value.columns)
+    assert list(table["epoch"]) == [1] * len(table)
+    assert list(table["Hint (FitNets) (%)"]) == [75.0] * len(table), "3 of 1 + 3"
+    assert len(table) == sum("hint" in run.terms for run in worker.runs)
 
 
 # The teacher ---------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def test_an_experiment_lists_its_corrections_only_when_it_has_some(open_page: An
     assert list(frame.columns) == ["picture", "label", "answers", "source", "at"]
     assert set(frame["answers"]) == {"1 by all 2"} and frame["picture"].str.startswith("data:image/png").all()
     other = open_page(DETAIL, id=build_finished_experiment(home, spec=preset_spec(seeds=2, name="other")))
-    assert "Corrections" not in [one.value for one in other.subheader]
+    assert "Corrections" not in [one.value for one in other.header]
 
 
 def test_the_next_experiment_begins_with_the_corrections(open_page: Any, home: Home, layers: Layers) -> None:
@@ -173,7 +173,7 @@ def test_the_result_tells_what_the_corrections_did(open_page: Any, home: Home) -
     follower = build_finished_experiment(home, spec=spec)
     app = open_page(DETAIL, id=follower)
     assert "Learns from 5 corrections too, 2 more held back" in said(app)
-    assert "What the corrections did" not in [one.value for one in app.subheader], "nothing is told yet"
+    assert "What the corrections did" not in [one.value for one in app.header], "nothing is told yet"
 
     held = tuple(
         HeldBack(row=row, label=one.label) for row, one in enumerate(facts.samples) if not one.learnt

@@ -31,7 +31,7 @@ def charts(app: AppTest) -> int:
 
 def shown_panels(app: AppTest) -> list[str]:
     titles = {panel.title: panel.name for panel in panels()}
-    return [titles[heading.value] for heading in app.subheader if heading.value in titles]
+    return [titles[heading.value] for heading in app.header if heading.value in titles]
 
 
 def test_every_panel_says_in_a_sentence_what_it_shows_and_what_not() -> None:

@@ -26,7 +26,7 @@ def unasked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def words_of(app: AppTest) -> str:
-    parts = [*app.title, *app.subheader, *app.success, *app.warning, *app.error, *app.info, *app.caption, *app.markdown]
+    parts = [*app.title, *app.header, *app.success, *app.warning, *app.error, *app.info, *app.caption, *app.markdown]
     return "\n".join(f"{getattr(part, 'value', '')} {getattr(part.proto, 'title', '')}" for part in parts).replace(
         "\\", ""
     )

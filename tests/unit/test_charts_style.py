@@ -23,6 +23,7 @@ from distill_core.charts.style import (
     hover,
     live_layout,
     plot_config,
+    seen_on,
 )
 from distill_core.charts.variants import choose, series_styles, spread, variants
 from tests.unit.chart_rows import digits_like, run
@@ -91,8 +92,11 @@ def test_themes_differ_and_role_colours_do_not() -> None:
     rows = digits_like()
     light, dark = series_styles(rows, "light"), series_styles(rows, "dark")
     for row in rows:
-        same = light[row.run_id]["color"] == dark[row.run_id]["color"]
-        assert same == (row.role != "teacher"), "the teacher's ink turns with the page"
+        one, other = light[row.run_id]["color"], dark[row.run_id]["color"]
+        if row.role == "teacher":
+            assert (one, other) == (THEMES["light"].text, THEMES["dark"].text), "the teacher's ink turns with the page"
+        else:
+            assert one == seen_on("light", other)
     assert live_layout("light") != live_layout("dark")
 
 
@@ -194,3 +198,31 @@ def test_small_parts() -> None:
         "<b>H</b><br>a&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;1<br>long&nbsp;&nbsp;2<extra></extra>"
     )
     assert plot_config("curves", image="png")["toImageButtonOptions"]["format"] == "png"
+
+
+@both_themes
+def test_every_colour_of_a_series_stands_out_from_the_page(theme: Theme) -> None:
+    drawn = live_layout(theme)["colorway"]
+    assert len(set(drawn)) == MOST_SERIES, "none of them becomes another"
+    for colour in drawn:
+        assert contrast(colour, THEMES[theme].background) >= 3
+    many = [run("student", f"s{number}") for number in range(2 * MOST_SERIES)]
+    for variant in variants([run("teacher", "t"), run("baseline", "b"), run("baseline", "c"), *many], theme):
+        assert variant.color in drawn
+
+
+def test_what_stands_out_in_the_dark_is_left_as_it_was_published() -> None:
+    assert set(live_layout("dark")["colorway"]) >= {"#E69F00", "#56B4E9", "#CC79A7", "#009E73"}
+
+
+@both_themes
+def test_the_pages_own_texts_and_marks_are_legible(theme: Theme) -> None:
+    """Of the themes that Streamlit draws with: texts against both grounds, what is pressed against its white words."""
+    config = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    page = config["theme"][theme]
+    for text, ground in itertools.product(
+        ("textColor", "grayTextColor", "linkColor"), ("backgroundColor", "secondaryBackgroundColor")
+    ):
+        assert contrast(page[text], page[ground]) >= 4.5, (text, ground)
+    assert contrast(page["primaryColor"], "#FFFFFF") >= 4.5
+    assert contrast(page["primaryColor"], page["backgroundColor"]) >= 3

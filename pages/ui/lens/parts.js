@@ -32,8 +32,8 @@ function figure(value) {
 
 function warmth(temperature) { return String(Number(temperature.toPrecision(3))); }
 
-// A colour that differs between the themes is the theme's ink.
-function inkOf(colour) { return colour.light === colour.dark ? colour.light : "var(--st-text-color)"; }
+// Each theme has its own shade of some colours; Streamlit says by color-scheme which it shows.
+function inkOf(colour) { return `light-dark(${colour.light}, ${colour.dark})`; }
 
 function button(label, parent, act, className = "") {
   const element = made("button", className, parent, label);

@@ -26,11 +26,14 @@ def curves(view: ExperimentView) -> None:
     ))]
     address.write("curve", [str(views[chosen]["name"])], default=[first])
     stack = budget.stack_of(view) if chosen in budget.STACKED else ()
+    titles = budget.term_titles(view)
     live_curves(
         view.row.experiment_id, stack=stack, state=f"{view.row.state}", view=chosen, views=views,
         label=_("{label} by epoch for every run").format(label=views[chosen]["label"]),
-        term_titles=budget.term_titles(view),
+        term_titles=titles,
     )
     results.show_numbers(
-        lambda: points_table(view), key="curves", alt=_("Validation figures of every run, epoch by epoch"),
+        lambda: points_table(view, shown=chosen, stack=stack, titles=titles), key="curves",
+        alt=_("Share of each term in percent, epoch by epoch") if chosen in budget.STACKED
+        else _("Validation figures of every run, epoch by epoch"),
     )

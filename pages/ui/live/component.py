@@ -21,6 +21,7 @@ from distill_core.charts.style import (
     VERMILLION,
     Theme,
     live_layout,
+    seen_on,
 )
 from distill_core.evaluation.metrics import METRICS, loss_metric, metric_title, primary_metric
 from distill_core.language import _, marked, told
@@ -135,7 +136,8 @@ def live_curves(
         data={
             "experiment": experiment_id, "state": state, "view": view, "label": label, "terms": dict(term_titles),
             "views": {name: dict(one) for name, one in views.items()},
-            "words": {name: _(text) for name, text in (WORDS | SHARE_WORDS).items()}, "bands": BANDS,
+            "words": {name: _(text) for name, text in (WORDS | SHARE_WORDS).items()},
+            "bands": {theme: [seen_on(theme, one) for one in BANDS] for theme in THEMES},
             "stack": list(stack), "layout": _layouts(), "base": base_path(), "plotly": plotly.__version__,
             "replay": replay_words() if replay else None,
         },

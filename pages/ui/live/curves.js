@@ -41,7 +41,8 @@ class Curves {
     this.status.className = "lab-status";
     this.plot = document.createElement("div");
     this.plot.className = "lab-plot";
-    this.plot.setAttribute("role", "img");
+    // Not an image: its legend and buttons can be reached inside it.
+    this.plot.setAttribute("role", "figure");
     this.empty = document.createElement("div");
     this.empty.className = "lab-empty";
     this.root.replaceChildren(this.status, this.plot, this.bar.element, this.empty);

@@ -39,7 +39,7 @@ export function stackTraces(curves) {
   const stride = Math.ceil(every.length / (MOST_POINTS / 2)), shown = every.filter((_, i) => i % stride === 0 || i === every.length - 1);
   if (!shown.length) return [];
   return [...shown[0][1].keys()].map((name, index) => {
-    const color = data.bands[index % data.bands.length], title = data.terms[name] || name;
+    const color = data.bands[now][index % data.bands[now].length], title = data.terms[name] || name;
     return {
       type: "scatter", stackgroup: "shares", mode: shown.length === 1 ? "markers" : "lines", uid: `stack_${index}`, name: title,
       x: shown.map((one) => one[0]), y: shown.map((one) => one[1].get(name) ?? 0), customdata: shown.map((one) => one[2]),

@@ -11,6 +11,13 @@ function isTaken(event) {
   return Boolean(at.closest("input, textarea, select, [contenteditable=true], [role=slider], [role=listbox], [role=tab]"));
 }
 
+// Esc closes an open list and leaves a field; on a slider it means nothing, so there it leads out as everywhere.
+function isClosing(event) {
+  const at = event.composedPath()[0];
+  if (!(at instanceof Element)) return false;
+  return Boolean(at.closest("input:not([type=range]), textarea, select, [contenteditable=true], [role=listbox], [role=dialog]"));
+}
+
 class Lectern {
   constructor(root) {
     this.said = document.createElement("span");
@@ -54,9 +61,9 @@ class Lectern {
 
   hear(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const page = event.key.startsWith("Page");
-    if (!page && isTaken(event)) return;
-    if (event.key === "Escape") this.tell(LEAVE);
+    const leaves = event.key === "Escape", page = event.key.startsWith("Page");
+    if (leaves ? isClosing(event) : !page && isTaken(event)) return;
+    if (leaves) this.tell(LEAVE);
     else if (NEXT.includes(event.key)) this.go(this.step + 1);
     else if (BACK.includes(event.key)) this.go(this.step - 1);
     else return;
