@@ -22,8 +22,10 @@ def png(picture: Markup) -> bytes:
     """A chart of svg.py on white, in the light theme's colours."""
     colours = THEMES["light"]
     drawing = str(picture).replace("<svg ", f'<svg xmlns="{_SPACE}" color="{colours.text}" ', 1)
+    # A font that has both, where there is one: the renderer would take a serif one for Chinese.
+    family = "text { font-family: 'Noto Sans CJK SC', 'DejaVu Sans'; } " if _is_wide(drawing) else ""
     # What page.css says, without variables, which the renderer does not know.
-    style = (
+    style = family + (
         f"text {{ fill: {colours.muted}; font-size: 12px; }} .label, .step, .name {{ fill: {colours.text}; }} "
         f".name {{ font-weight: 600; }} .step {{ font-size: 11px; }} .grid {{ stroke: {colours.grid}; }} "
         f".axis, .zero {{ stroke: {colours.muted}; }} .band {{ fill: {colours.axis}; fill-opacity: 0.4; }}"
@@ -33,8 +35,11 @@ def png(picture: Markup) -> bytes:
 
 def draws(text: str) -> bool:
     """Whether this machine has fonts for a text: for Latin letters, and for East Asian characters where it has any."""
-    wide = any(unicodedata.east_asian_width(one) in "WF" for one in text)
-    return _has_font(_LATIN) and (not wide or _has_font(_CHINESE))
+    return _has_font(_LATIN) and (not _is_wide(text) or _has_font(_CHINESE))
+
+
+def _is_wide(text: str) -> bool:
+    return any(unicodedata.east_asian_width(one) in "WF" for one in text)
 
 
 @cache
