@@ -42,7 +42,6 @@ from distill_core.scripts import Scripts
 from distill_core.sharing import Shares
 from distill_core.shelf import Shelf
 from distill_core.spec import ExperimentSpec, parse_spec
-from distill_core.store.database import DamagedIndex, set_aside
 from distill_core.store.records import new_experiment_id
 from distill_core.store.requests import write_export_request
 from distill_core.store.store import Store
@@ -271,21 +270,6 @@ class Lab(Looking):
         self._own(experiment_id)
         self.store.set_deleted(experiment_id, False, at=self._clock())
         self._record("undelete", experiment_id)
-
-    # Upkeep ----------------------------------------------------------------------------------
-
-    @needs("admin")
-    def reindex(self) -> tuple[int, list[str]]:
-        """Rebuild the index from the folders: how many experiments, and what could not be read. Takes a while.
-
-        A database that cannot be used is set aside first.
-        """
-        try:
-            store = self.store
-        except DamagedIndex:
-            set_aside(self.home, suffix=str(int(self._clock())))
-            store = self.store
-        return store.reindex()
 
     def _own(self, experiment_id: str) -> State:
         """The state of an experiment that the actor may change. Raises NotFound, NotAllowed."""

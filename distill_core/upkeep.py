@@ -1,4 +1,4 @@
-"""Keeps the home folder in order: the trash, disk use, needless checkpoints, backups."""
+"""Keeps the home folder in order: the trash, disk use, needless checkpoints, backups, the index."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from distill_core.disk_use import DiskUse, disk_use, folder_bytes, needless_chec
 from distill_core.errors import Conflict
 from distill_core.folders import Home
 from distill_core.rows import ExperimentRow
+from distill_core.store.database import DamagedIndex, set_aside
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, ENDED
 from distill_core.store.trash import SECONDS_OF_A_DAY, trash_days
@@ -230,6 +231,21 @@ class Upkeep(Acting):
             placed = self._store().trash.put_in_place(folder, folder.name, replace=replace)
             (done if placed else kept).append(folder.name)
         return done, kept, others
+
+    # The index ------------------------------------------------------------------------------
+
+    @needs("admin")
+    def reindex(self) -> tuple[int, list[str]]:
+        """Rebuild the index from the folders: how many experiments, and what could not be read. Takes a while.
+
+        A database that cannot be used is set aside first.
+        """
+        try:
+            store = self._store()
+        except DamagedIndex:
+            set_aside(self._home, suffix=str(int(self._clock())))
+            store = self._store()
+        return store.reindex()
 
     # Within ----------------------------------------------------------------------------------
 

@@ -185,7 +185,7 @@ def doctor(as_json: Json = False) -> None:
 @app.command()
 def reindex(as_json: Json = False) -> None:
     """Rebuild the database from the experiments' folders."""
-    number, problems = Lab().reindex()
+    number, problems = Lab().upkeep.reindex()
     for problem in problems:
         say(problem)
     print_json({"experiments": number, "problems": problems}) if as_json else print(f"{number} experiments indexed.")

@@ -14,10 +14,11 @@ from distill_core.errors import LabError, Problem, SpecError
 from distill_core.language import _, told
 from distill_core.plan_compression import TEACHER
 from distill_core.signature import Task, noun_of
-from distill_core.spec import LONGEST_NAME, MOST_TEACHERS, Choice, ExperimentSpec
+from distill_core.spec import MOST_TEACHERS, Choice, ExperimentSpec
 from pages.ui import (
     address,
     compression_form,
+    drafting,
     own_data,
     queue_line,
     same_as,
@@ -30,69 +31,9 @@ from pages.ui.guard import tell
 from pages.ui.layer_picker import Layers, find_layers
 from pages.ui.session import lab
 from pages.ui.start_panel import start_panel
-from pages.ui.teacher_card import PENDING
 from pages.ui.teachers_form import teacher_section
 
 Json = dict[str, Any]
-DRAFT, ORIGIN, GENERATION, READ = "draft", "draft-origin", "draft-generation", "draft-read"
-
-
-def load(origin: tuple[str, str]) -> None:
-    """Put a spec into the form; the widgets start anew."""
-    kind, name = origin
-    if kind == "experiment":
-        spec = same_as.settings(name)
-    elif kind == "half":
-        spec = queue_line.halved(same_as.settings(name))
-    elif kind == "data":
-        spec = own_data.own(name)
-    elif kind == "dataset":
-        spec = own_data.offered(name)
-    else:
-        known = {preset.name: preset.spec for preset in lab().presets()}
-        spec = known.get(name, known[starting.DEMO]).to_json()
-    replace(lab().complete(spec).to_json())
-    st.session_state[ORIGIN] = origin
-
-
-def replace(draft: Json) -> None:
-    """Fill the form anew; what its widgets said before is over."""
-    st.session_state[DRAFT] = st.session_state[READ] = draft
-    st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
-
-
-def pend(action: str, number: int = 0) -> None:
-    """Remember a change of the list of students; it is made once this run has read all fields."""
-    st.session_state[PENDING] = (action, number)
-
-
-def apply_pending(data: Json) -> None:
-    action, number = st.session_state.pop(PENDING)
-    students, teachers = data["students"], data["more_teachers"]
-    if action == "remove":
-        del students[number]
-    elif action == "dismiss":
-        del teachers[number]
-    elif action == "heat":
-        data = same_as.at_temperature(data, number)
-    elif action == "hire":
-        # Another seed makes it another network.
-        like = (teachers or [data["teacher"]])[-1]
-        teachers.append(copy.deepcopy(like) | {"seed": like["seed"] + 1})
-    else:
-        twin = copy.deepcopy(students[number])
-        twin["name"] = free_name(twin["name"], {student["name"] for student in students})
-        students.insert(number + 1, twin)
-    replace(data)
-    st.rerun()
-
-
-def free_name(name: str, taken: set[str]) -> str:
-    """A name like the given one that no other student has."""
-    number = 2
-    while (found := f"{name[: LONGEST_NAME - 6]} ({number})") in taken:
-        number += 1
-    return found
 
 
 def choose_start() -> tuple[str, str]:
@@ -201,13 +142,17 @@ def teachers(fields: Fields, draft: Json, able: frozenset[str], task: Task) -> J
                 fields, catalogue, teacher, path=f"more_teachers.{number}", able=able, task=task, several=True,
             )
         )
-        st.button(_("Remove this teacher"), key=fields.key(f"dismiss-{number}"), icon=":material/delete:",
-                  type="tertiary", on_click=pend, args=("dismiss", number), help=_("Takes it out of the form."))
+        st.button(
+            _("Remove this teacher"), key=fields.key(f"dismiss-{number}"), icon=":material/delete:", type="tertiary",
+            on_click=drafting.pend, args=("dismiss", number), help=_("Takes it out of the form."),
+        )
     fields.slot("more_teachers")
     if len(more) < MOST_TEACHERS - 1:
         st.button(
-            _("Add a teacher"), key=fields.key("hire"), icon=":material/group_add:", type="tertiary", on_click=pend,
-                  args=("hire", 0), help=_("Several teachers answer with the weighted mean of their logits."))
+            _("Add a teacher"), key=fields.key("hire"), icon=":material/group_add:", type="tertiary",
+            on_click=drafting.pend, args=("hire", 0),
+            help=_("Several teachers answer with the weighted mean of their logits."),
+        )
     return result | {"more_teachers": beside}
 
 
@@ -233,16 +178,19 @@ def students(fields: Fields, drafts: list[Json], spec: Json, able: frozenset[str
             )
             with st.container(horizontal=True):
                 st.button(
-                    _("Duplicate"), key=fields.key(f"twin-{number}"), icon=":material/content_copy:", on_click=pend,
-                    args=("duplicate", number),
-                          help=_("A second variant to change one thing in."))
-                st.button(_("Remove"), key=fields.key(f"remove-{number}"), icon=":material/delete:", type="tertiary",
-                    on_click=pend,
-                          args=("remove", number), disabled=len(drafts) == 1,
-                          help=_("Takes this variant out of the form."))
-    st.button(_("Add a student"), key=fields.key("add"), icon=":material/add:", on_click=pend,
-        args=("duplicate", len(drafts) - 1),
-              help=_("A copy of the last one, to change."))
+                    _("Duplicate"), key=fields.key(f"twin-{number}"), icon=":material/content_copy:",
+                    on_click=drafting.pend, args=("duplicate", number),
+                    help=_("A second variant to change one thing in."),
+                )
+                st.button(
+                    _("Remove"), key=fields.key(f"remove-{number}"), icon=":material/delete:", type="tertiary",
+                    on_click=drafting.pend, args=("remove", number), disabled=len(drafts) == 1,
+                    help=_("Takes this variant out of the form."),
+                )
+    st.button(
+        _("Add a student"), key=fields.key("add"), icon=":material/add:", on_click=drafting.pend,
+        args=("duplicate", len(drafts) - 1), help=_("A copy of the last one, to change."),
+    )
     return result
 
 
@@ -251,7 +199,7 @@ def as_json(data: Json) -> None:
     with st.expander(_("Edit as JSON"), icon=":material/data_object:"):
         text = st.text_area(
             _("Spec"), value=json.dumps(data, indent=1), height=360,
-            key=f"json-{st.session_state[GENERATION]}-{hash(json.dumps(data))}",
+            key=f"json-{st.session_state[drafting.GENERATION]}-{hash(json.dumps(data))}",
             help=_("The file that `python -m distill_core run SPEC.json` reads."), label_visibility="collapsed",
         )
         if st.button(
@@ -259,7 +207,7 @@ def as_json(data: Json) -> None:
             help=_("Checks the text and fills the form with it."),
         ):
             try:
-                replace(lab().complete(json.loads(text or "")).to_json())
+                drafting.replace(lab().complete(json.loads(text or "")).to_json())
             except ValueError as error:
                 st.error(
                     _("This is not valid JSON: {error}.").format(error=markdown_text(str(error))),
@@ -280,29 +228,19 @@ def checked(data: Json, fields: Fields) -> tuple[ExperimentSpec | None, list[Pro
         return None, list(error.problems)
 
 
-def bring(origin: tuple[str, str]) -> None:
-    """Make sure the form holds what the page is about."""
-    if st.session_state.get(ORIGIN) != origin or DRAFT not in st.session_state:
-        load(origin)
-    elif Fields(st.session_state[GENERATION]).key("name") not in st.session_state:
-        # Back from another page, where Streamlit forgot the widgets: go on with what they said.
-        replace(st.session_state.get(READ, st.session_state[DRAFT]))
-
-
 def show() -> None:
     st.title(_("New experiment"), anchor=False)
     left, right = st.columns([5, 3], gap="medium")
     with left:
-        bring(choose_start())
-        fields = Fields(st.session_state[GENERATION])
-        data = form(fields, st.session_state[DRAFT])
-        if PENDING in st.session_state:
-            apply_pending(data)
+        drafting.bring(choose_start())
+        fields = Fields(st.session_state[drafting.GENERATION])
+        data = form(fields, st.session_state[drafting.DRAFT])
+        drafting.apply_pending(data)
         if compression_form.changed():
-            replace(data)
+            drafting.replace(data)
             st.rerun()
         as_json(data)
-    st.session_state[READ] = data
+    st.session_state[drafting.READ] = data
     spec, problems = checked(data, fields)
     with right:
         start_panel(spec, problems, purpose="form")

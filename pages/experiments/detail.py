@@ -22,6 +22,7 @@ from pages.ui import (
     exporting,
     family,
     feedback_panel,
+    latency_tables,
     notes_panel,
     places,
     plain_code_panel,
@@ -273,7 +274,7 @@ def figures(view: ExperimentView) -> None:
                 shown[name](runs, view.class_names, key="of")
     if tabs["ONNX and latency"].open:
         with tabs["ONNX and latency"]:
-            tables.show_latency(runs, key="of")
+            latency_tables.show_latency(runs, key="of")
     if tabs["Log and settings"].open:
         with tabs["Log and settings"]:
             log_live(view.row.experiment_id) if active else show_log(view.row.experiment_id)

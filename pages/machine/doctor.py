@@ -106,7 +106,7 @@ def show() -> None:
         disabled=not account.may_audit(),
     ):
         with st.spinner(_("Reading every experiment's folder …"), show_time=True):
-            number, problems = lab().reindex()
+            number, problems = lab().upkeep.reindex()
         st.success(
             counted("{number} experiment indexed.", "{number} experiments indexed.", number),
             icon=":material/check_circle:",

@@ -15,12 +15,9 @@ from distill_core.evaluation.teacher_fitness import TeacherFitness
 from distill_core.language import _, counted
 from distill_core.rows import ExperimentView
 from distill_core.spec import ExperimentSpec
-from pages.ui import places, teacher_words, words
+from pages.ui import drafting, places, teacher_words, words
 from pages.ui.guard import tell
 from pages.ui.session import lab
-
-PENDING = "draft-pending"
-"""Of the session: a change that the form makes once it has read its fields, such as ("heat", temperature)."""
 
 
 def show_card(view: ExperimentView) -> None:
@@ -76,13 +73,9 @@ def show_before(spec: ExperimentSpec, answer: dict[str, Any] | None) -> None:
         if used and any(one != suggested for one in used):
             st.button(
                 _("Use T={temperature}").format(temperature=suggested), key="use-temperature",
-                icon=":material/thermostat:", on_click=_want, args=(suggested,),
+                icon=":material/thermostat:", on_click=drafting.pend, args=("heat", suggested),
                 help=_("Puts this temperature into every term of the form that has one."),
             )
-
-
-def _want(temperature: int) -> None:
-    st.session_state[PENDING] = ("heat", temperature)
 
 
 def _show(found: TeacherFitness, *, teachers: int) -> None:

@@ -76,7 +76,7 @@ def test_a_launch_on_a_full_disk_says_so_and_leaves_nothing_half_done(
     disk.free()
     made = lab.launch(small_spec("during"), idempotency_key="during")
     assert {row.experiment_id for row in lab.experiments()} == {kept, made}
-    assert lab.reindex() == (2, []), "no half folder is left"
+    assert lab.upkeep.reindex() == (2, []), "no half folder is left"
     for name in (kept, made):
         lab.stop(name)
     assert settled(home) == dict.fromkeys(sorted((kept, made)), "cancelled")
