@@ -53,9 +53,9 @@ def _by_pattern(text: str, language: Language, depth: int) -> tuple[int, str] | 
     """How much of the text is a pattern's own, and the text in the language; None if no pattern fits."""
     if (same := messages(language).get(text)) is not None:
         return len(text), same
-    for size, pattern, places, translation in _patterns(language):
-        if found := pattern.fullmatch(text):
-            values = zip(places.items(), found.groups(), strict=True)
+    for size, literals, places, translation in _patterns(language):
+        if found := _filled(text, literals):
+            values = zip(places.items(), found, strict=True)
             return size, translation.format(**{
                 place: _told(value, language, depth + 1) if is_told and depth < _DEEPEST else value
                 for (place, is_told), value in values
@@ -63,19 +63,37 @@ def _by_pattern(text: str, language: Language, depth: int) -> tuple[int, str] | 
     return None
 
 
+def _filled(text: str, literals: list[str]) -> list[str] | None:
+    """What stands in the places between these texts, each at least a character, the first as short as can be; or None.
+
+    Searching from left to right finds it, if there is any way: a regular expression tries all, and takes minutes for a
+    name that somebody made for that.
+    """
+    first, *between, last = literals
+    end = len(text) - len(last)
+    if not (text.startswith(first) and text.endswith(last)):
+        return None
+    values, at = [], len(first)
+    for literal in between:
+        place = text.find(literal, at + 1, end)
+        if place < 0:
+            return None
+        values.append(text[at:place])
+        at = place + len(literal)
+    return [*values, text[at:end]] if at < end else None
+
+
 @cache
-def _patterns(language: Language) -> list[tuple[int, re.Pattern[str], dict[str, bool], str]]:
-    """(own text's length, pattern, its places and which are told, translation); most text of their own first."""
+def _patterns(language: Language) -> list[tuple[int, list[str], dict[str, bool], str]]:
+    """(own text's length, the texts around its places, those and which are told, translation); most own text first."""
     found = []
     for message, translation in messages(language).items():
         literal, names = _PLACE.sub("", message), _PLACE.findall(message)
         # A pattern that is hardly more than its places would match anything.
         if not names or len(set(names)) < len(names) or len(literal.replace(" ", "")) < _LEAST_OWN_TEXT:
             continue
-        text = "".join(
-            "(.+?)" if number % 2 else re.escape(part) for number, part in enumerate(_PLACE.split(message))
-        )
         kept = {*_QUOTED.findall(message), *(name for name in names if name.rstrip("0123456789") in _NAMES)}
         places = {name: name not in kept for name in names}
-        found.append((len(literal), re.compile(text, re.DOTALL), places, translation))
+        # What fills a place is text by now, whatever format it was written in.
+        found.append((len(literal), _PLACE.split(message)[::2], places, _PLACE.sub(r"{\1}", translation)))
     return sorted(found, key=lambda one: -one[0])
