@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill_core.access import Acting, needs
-from distill_core.evaluation.saved import DamagedAnswers
+from distill_core.evaluation.saved import DamagedAnswers, mapped_answers
 from distill_core.evaluation.steps import NOT_COUNTED
 from distill_core.evaluation.teacher_fitness import Comparison, TeacherFitness, compare_with_alone
 from distill_core.folders import ExperimentFolder, Home, read_json
+from distill_core.remembered import Remembered, stamp
 from distill_core.rows import ExperimentView, RunRow
+
+_MOST_KEPT = 512
 
 
 class Fitness(Acting):
@@ -21,6 +23,8 @@ class Fitness(Acting):
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        # A page that watches looks every few seconds.
+        self._right_answers = Remembered(most=_MOST_KEPT)
 
     @needs("viewer")
     def of(self, experiment_id: str) -> TeacherFitness | None:
@@ -47,38 +51,30 @@ class Fitness(Acting):
         if view.task == "regression" or len(view.teachers) != 1:
             return None
         folder = self._home.experiment(view.row.experiment_id)
-        teacher = _right(folder, view.teachers[0])
+        teacher = self._right(folder, view.teachers[0])
         named: dict[str, list[NDArray[np.bool_]]] = {}
         for run in view.runs:
-            if run.role == "baseline" and (answers := _right(folder, run)) is not None:
+            if run.role == "baseline" and (answers := self._right(folder, run)) is not None:
                 named.setdefault(run.name, []).append(answers)
         if teacher is None or not named:
             return None
         best = max(named, key=lambda name: float(np.mean(named[name])))
         return best, compare_with_alone(teacher, np.stack(named[best]))
 
+    def _right(self, folder: ExperimentFolder, run: RunRow) -> NDArray[np.bool_] | None:
+        """Which test samples a run answers rightly, bool [N]; None until it has been tested."""
+        answers, labels = folder.run(run.run_id).test_logits, folder.test_labels
+        if run.score is None or not answers.exists() or not labels.exists():
+            return None
+        return self._right_answers.once((stamp(answers), stamp(labels)), lambda: _compared(answers, labels))
 
-def _right(folder: ExperimentFolder, run: RunRow) -> NDArray[np.bool_] | None:
-    """Which test samples a run answers rightly, bool [N]; None until it has been tested."""
-    answers, labels = folder.run(run.run_id).test_logits, folder.test_labels
-    if run.score is None or not answers.exists() or not labels.exists():
-        return None
-    return _compared(answers, answers.stat().st_mtime_ns, labels)
 
-
-@lru_cache(maxsize=512)
-def _compared(answers: Path, changed_ns: int, labels: Path) -> NDArray[np.bool_]:
-    """Read once for each version of the answers: a page that watches looks every few seconds."""
-    try:
-        logits = np.load(answers, mmap_mode="r", allow_pickle=False)
-        true = np.load(labels, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DamagedAnswers(f"The file {answers} cannot be read ({error}). Run the experiment again.") from error
+def _compared(answers: Path, labels: Path) -> NDArray[np.bool_]:
+    logits, true = mapped_answers(answers), mapped_answers(labels)
     found, expected = logits.shape, true.shape
     if found[:-1] != expected:
         raise DamagedAnswers(
             f"The answers in {answers} have shape {found} and the labels {expected}; expected a row of "
             "answers a label. Run the experiment again."
         )
-    counted = true != NOT_COUNTED
-    return np.asarray(logits.argmax(axis=-1) == true)[counted]
+    return np.asarray(logits.argmax(axis=-1) == true)[np.asarray(true != NOT_COUNTED)]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +12,10 @@ from distill_core.access import Acting, needs
 from distill_core.deployment.test_inputs import TestInputs, place_of_test_inputs, read_test_inputs
 from distill_core.errors import LabError, NotFound
 from distill_core.evaluation.epoch_answers import EpochAnswers, read_epoch_answers, watched_rows
-from distill_core.evaluation.saved import DamagedAnswers
+from distill_core.evaluation.saved import DamagedAnswers, mapped_answers
 from distill_core.folders import ExperimentFolder, Home
 from distill_core.ingestion.looks import Picture, small_picture, text_of
+from distill_core.remembered import Remembered, stamp
 from distill_core.rows import ExperimentView, RunRow
 from distill_core.signature import InputKind
 from distill_core.store.store import Store
@@ -80,8 +78,7 @@ class Lens(Acting):
 
     def __init__(self, home: Home, store: Callable[[], Store], trying: Trying) -> None:
         self._home, self._store, self._trying = home, store, trying
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, LensView] = OrderedDict()
+        self._views = Remembered(most=_MOST_KEPT)
 
     @needs("viewer")
     def of(self, experiment_id: str, *, seed: int | None = None) -> LensView:
@@ -111,17 +108,8 @@ class Lens(Acting):
         chosen = seed if seed is not None else next(iter(seeds), view.spec.seeds[0])
         runs = [run for run in tested if run.role == "teacher"]
         runs += [run for run in tested if run.role in _LEARNERS and run.seed == chosen]
-        stamp = self._stamp(view, folder, runs, chosen)
-        with self._lock:
-            if stamp in self._kept:
-                self._kept.move_to_end(stamp)
-                return self._kept[stamp]
-        made = self._made(view, folder, runs, chosen=chosen, seeds=seeds, stamp=stamp)
-        with self._lock:
-            self._kept[stamp] = made
-            while len(self._kept) > _MOST_KEPT:
-                self._kept.popitem(last=False)
-        return made
+        now = self._stamp(view, folder, runs, chosen)
+        return self._views.once(now, lambda: self._made(view, folder, runs, chosen=chosen, seeds=seeds, now=now))
 
     def _stamp(self, view: ExperimentView, folder: ExperimentFolder, runs: Sequence[RunRow], seed: int) -> str:
         """Of the files that are read; what is kept of a finished experiment never changes."""
@@ -130,13 +118,14 @@ class Lens(Acting):
         places = [folder.test_labels, *(path for path in (inputs, exported) if path)]
         for run in runs:
             places += [folder.run(run.run_id).test_logits, folder.run(run.run_id).epoch_answers]
-        return "-".join([view.row.experiment_id, str(seed), *map(_age, places)])
+        ages = (f"{changed_ns:x}.{size:x}" for _, changed_ns, size in map(stamp, places))
+        return "-".join([view.row.experiment_id, str(seed), *ages])
 
     def _made(
         self, view: ExperimentView, folder: ExperimentFolder, runs: Sequence[RunRow], *, chosen: int,
-        seeds: tuple[int, ...], stamp: str,
+        seeds: tuple[int, ...], now: str,
     ) -> LensView:
-        labels = _array(folder.test_labels)
+        labels = mapped_answers(folder.test_labels)
         rows = watched_rows(labels, outputs=len(view.class_names))
         teachers = [run for run in runs if run.role == "teacher"]
         networks = [_mean_teacher(view, folder, teachers, rows)] if teachers else []
@@ -145,7 +134,7 @@ class Lens(Acting):
         withheld = set(view.spec.data.withheld_classes)
         return LensView(
             experiment=view, samples=self._samples(view, folder, labels, rows), networks=tuple(networks), seed=chosen,
-            seeds=seeds, stamp=stamp,
+            seeds=seeds, stamp=now,
             withheld=tuple(place for place, name in enumerate(view.class_names) if name in withheld),
         )
 
@@ -216,7 +205,7 @@ def _final(
     folder: ExperimentFolder, run: RunRow, view: ExperimentView, rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     path = folder.run(run.run_id).test_logits
-    logits = _array(path)
+    logits = mapped_answers(path)
     if logits.ndim != 2 or logits.shape[1] != len(view.class_names) or (len(rows) and rows[-1] >= len(logits)):
         raise DamagedAnswers(
             f"The saved answers of run {run.run_id[:60]} have shape {logits.shape}, which does not fit the test data. "
@@ -234,20 +223,3 @@ def _look(inputs: NDArray[np.generic], kind: InputKind, words: tuple[str, ...]) 
         numbers = ", ".join(f"{float(value):.3g}" for value in np.ravel(inputs)[:_MOST_NUMBERS].tolist())
         return None, numbers + (", …" if inputs.size > _MOST_NUMBERS else "")
     return small_picture(inputs, kind), ""
-
-
-def _array(path: Path) -> NDArray[np.generic]:
-    try:
-        found: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DamagedAnswers(f"The file {path} cannot be read ({error}). Run the experiment again.") from error
-    return found
-
-
-def _age(path: Path) -> str:
-    """Changes with the file; also of one that is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return "0"
-    return f"{status.st_mtime_ns:x}.{status.st_size:x}"
