@@ -60,7 +60,7 @@ class _Progress:
 
 
 def examine(checked: Checked, context: Context, keeper: Keeper, *, seed: int) -> None:
-    """Write every part that is not there yet for these very weights. Raises what one part met, after all others."""
+    """Write every part that is not there yet for these very weights. Raises what the first in trouble met, after all others."""
     progress = _Progress(context)
     opening = Opening(checked, context.folder, keeper, seed=seed)
     bench = opening.bench(progress)
@@ -78,6 +78,10 @@ def examine(checked: Checked, context: Context, keeper: Keeper, *, seed: int) ->
                 found = part.examine(bench)
             # One part's trouble, such as a network that a layer cannot be read of, must not cost the others.
             except Exception as error:
+                if trouble is not None:
+                    context.emit(Noted(
+                        at=context.clock(), level="warning", text=f"More of the examination failed: {error}",
+                    ))
                 trouble = trouble or error
                 continue
             if found is None:

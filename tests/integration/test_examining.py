@@ -135,11 +135,13 @@ def test_one_parts_trouble_costs_no_other_part(trained: PipelineLab, monkeypatch
         raise RuntimeError("a layer of another world")
 
     monkeypatch.setattr(examining, "PARTS", tuple(
-        replace(part, examine=breaks) if part.kind is Similarity else part for part in examining.PARTS
+        replace(part, examine=breaks) if part.kind in (Similarity, Maps) else part for part in examining.PARTS
     ))
     with pytest.raises(RuntimeError, match="another world"):
         lab.run("one", spec, request=request())
-    assert set(without_times(lab)) == {f"{kind.part}.json" for kind in PARTS if kind is not Similarity}
+    assert set(without_times(lab)) == {f"{kind.part}.json" for kind in PARTS if kind not in (Similarity, Maps)}
+    told = [note.text for note in lab.told("one", Noted)]
+    assert "More of the examination failed: a layer of another world" in told, "the second is not kept silent"
 
 
 def test_weights_that_were_let_go_of_are_left_out_and_without_any_student_it_is_refused(
