@@ -60,7 +60,7 @@ class _Progress:
 
 
 def examine(checked: Checked, context: Context, keeper: Keeper, *, seed: int) -> None:
-    """Write every part that is not there yet for these very weights. Raises what the first in trouble met, after all others."""
+    """Write every part that is not there yet for these very weights; at the end raise what the first in trouble met."""
     progress = _Progress(context)
     opening = Opening(checked, context.folder, keeper, seed=seed)
     bench = opening.bench(progress)

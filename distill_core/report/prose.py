@@ -22,6 +22,7 @@ _SCHEMES = {"http", "https", "mailto"}
 _HIGHEST = 3
 # In Markdown: where a destination begins, after a link's text or of a reference, that is no web page and no address.
 _STRANGE_TARGET = re.compile(r"(\](?:\(|:)\s*)(?!https?://|mailto:|#)(?=\S)", re.IGNORECASE)
+_TO_THE_WEB = re.compile(r"https?://|mailto:|#", re.IGNORECASE)
 _INVISIBLE = re.compile("[\0-\x08\x0b-\x1f\x7f\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
 
@@ -32,8 +33,13 @@ def html_of(markdown: str) -> Markup:
     rendered = _markdown().render(_visible(markdown))
     return Markup(nh3.clean(
         rendered, tags=_TAGS, attributes={"a": {"href"}, "ol": {"start"}}, url_schemes=_SCHEMES,
-        link_rel="noopener noreferrer nofollow",
+        link_rel="noopener noreferrer nofollow", attribute_filter=_only_to_the_web,
     ))
+
+
+def _only_to_the_web(tag: str, attribute: str, value: str) -> str | None:
+    """What names no scheme would lead into the lab, or, from a file opened on a disk, to other machines' folders."""
+    return value if attribute != "href" or _TO_THE_WEB.match(value) else None
 
 
 def markdown_of(markdown: str) -> str:

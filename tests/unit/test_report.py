@@ -203,6 +203,12 @@ def test_nor_can_it_in_a_markdown_file_under_any_reader(text: str) -> None:
     assert all(target.startswith(("https:", "mailto:", "#")) for target in targets), page
 
 
+@pytest.mark.parametrize("target", ["//files.example/share", "../audit.jsonl", "%6aavascript:alert(1)"])
+def test_a_link_without_a_scheme_leads_nowhere(target: str) -> None:
+    assert str(html_of(f"[a]({target})")) == '<p><a rel="noopener noreferrer nofollow">a</a></p>\n'
+    assert f'href="#{target}"' in careless(markdown_of(f"[a]({target})"))
+
+
 def test_markdown_keeps_what_people_use() -> None:
     text = "# Big\n\n**bold**, [us](https://example.org)\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |"
     page = str(html_of(text))
