@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from distill_core.errors import SpecError
 from distill_core.language import _, counted, current, known, retelling, speaking, told
+from distill_core.spec import parse_spec
 
 
 @pytest.mark.parametrize(("code", "language"), [
@@ -54,6 +57,40 @@ def test_a_finished_sentence_is_told_by_its_pattern_with_its_places(monkeypatch:
     finally:
         retelling._patterns.cache_clear()
         retelling._told.cache_clear()
+
+
+@pytest.mark.parametrize(("sentence", "said"), [
+    ("The network of alone (seed 3) was let go of, so it is left out.", "alone"),
+    ("No training sample is left of the class teacher; allowed: one or more. Give more.", "teacher"),
+    ("2 of 9 runs diverged: alone, Students, seed 0. Their last good epoch is kept; lower the learning rate or the "
+     "weights.", "alone, Students, seed 0"),
+    ("There is no “teacher” in this experiment any more; choose another variant.", "“teacher”"),
+])
+def test_a_name_that_is_a_word_of_ours_stays_within_a_sentence(sentence: str, said: str) -> None:
+    with speaking("zh"):
+        assert said in told(sentence) and told(sentence) != sentence
+
+
+def test_what_a_run_learned_from_is_told_part_by_part() -> None:
+    seen = "100 labelled images (3 of them corrected) and 1,040 unlabelled, none of class images"
+    with speaking("zh"):
+        assert told(seen) == "100 个有标签的图像（其中 3 个已更正）和 1,040 个无标签的，没有类别 images 的"
+        assert told("Students, seed 12") == "学生，种子 12"
+
+
+@pytest.mark.parametrize("change", [
+    {"seeds": []}, {"seeds": [1, 1]}, {"students": []}, {"device": "tpu"}, {"latency": {"batches": [0]}},
+    {"seedz": [1]},
+    {"student_training": {"epochs": 0}}, {"data": {"dataset": {"name": "digits"}, "student_labels": -1}},
+])
+def test_problems_of_a_bad_spec_are_told(spec_data: dict, change: dict) -> None:
+    with pytest.raises(SpecError) as refused:
+        parse_spec(spec_data | change)
+    with speaking("zh"):
+        for problem in refused.value.problems:
+            said = told(str(problem))
+            assert said.startswith(problem.field), "a field has one name"
+            assert re.search(r"[\u4e00-\u9fff]", said) and not re.search(r"[A-Za-z]{2,}( [A-Za-z]{2,}){2,}", said), said
 
 
 def test_a_format_in_a_translation_is_no_trouble_for_a_number_that_is_text_by_now(
