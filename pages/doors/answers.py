@@ -13,7 +13,7 @@ from distill_core.language import _, document_tag
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#101418;--paper:#fff;--soft:#5B6470;--line:#E1E5EA;--accent:#0B6AA8;--bad:#A4262C}
-@media(prefers-color-scheme:dark){:root{--ink:#E7EAEE;--paper:#0F1318;--soft:#9AA4B0;--line:#2A313A;--accent:#3382C0;
+@media(prefers-color-scheme:dark){:root{--ink:#E7EAEE;--paper:#0F1318;--soft:#9AA4B0;--line:#2A313A;--accent:#2E77B3;
 --bad:#F1A3A6}}
 *{box-sizing:border-box}body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;
 font:16px/1.55 system-ui,sans-serif;color:var(--ink);background:var(--paper)}
