@@ -27,7 +27,7 @@ HELP = marked(
 
 def share_button(view: ExperimentView) -> None:
     """Opens the dialog; a link made before is not shown again."""
-    if st.button(_("Share"), icon=":material/share:", key="share", help=_(HELP)):
+    if st.button(_("Share"), icon=":material/share:", key="share", type="tertiary", help=_(HELP)):
         st.session_state.pop(MADE, None)
         _show(view.row.experiment_id)
 
