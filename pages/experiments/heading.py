@@ -14,6 +14,8 @@ from pages.ui.around import results_of
 from pages.ui.session import lab
 from pages.ui.sharing.dialog import share_button
 
+_MORE = "more"
+
 
 def header(view: ExperimentView) -> None:
     """Name, state, the ways to its results, and the rarer doings behind a button of their own."""
@@ -33,8 +35,7 @@ def header(view: ExperimentView) -> None:
                          "Opens this experiment's settings to change some. What stays the same is not trained again."
                      )):
             places.go(places.NEW, **{"from": row.experiment_id})
-        with st.popover(_("More"), icon=":material/more_horiz:", key="more",
-                        help=_("Compress, compare, share, write a note, delete.")):
+        with st.popover(_("More"), icon=":material/more_horiz:", key=_MORE, on_change="rerun"):
             _more(view)
     if row.reason and row.state in ("failed", "lost", "cancelled"):
         say = st.error if row.state == "failed" else st.warning
@@ -75,6 +76,11 @@ def _act(action: str, experiment_id: str) -> None:
         st.toast(markdown_text(told(error.sentence)), icon=":material/info:")
 
 
+def _fold() -> None:
+    """Closes the rarer doings, which would stay open above the dialog that was asked for."""
+    st.session_state[_MORE] = False
+
+
 def _more(view: ExperimentView) -> None:
     """What is done now and then."""
     row = view.row
@@ -89,8 +95,8 @@ def _more(view: ExperimentView) -> None:
         help=_("Side by side with other experiments."),
     ):
         places.go(places.COMPARE, ids=row.experiment_id)
-    share_button(view)
-    notes_panel.note_button(view)
+    share_button(view, on_click=_fold)
+    notes_panel.note_button(view, on_click=_fold)
     if not active and st.button(
         _("Delete"), icon=":material/delete:", key="delete", type="tertiary", disabled=not mine,
         help=_("Takes it off the list; it can be undone.") if mine else account.why_not(row.owner),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import streamlit as st
@@ -17,11 +18,11 @@ from pages.ui.guard import guarded, tell
 from pages.ui.session import lab
 
 
-def note_button(view: ExperimentView) -> None:
-    """Opens the dialog of an experiment's notes."""
+def note_button(view: ExperimentView, *, on_click: Callable[[], None]) -> None:
+    """Opens the dialog of an experiment's notes; `on_click` is called first."""
     mine = account.may_change(view.row.owner)
     if st.button(
-        _("Note"), icon=":material/edit_note:", key="note", type="tertiary", disabled=not mine,
+        _("Note"), icon=":material/edit_note:", key="note", type="tertiary", disabled=not mine, on_click=on_click,
         help=_("Write down what you see; the report has it too.") if mine else account.why_not(view.row.owner),
     ):
         # The title of a dialog is told to Streamlit before its first run, so it is wrapped where the language is known.
