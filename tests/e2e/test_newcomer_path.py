@@ -12,7 +12,7 @@ from tests.e2e.conftest import OpenTab, Server, settled
 
 pytestmark = pytest.mark.e2e
 MOST_PRESSES = 8
-IN_TIME_MS = 240_000
+IN_TIME_MS = 420_000
 
 
 class Newcomer:
@@ -37,6 +37,9 @@ def test_from_an_empty_home_to_a_report_in_a_few_presses(
     verdict = page.get_by_text(re.compile(r"points \(95% CI")).first
     expect(verdict).to_be_visible(timeout=IN_TIME_MS)
     expect(verdict).to_be_in_viewport()
+
+    expect(page.locator(".lab-plot .modebar-btn").first).to_be_attached()
+    expect(page.locator(".modebar-btn[data-title^='Share chart']")).to_have_count(0)
 
     newcomer.press(page.get_by_role("button", name="Lens"))
     expect(page.get_by_role("heading", name="Dark-knowledge lens")).to_be_visible()
