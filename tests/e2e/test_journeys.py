@@ -210,6 +210,7 @@ def test_comparing_two_experiments(server: Server, open_tab: OpenTab) -> None:
     page.get_by_role("tab", name="Trade-off").click()
     expect(page.locator(".stPlotlyChart .js-plotly-plot")).to_be_visible()
     page.get_by_role("tab", name="Differences").click()
+    page.wait_for_url("**tab=Differences**")
     link = page.url
     again = open_tab(link)
     expect(again.get_by_role("tab", name="Differences")).to_have_attribute("aria-selected", "true")
