@@ -95,6 +95,8 @@ def plot_config(file_name: str, *, image: Literal["png", "svg"] = "svg") -> dict
     """Plotly's settings for a page: only the useful buttons, and a named image download."""
     return {
         "displaylogo": False,
+        # Plotly's own button would send the chart to its makers' servers.
+        "showSendToCloud": False,
         "responsive": True,
         "modeBarButtonsToRemove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d"],
         "toImageButtonOptions": {"format": image, "filename": file_name, "scale": 2},

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_name, markdown_text, plain_name
+from distill_core.charts.names import markdown_text, plain_name
 from distill_core.language import _
 from distill_core.rows import ExperimentView
 from distill_core.signature import Task
 from pages.ui import address, places
+from pages.ui.around import show_around
 from pages.ui.evidence.panel import GROUPS, Panel, panels
 from pages.ui.guard import guarded
 from pages.ui.rivals import told_apart
@@ -74,9 +75,7 @@ def show_panel(panel: Panel, view: ExperimentView) -> None:
 
 def show(experiment_id: str) -> None:
     view = lab().experiment(experiment_id)
-    places.link(
-        places.EXPERIMENT, markdown_name(view.row.name, 60), icon=":material/arrow_back:", id=view.row.experiment_id,
-    )
+    show_around(view, places.EVIDENCE)
     st.title(_("Evidence"), anchor=False)
     if not any(run.score is not None for run in view.runs):
         st.info(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core.access import NotAllowed
 from distill_core.charts.gains import gains
-from distill_core.charts.names import markdown_name, markdown_text, plain_name
-from distill_core.errors import Conflict
+from distill_core.charts.names import markdown_text
 from distill_core.evaluation.metrics import heading, primary_metric
 from distill_core.language import _, marked, told
 from distill_core.rows import ExperimentView
 from distill_core.signature import Task
+from pages.experiments.heading import header
+from pages.experiments.origins import about
 from pages.ui import (
-    account,
     address,
     answers,
     budget,
@@ -23,7 +22,6 @@ from pages.ui import (
     family,
     feedback_panel,
     latency_tables,
-    notes_panel,
     places,
     plain_code_panel,
     progress,
@@ -31,14 +29,11 @@ from pages.ui import (
     results,
     tables,
     teacher_card,
-    undo,
     verdicts,
     words,
 )
-from pages.ui.lens.opening import lens_button
 from pages.ui.live.chosen import curves
 from pages.ui.session import lab, watched
-from pages.ui.sharing.dialog import share_button
 
 OF_TASK: dict[Task, tuple[str, ...]] = {
     "classification": (marked("Per class"), marked("Confusion")), "tagging": ("Per class", "Confusion"),
@@ -49,148 +44,6 @@ def tab_names(view: ExperimentView) -> tuple[str, ...]:
     compressed = view.spec.compression.chains or any(run.role == "compressed" for run in view.runs)
     first = (marked("Runs"), marked("Compression")) if compressed else ("Runs",)
     return (*first, marked("Trade-off"), *OF_TASK[view.task], marked("ONNX and latency"), marked("Log and settings"))
-
-
-def act(action: str, experiment_id: str) -> None:
-    """Stop or resume; a press that came too late is told in a sentence."""
-    try:
-        lab().stop(experiment_id) if action == "stop" else lab().resume(experiment_id)
-    except (Conflict, NotAllowed) as error:
-        st.toast(markdown_text(told(error.sentence)), icon=":material/info:")
-
-
-def header(view: ExperimentView) -> None:
-    """Name, state and what can be done in it."""
-    row = view.row
-    word, icon, colour = words.state(row.state)
-    mine = account.may_change(row.owner)
-    places.link(places.HOME, _("All experiments"), icon=":material/arrow_back:")
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.title(markdown_name(row.name, 80), anchor=False, width="content")
-        st.badge(word, icon=icon, color=colour, help=_("The state of the experiment's background job."))
-    with st.container(horizontal=True, gap="small"):
-        if row.state in ("queued", "starting", "running", "lost"):
-            st.button(_("Stop"), icon=":material/stop_circle:", key="stop", on_click=act, args=(
-                "stop", row.experiment_id,
-            ),
-                      disabled=not mine, help=_(
-                          "Saves a checkpoint, tests what is trained and keeps it usable. Resume continues exactly "
-                          "there."
-                      ) if mine else account.why_not(row.owner))
-        if row.state == "stopping":
-            st.button(_("Stopping …"), icon=":material/stop_circle:", key="stopping", disabled=True,
-                      help=_("The worker saves a checkpoint and tests what it has."))
-        if row.state in ("cancelled", "failed"):
-            st.button(_("Resume"), icon=":material/play_circle:", key="resume", type="primary", on_click=act,
-                      args=("resume", row.experiment_id), disabled=not mine,
-                      help=_("Continues from the last checkpoint.") if mine else account.why_not(row.owner))
-        if st.button(_("Same as … but"), icon=":material/content_copy:", key="same",
-                     help=_(
-                         "Opens this experiment's settings to change some. What stays the same is not trained again."
-                     )):
-            places.go(places.NEW, **{"from": row.experiment_id})
-        if row.state not in words.ACTIVE and any(run.score is not None for run in view.runs) and st.button(
-            _("Compress"), icon=":material/compress:", key="compress",
-            help=_(
-                "Prunes, fine-tunes and quantizes what is trained here, in a new experiment; nothing is trained again."
-            )
-        ):
-            places.go(places.COMPRESS, **{"from": row.experiment_id})
-        if st.button(
-            _("Compare"), icon=":material/compare_arrows:", key="compare",
-            help=_("Side by side with other experiments."),
-        ):
-            places.go(places.COMPARE, ids=row.experiment_id)
-        if any(run.onnx_path for run in view.runs) and st.button(
-            _("Try it"), icon=":material/draw:", key="try",
-            help=_("Give a sample; all exported models answer side by side."),
-        ):
-            places.go(places.TRY, id=row.experiment_id)
-        if any(run.score is not None for run in view.runs) and st.button(
-            _("Evidence"), icon=":material/fact_check:", key="evidence",
-            help=_("How sure the verdict is, what is gained and lost, and where."),
-        ):
-            places.go(places.EVIDENCE, id=row.experiment_id)
-        lens_button(view)
-        share_button(view)
-        notes_panel.report_and_note(view)
-        if row.state not in words.ACTIVE and st.button(
-            _("Delete"), icon=":material/delete:", key="delete", type="tertiary", disabled=not mine,
-            help=_("Takes it off the list; it can be undone.") if mine else account.why_not(row.owner),
-        ):
-            undo.EXPERIMENTS.remove(row.experiment_id, row.name)
-            places.go(places.HOME)
-    if row.reason and row.state in ("failed", "lost", "cancelled"):
-        say = st.error if row.state == "failed" else st.warning
-        say(markdown_text(told(row.reason)), icon=icon)
-    queue_line.show_place(row)
-    queue_line.offer_half_the_batch(row)
-
-
-def about(view: ExperimentView) -> None:
-    """What the experiment shows, what people noted, and who learned from which samples."""
-    notes_panel.show_notes(view)
-    feedback_panel.show_origin(view)
-    if view.spec.shows:
-        st.markdown(markdown_text(told(view.spec.shows)))
-    if lines := who_sees_what(view):
-        st.caption(_("Who learns from what: {groups}.").format(groups="; ".join(lines)))
-    reused = [run for run in view.runs if run.reused_from]
-    if reused:
-        sources = sorted({run.reused_from for run in reused})
-        new = [run for run in view.runs if not run.reused_from]
-        trained = list(dict.fromkeys(run.name for run in new if run.role != "compressed"))
-        names = ", ".join(f"“{plain_name(name)}”" for name in trained)
-        compressed = len(new) > sum(run.name in trained for run in new)
-        text = {
-            (True, False): _("{reused} of {runs} runs are reused from {sources}; only {names} had to be trained."),
-            (True, True): _(
-                "{reused} of {runs} runs are reused from {sources}; only {names} had to be trained, the rest is made "
-                "by compression."
-            ),
-            (False, False): _("{reused} of {runs} runs are reused from {sources}; nothing had to be trained."),
-            (False, True): _(
-                "{reused} of {runs} runs are reused from {sources}; nothing had to be trained, the rest is made by "
-                "compression."
-            ),
-        }[bool(trained), compressed]
-        st.info(
-            markdown_text(text.format(
-                reused=len(reused), runs=len(view.runs), sources=", ".join(sources), names=names,
-            )),
-            icon=":material/recycling:",
-        )
-        with st.container(horizontal=True):
-            for source in sources[:4]:
-                places.link(
-                    places.EXPERIMENT, _("Open {source}").format(source=source), icon=":material/open_in_new:",
-                    id=source,
-                )
-
-
-def who_sees_what(view: ExperimentView) -> list[str]:
-    """One part of a sentence for each set of samples; those of a kind are named only where they differ."""
-    groups: dict[bool, set[str]] = {
-        is_teacher: {
-            run.name for run in view.runs if run.role != "compressed" and (run.role == "teacher") == is_teacher
-        }
-        for is_teacher in (True, False)
-    }
-    everybody = {True: _("the teacher") if len(groups[True]) == 1 else _("all teachers"), False: _("all students")}
-    seen: dict[str, dict[tuple[bool, str], None]] = {}
-    for run in view.runs:
-        if run.samples_seen:
-            seen.setdefault(run.samples_seen, {})[run.role == "teacher", run.name] = None
-    lines = []
-    for what, learners in seen.items():
-        parts = []
-        for is_teacher, group in groups.items():
-            some = [name for of_teacher, name in learners if of_teacher == is_teacher]
-            if some:
-                parts += [everybody[is_teacher]] if set(some) == group else [f"“{plain_name(name)}”" for name in some]
-        text = _("{learners} from {samples}")
-        lines.append(markdown_text(text.format(learners=_(" and ").join(parts), samples=plain_name(told(what), 160))))
-    return lines
 
 
 def judged(view: ExperimentView) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_name, markdown_text, plain_name
+from distill_core.charts.names import markdown_text, plain_name
 from distill_core.errors import LabError
 from distill_core.language import _, told
 from distill_core.lens import LensView
 from pages.ui import places, starting
+from pages.ui.around import show_around
 from pages.ui.lens.component import show_lens
 from pages.ui.rivals import told_apart
 from pages.ui.session import lab
@@ -74,8 +75,7 @@ def looked_through(experiment_id: str, seed: int | None) -> LensView | None:
 
 
 def show(experiment_id: str) -> None:
-    row = lab().experiment(experiment_id).row
-    places.link(places.EXPERIMENT, markdown_name(row.name, 60), icon=":material/arrow_back:", id=experiment_id)
+    show_around(lab().experiment(experiment_id), places.LENS)
     st.title(_("Dark-knowledge lens"), anchor=False)
     view = looked_through(experiment_id, whole_number("seed"))
     if view is None:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_name, markdown_text
+from distill_core.charts.names import markdown_text
 from distill_core.errors import LabError
 from distill_core.language import LANGUAGES, Language, _, told
 from distill_core.reports import LONGEST_TEXT, LONGEST_TITLE, Draft
 from distill_core.rows import ExperimentView
 from pages.ui import account, address, places, spoken, words
+from pages.ui.around import show_around
 from pages.ui.offered import offered_experiments
 from pages.ui.session import lab
 
@@ -101,9 +102,8 @@ def language_choice() -> Language:
 
 def show(experiment_id: str) -> None:
     view = lab().experiment(experiment_id)
-    places.link(places.EXPERIMENT, _("To the experiment"), icon=":material/arrow_back:", id=experiment_id)
+    show_around(view, places.REPORT)
     st.title(_("Report"), anchor=False)
-    st.caption(markdown_name(view.row.name, 80))
     if not any(run.score is not None for run in view.runs):
         st.info(
             _("Nothing has been tested yet, so there is nothing to report. Come back when the first network is done."),

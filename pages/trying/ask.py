@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_name, markdown_text, plain_name
+from distill_core.charts.names import markdown_text, plain_name
 from distill_core.charts.style import MOST_SERIES
 from distill_core.errors import NotFound
 from distill_core.language import _, marked, told
@@ -14,6 +14,7 @@ from distill_core.rows import ExperimentView, RunRow
 from distill_core.trying import Offer, Sample
 from pages.trying import apart, giving, replying
 from pages.ui import address, places
+from pages.ui.around import show_around
 from pages.ui.correcting import show_correcting
 from pages.ui.rivals import told_apart
 from pages.ui.session import lab
@@ -79,9 +80,7 @@ def answers(view: ExperimentView, offer: Offer, sample: Sample | None) -> None:
 
 
 def header(view: ExperimentView) -> None:
-    places.link(
-        places.EXPERIMENT, markdown_name(view.row.name, 60), icon=":material/arrow_back:", id=view.row.experiment_id,
-    )
+    show_around(view, places.TRY)
     st.title(_("Try it"), anchor=False)
 
 

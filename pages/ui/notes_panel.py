@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import streamlit as st
@@ -12,21 +13,16 @@ from distill_core.language import _
 from distill_core.notes import LONGEST, Note
 from distill_core.report.prose import html_of
 from distill_core.rows import ExperimentView
-from pages.ui import account, places, undo
+from pages.ui import account, undo
 from pages.ui.guard import guarded, tell
 from pages.ui.session import lab
 
 
-def report_and_note(view: ExperimentView) -> None:
-    """The buttons for what is written about an experiment: its report, and the dialog of its notes."""
-    if any(run.score is not None for run in view.runs) and st.button(
-        _("Report"), icon=":material/description:", key="report",
-        help=_("One file for whoever decides: answer, charts, limits, how to repeat it."),
-    ):
-        places.go(places.REPORT, id=view.row.experiment_id)
+def note_button(view: ExperimentView, *, on_click: Callable[[], None]) -> None:
+    """Opens the dialog of an experiment's notes; `on_click` is called first."""
     mine = account.may_change(view.row.owner)
     if st.button(
-        _("Note"), icon=":material/edit_note:", key="note", disabled=not mine,
+        _("Note"), icon=":material/edit_note:", key="note", type="tertiary", disabled=not mine, on_click=on_click,
         help=_("Write down what you see; the report has it too.") if mine else account.why_not(view.row.owner),
     ):
         # The title of a dialog is told to Streamlit before its first run, so it is wrapped where the language is known.

@@ -7,6 +7,8 @@ import streamlit as st
 
 PRESENT, LESSON, STEP = "present", "lesson", "step"
 _FONT_PX = 19
+# With a title and two lines of text above, and the lectern below, on a projector of 1024 by 768.
+_TALLEST_PX = 470
 
 
 def is_presenting() -> bool:
@@ -18,7 +20,7 @@ def enlarged(figure: go.Figure) -> go.Figure:
     if not is_presenting():
         return figure
     font = {"size": _FONT_PX}
-    figure.update_layout(font=font, legend_font=font, height=(figure.layout.height or 340) * 1.25)
+    figure.update_layout(font=font, legend_font=font, height=min((figure.layout.height or 340) * 1.25, _TALLEST_PX))
     figure.update_xaxes(tickfont=font, title_font=font)
     figure.update_yaxes(tickfont=font, title_font=font)
     figure.update_annotations(font_size=_FONT_PX)

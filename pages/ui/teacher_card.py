@@ -83,7 +83,7 @@ def _show(found: TeacherFitness, *, teachers: int) -> None:
     st.markdown(f"**{name}**", help=_("Measured on at most 4,096 samples of each kind, before any student learns."))
     share = _share
     figures: Sequence[tuple[str, str, str]] = (
-        (_("Accuracy"), share(found.accuracy), teacher_words.HELP_ACCURACY),
+        (_("Validation accuracy"), share(found.accuracy), teacher_words.HELP_ACCURACY),
         (_("ECE"), share(found.ece), teacher_words.HELP_ECE),
         (_("NLL"), "–" if math.isnan(found.nll) else f"{found.nll:.3f}", teacher_words.HELP_NLL),
         (_("Confidence"), share(found.confidence), teacher_words.HELP_CONFIDENCE),

@@ -23,6 +23,7 @@ def test_a_staircase_in_a_minute(server: Server, open_tab: OpenTab) -> None:
     spec = parse_spec(tiny_spec_data() | {"name": "tiny", "seeds": [0]})
     source = build_finished_experiment(server.home, spec=spec)
     page = open_tab(f"{server.url}/experiment?id={source}")
+    page.get_by_role("button", name="More").click()
     page.get_by_role("button", name="Compress").click()
     page.wait_for_url(f"**/compress?from={source}")
     page.get_by_role("button", name="Staircase: prune, fine-tune, quantize").click()

@@ -196,6 +196,7 @@ def test_comparing_two_experiments(server: Server, open_tab: OpenTab) -> None:
         server.home, spec=preset_spec("digits-unlabelled", seeds=2, name="second"), created_at=1_790_010_000
     )
     page = open_tab(f"{server.url}/experiment?id={first}")
+    page.get_by_role("button", name="More").click()
     page.get_by_role("button", name="Compare").click()
     page.wait_for_url(f"**/compare?ids={first}")
     page.get_by_role("combobox", name="Experiments").click()
@@ -209,6 +210,7 @@ def test_comparing_two_experiments(server: Server, open_tab: OpenTab) -> None:
     page.get_by_role("tab", name="Trade-off").click()
     expect(page.locator(".stPlotlyChart .js-plotly-plot")).to_be_visible()
     page.get_by_role("tab", name="Differences").click()
+    page.wait_for_url("**tab=Differences**")
     link = page.url
     again = open_tab(link)
     expect(again.get_by_role("tab", name="Differences")).to_have_attribute("aria-selected", "true")

@@ -122,7 +122,7 @@ def test_the_card_comes_with_the_fitness_and_offers_its_temperature(open_page, h
     write_json(home.experiment(worker.experiment_id).teacher_fitness, fitness(28.0).to_json())
     app = open_page(PAGE, id=worker.experiment_id)
     shown = {metric.label: metric.value for metric in app.metric}
-    assert (shown["Accuracy"], shown["Label agreement"], shown["Suggested T"]) == ("100.0%", "100.0%", "16")
+    assert (shown["Validation accuracy"], shown["Label agreement"], shown["Suggested T"]) == ("100.0%", "100.0%", "16")
     assert "at T=16 the soft labels have 87% of the greatest entropy, at T=1 0.0%; wanted 50%" in told(app)
     assert "How fit" not in told(app)
 

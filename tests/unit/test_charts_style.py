@@ -198,6 +198,7 @@ def test_small_parts() -> None:
         "<b>H</b><br>a&nbsp;&nbsp;&nbsp;&nbsp;&nbsp;1<br>long&nbsp;&nbsp;2<extra></extra>"
     )
     assert plot_config("curves", image="png")["toImageButtonOptions"]["format"] == "png"
+    assert plot_config("curves")["showSendToCloud"] is False, "no button that sends a chart to somebody else"
 
 
 @both_themes

@@ -149,7 +149,8 @@ class Curves {
 
   chartConfig(Plotly) {
     return {
-      displaylogo: false, responsive: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+      displaylogo: false, showSendToCloud: false, responsive: false,
+      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
       toImageButtonOptions: { format: "svg", filename: `curves-${this.data.experiment}` }, scrollZoom: false,
       modeBarButtonsToAdd: [{
         name: "png", title: this.data.words.png, icon: Plotly.Icons.disk,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -25,9 +26,9 @@ HELP = marked(
 )
 
 
-def share_button(view: ExperimentView) -> None:
-    """Opens the dialog; a link made before is not shown again."""
-    if st.button(_("Share"), icon=":material/share:", key="share", help=_(HELP)):
+def share_button(view: ExperimentView, *, on_click: Callable[[], None]) -> None:
+    """Opens the dialog, after `on_click`; a link made before is not shown again."""
+    if st.button(_("Share"), icon=":material/share:", key="share", type="tertiary", on_click=on_click, help=_(HELP)):
         st.session_state.pop(MADE, None)
         _show(view.row.experiment_id)
 
