@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from platformdirs import user_data_path
-
+from distill_core.chosen_home import default_home as default_home
 from distill_core.errors import HomeUnusable as HomeUnusable
 from distill_core.run_folder import RunFolder as RunFolder
 from distill_core.whole_files import read_json as read_json
 from distill_core.whole_files import write_bytes as write_bytes
 from distill_core.whole_files import write_json as write_json
-
-
-def default_home() -> Path:
-    """`DISTILL_HOME`, else the platform's user data folder. Raises HomeUnusable for `~nobody` and a link to itself."""
-    chosen = os.environ.get("DISTILL_HOME")
-    try:
-        return Path(chosen).expanduser().resolve() if chosen else user_data_path("distill-lab", appauthor=False)
-    except RuntimeError as error:
-        raise HomeUnusable(str(chosen), str(error).rstrip(".")) from error
 
 
 @dataclass(frozen=True)
