@@ -162,7 +162,7 @@ def test_stopping_an_export_leaves_the_experiment_as_it_was(lab: Lab, state: str
         "The export was stopped before its end; ask for it again to have it."
     ] * 3
     assert lab.result(name)["seconds"] == seconds
-    lab.reindex()
+    lab.upkeep.reindex()
     assert lab.experiment(name) == view
 
 
@@ -294,6 +294,6 @@ def test_a_damaged_index_is_replaced_by_reindexing(lab: Lab, tmp_path: Path) -> 
     for ending in ("-wal", "-shm"):
         lab.home.database.with_name(lab.home.database.name + ending).unlink(missing_ok=True)
     lab.home.database.write_bytes(b"no database" * 500)
-    assert broken.reindex() == (1, [])
+    assert broken.upkeep.reindex() == (1, [])
     assert broken.store.state(name) == "succeeded"
     assert list(lab.home.path.glob("*.damaged-*"))

@@ -82,7 +82,7 @@ def test_a_folder_that_may_not_be_written_is_no_damage(tmp_path: Path, monkeypat
 def test_a_database_that_cannot_be_opened_is_no_damage(tmp_path: Path) -> None:
     Home(tmp_path).database.mkdir()
     with pytest.raises(HomeUnusable, match="unable to open"):
-        Lab(Home(tmp_path)).reindex()
+        Lab(Home(tmp_path)).upkeep.reindex()
     assert Home(tmp_path).database.is_dir(), "nothing was set aside"
 
 
