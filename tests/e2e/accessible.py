@@ -22,13 +22,18 @@ PROMISED = ("heading-order", "page-has-heading-one", "landmark-one-main")
 LISTS = ("list", "listitem")
 MENU = "[data-testid=stSidebarNav]"
 DARK = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor === 'rgb(15, 19, 24)'"
-# What a keyboard must reach: every control that is seen and not left to the arrow keys of its group.
+# What a keyboard must reach: every control that is seen and not left to the arrow keys of its group; the tools above
+# a Plotly chart are its own.
 CONTROLS = """root => [...root.querySelectorAll(
   'button, input, select, summary, textarea, a[href], [tabindex]')].filter(
-  one => one.tabIndex >= 0 && !one.disabled && one.checkVisibility({ visibilityProperty: true })
+  one => one.tabIndex >= 0 && !one.disabled && !one.matches('.modebar-btn, [role=radio]:not([aria-checked=true])')
+    && one.checkVisibility({ visibilityProperty: true })
 )"""
 FOCUSED = """() => {
   let at = document.activeElement; while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement; """
+# A component within may keep its own controls from view.
+INSIDE = "Boolean(at?.closest('[data-walked]') || at?.getRootNode().host?.closest('[data-walked]'))"
+MOST_IN_COMPONENTS = 24
 LOOK = """const frames = []; for (let one = at, up = 0; one && up < 4; one = one.parentElement, up += 1) {
   const s = getComputedStyle(one);
   frames.push([s.outlineStyle === 'none' ? '' : s.outline, s.boxShadow, s.borderColor, s.backgroundColor].join('|'));
@@ -94,17 +99,19 @@ def walked(page: Page, root: Locator) -> tuple[list[str], list[str]]:
     Fails if the keyboard cannot leave again.
     """
     names: list[str] = root.evaluate(f"""root => ({CONTROLS})(root).map((one, place) => {{
-      one.dataset.place = place; return one.outerHTML.slice(0, 120);
+      root.dataset.walked = 1; one.dataset.place = place; return one.outerHTML.slice(0, 120);
     }})""")
     assert names, "there is nothing to reach"
     root.evaluate(f"root => ({CONTROLS})(root)[0].focus()")
     page.keyboard.press("Shift+Tab")
     seen: dict[int, str] = {}
-    for _press in range(len(names) + 2):
+    for _press in range(len(names) + MOST_IN_COMPONENTS):
         page.keyboard.press("Tab")
-        place, look = page.evaluate(f"{FOCUSED}{LOOK} return [Number(at?.dataset.place ?? -1), frames.join(' ')]; }}")
+        place, look, inside = page.evaluate(
+            f"{FOCUSED}{LOOK} return [Number(at?.dataset.place ?? -1), frames.join(' '), {INSIDE}]; }}"
+        )
         if place < 0:
-            if seen:
+            if seen and not inside:
                 break
             continue
         assert place not in seen, f"the keyboard is trapped at {names[place]}"
