@@ -20,6 +20,9 @@ log = logging.getLogger("distill_lab.pages")
 def tell_failure(error: Exception) -> bool:
     """Show an exception as a sentence; True tells Streamlit that nothing more need be shown."""
     if isinstance(error, LabError):
+        if isinstance(error, NotFound):
+            # The page ended before its own title; one without any is hard to find one's way in by ear.
+            st.title(_("Not found"), anchor=False)
         tell(error)
         return True
     error_id = secrets.token_hex(4)
@@ -37,7 +40,7 @@ def tell_failure(error: Exception) -> bool:
 def tell(error: LabError) -> None:
     """A user's error as text; Markdown in names they typed stays plain."""
     if isinstance(error, NotFound):
-        st.warning(markdown_text(told(error.sentence)), icon=":material/search_off:", title=_("Not found"))
+        st.warning(markdown_text(told(error.sentence)), icon=":material/search_off:")
         places.link(places.HOME, _("All experiments"), icon=":material/arrow_back:")
     elif isinstance(error, SpecError) and len(error.problems) > 1:
         lines = "\n".join(f"- {markdown_text(told(str(problem)))}" for problem in error.problems)

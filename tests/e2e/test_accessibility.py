@@ -20,7 +20,7 @@ from tests.e2e.conftest import OpenTab, Server, running_server, settled
 pytestmark = pytest.mark.e2e
 # Addresses by section, with the experiment's id in its place.
 PAGES = {
-    "lab": ("", "new", "queue", "data", "machine", "self-check", "storage"),
+    "lab": ("", "new", "queue", "data", "machine", "self-check", "storage", "experiment?id=none"),
     "results": ("try?id={id}", "latency?id={id}", "compare?ids={id}", "compress?from={id}", "report?id={id}"),
     "experiment": (
         "experiment?id={id}&tab=Trade-off", "experiment?id={id}&tab=Per+class", "experiment?id={id}&tab=Confusion",
