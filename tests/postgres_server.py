@@ -35,7 +35,11 @@ class PostgresServer:
         self._folder, self._bin, self._made = folder, bin, 0
 
     def start(self) -> None:
-        options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c port={PORT} -c fsync=off"
+        # A whole run of the tests opens hundreds of labs, which keep their connections until the process ends.
+        options = (
+            f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c port={PORT} -c fsync=off "
+            "-c max_connections=500"
+        )
         self._run("pg_ctl", "start", "-w", "-D", str(self._data), "-l", str(self._folder / "log"), "-o", options)
 
     def stop(self) -> None:

@@ -71,4 +71,7 @@ def test_dispatchers_killed_again_and_again_lose_nothing(scene: Scene) -> None:
         scene.kill_dispatcher()
     assert scene.end(needs_dispatcher=True) == dict.fromkeys(names, "succeeded")
     for name in names:
-        assert scene.store.experiment(name).row.attempt == 1 and seen(scene.store, name) == undisturbed(30)
+        assert seen(scene.store, name) == undisturbed(30)
+        # One that is killed in the instant between its note that a worker begins and the worker's first word cannot
+        # tell its successor whether there is one: such an instant costs an attempt, and no number.
+        assert scene.store.experiment(name).row.attempt <= 2
