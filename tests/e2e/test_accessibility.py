@@ -72,7 +72,8 @@ def test_what_a_press_opens_has_no_serious_finding(server: Server, tab: Page, ex
     found = {}
     opened(tab, f"{server.url}/experiment?id={experiment}")
     for button in ("Note", "Share"):
-        tab.get_by_test_id("stMain").get_by_role("button", name=button, exact=True).click()
+        tab.get_by_test_id("stMain").get_by_role("button", name="More", exact=True).click()
+        tab.get_by_test_id("stPopoverBody").get_by_role("button", name=button, exact=True).click()
         expect(tab.get_by_role("dialog")).to_be_visible()
         settled(tab)
         found[button] = troubles(tab)
