@@ -181,7 +181,7 @@ def test_a_hidden_tab_asks_for_nothing(server: Server, open_tab: OpenTab) -> Non
         "document.dispatchEvent(new Event('visibilitychange')); }"
     )
     expect(page.locator(".lab-status")).to_have_text("Paused while hidden")
-    page.wait_for_function("() => !document.querySelector('.lab-root').lab.polling")
+    page.wait_for_function("() => !document.querySelector('.lab-root').lab.polling.polling")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/lab/live/" in request.url else None)
     page.wait_for_timeout(2500)
