@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from distill_core.evaluation.probabilities import Logits, as_logits, log_softmax
+from distill_core.evaluation.marks import sample_kl
+from distill_core.evaluation.probabilities import Logits, as_logits
 
 
 def agreement(student_logits: ArrayLike, teacher_logits: ArrayLike) -> float:
@@ -22,12 +23,7 @@ def teacher_kl(student_logits: ArrayLike, teacher_logits: ArrayLike) -> float:
     It favours distilled students by construction; judge by accuracy and NLL, and read this as fidelity
     (Stanton et al. 2021, https://arxiv.org/abs/2106.05945).
     """
-    student, teacher = (log_softmax(logits) for logits in _both(student_logits, teacher_logits))
-    # A probability that underflows to 0 adds nothing, however unlikely the student finds the class.
-    weights = np.exp(teacher)
-    terms = np.zeros_like(weights)
-    np.multiply(weights, teacher - student, out=terms, where=weights != 0)
-    return float(terms.sum(axis=1).mean())
+    return float(sample_kl(*_both(student_logits, teacher_logits)).mean())
 
 
 def _both(student_logits: ArrayLike, teacher_logits: ArrayLike) -> tuple[Logits, Logits]:

@@ -103,6 +103,7 @@ def sample_kl(
         student, teacher = (
             log_softmax(as_logits(one[start : start + rows])) for one in (student_logits, teacher_logits)
         )
+        # A probability that underflows to 0 adds nothing, however unlikely the student finds the class.
         weights, terms = np.exp(teacher), np.zeros_like(teacher)
         np.multiply(weights, teacher - student, out=terms, where=weights != 0)
         parts.append(terms.sum(axis=1))

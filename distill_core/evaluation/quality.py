@@ -10,6 +10,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_core.evaluation.calibration import bin_of
 from distill_core.evaluation.marks import Marks
 from distill_core.evaluation.verdict import t_interval
 
@@ -87,12 +88,10 @@ def quality(of: Marks) -> Quality:
 
 def reliability(of: Iterable[Marks], *, bins: int = BINS) -> Reliability:
     """How often a network is right at each confidence; several networks' samples are pooled."""
-    if bins < 1:
-        raise ValueError(f"bins is {bins}; expected at least 1")
     pooled = list(of)
     confidence = np.concatenate([one.confidence for one in pooled])
     right = np.concatenate([one.right for one in pooled])
-    index = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], confidence, side="left")
+    index = bin_of(confidence, bins=bins)
     counts = np.bincount(index, minlength=bins)
     means = []
     for values in (right.astype(np.float64), confidence):
