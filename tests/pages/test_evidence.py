@@ -122,7 +122,7 @@ def test_without_saved_answers_each_panel_says_so_and_the_others_stay(open_page,
 def test_where_there_is_nothing_yet_the_page_offers_the_next_step(open_page, home: Home) -> None:
     app = open_page(PAGE)
     assert not app.exception and "no experiment with a tested model" in told(app)
-    assert "not found" in told(open_page(PAGE, id="nothing-like-it")).lower()
+    assert "there is no experiment 'nothing-like-it'" in told(open_page(PAGE, id="nothing-like-it")).lower()
     identity = build_running_experiment(home)
     app = open_page(PAGE, id=identity)
     assert not app.exception
