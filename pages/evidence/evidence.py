@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_text, plain_name
+from distill_core.charts.names import markdown_text
 from distill_core.language import _
 from distill_core.rows import ExperimentView
 from distill_core.signature import Task
@@ -12,10 +12,8 @@ from pages.ui import address, places
 from pages.ui.around import show_around
 from pages.ui.evidence.panel import GROUPS, Panel, panels
 from pages.ui.guard import guarded
-from pages.ui.rivals import told_apart
+from pages.ui.one_experiment import chosen_experiment, offer_a_new_one
 from pages.ui.session import lab
-
-LATEST = 50
 
 
 def without_meaning(task: Task) -> str:
@@ -23,27 +21,6 @@ def without_meaning(task: Task) -> str:
     if task == "regression":
         return _("Left out, for they have no meaning for a regression: {titles}.")
     return _("Left out, for they have no meaning for a tagging: {titles}.")
-
-
-def chosen_experiment() -> str:
-    """The id in the address; without one, experiments to choose from."""
-    if experiment_id := st.query_params.get("id", ""):
-        return experiment_id
-    st.title(_("Evidence"), anchor=False)
-    st.markdown(_("What stands behind a verdict: how sure it is, what is gained, what is lost, and where."))
-    found = [row for row in lab().experiments(limit=LATEST) if row.runs_done]
-    if not found:
-        st.info(_("There is no experiment with a tested model yet."), icon=":material/science:")
-        places.link(places.NEW, _("New experiment"), icon=":material/add_circle:")
-        return ""
-    names = told_apart({row.experiment_id: plain_name(row.name, 60) for row in found})
-    chosen = st.selectbox(
-        _("Experiment"), list(names), index=None, key="of", format_func=lambda one: names[one],
-        placeholder=_("Choose an experiment"), help=_("Those with trained models, newest first."), width=520,
-    )
-    if chosen:
-        places.go(places.EVIDENCE, id=chosen)
-    return ""
 
 
 def chosen_group(fitting: tuple[Panel, ...]) -> str:
@@ -92,5 +69,10 @@ def show(experiment_id: str) -> None:
         st.caption(markdown_text(without_meaning(view.task).format(titles=", ".join(others))))
 
 
-if chosen_id := chosen_experiment():
+if chosen_id := chosen_experiment(
+    places.EVIDENCE, title=_("Evidence"),
+    about=_("What stands behind a verdict: how sure it is, what is gained, what is lost, and where."),
+    help=_("Those with trained models, newest first."),
+    offer=lambda: offer_a_new_one(_("There is no experiment with a tested model yet.")),
+):
     show(chosen_id)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_text, plain_name
+from distill_core.charts.names import markdown_text
 from distill_core.errors import LabError
 from distill_core.language import _, told
 from distill_core.lens import LensView
 from pages.ui import places, starting
 from pages.ui.around import show_around
 from pages.ui.lens.component import show_lens
-from pages.ui.rivals import told_apart
+from pages.ui.one_experiment import chosen_experiment
 from pages.ui.session import lab
-
-LATEST = 50
 
 
 def about() -> str:
@@ -24,28 +22,12 @@ def about() -> str:
     )
 
 
-def chosen_experiment() -> str:
-    """The id in the address; without one, experiments to choose from."""
-    if experiment_id := st.query_params.get("id", ""):
-        return experiment_id
-    st.title(_("Dark-knowledge lens"), anchor=False)
-    st.markdown(about())
-    found = [row for row in lab().experiments(limit=LATEST) if row.runs_done]
-    if not found:
-        st.info(
-            _("There is no experiment with a trained network yet. The demo makes one in about a minute."),
-            icon=":material/science:",
-        )
-        starting.demo_button(key="demo", primary=True)
-        return ""
-    names = told_apart({row.experiment_id: plain_name(row.name, 60) for row in found})
-    chosen = st.selectbox(
-        _("Experiment"), list(names), index=None, key="of", format_func=lambda one: names[one],
-        placeholder=_("Choose an experiment"), help=_("Those with trained networks, newest first."), width=520,
+def offer_the_demo() -> None:
+    st.info(
+        _("There is no experiment with a trained network yet. The demo makes one in about a minute."),
+        icon=":material/science:",
     )
-    if chosen:
-        places.go(places.LENS, id=chosen)
-    return ""
+    starting.demo_button(key="demo", primary=True)
 
 
 def whole_number(name: str) -> int | None:
@@ -95,5 +77,8 @@ def show(experiment_id: str) -> None:
     )
 
 
-if chosen_id := chosen_experiment():
+if chosen_id := chosen_experiment(
+    places.LENS, title=_("Dark-knowledge lens"), about=about(), help=_("Those with trained networks, newest first."),
+    offer=offer_the_demo,
+):
     show(chosen_id)

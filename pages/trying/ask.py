@@ -6,44 +6,18 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_text, plain_name
+from distill_core.charts.names import markdown_text
 from distill_core.charts.style import MOST_SERIES
 from distill_core.errors import NotFound
-from distill_core.language import _, marked, told
+from distill_core.language import _, told
 from distill_core.rows import ExperimentView, RunRow
 from distill_core.trying import Offer, Sample
 from pages.trying import apart, giving, replying
 from pages.ui import address, places
 from pages.ui.around import show_around
 from pages.ui.correcting import show_correcting
-from pages.ui.rivals import told_apart
+from pages.ui.one_experiment import chosen_experiment, offer_a_new_one
 from pages.ui.session import lab
-
-LATEST = 50
-ABOUT = marked(
-    "Give a sample, and every model of an experiment answers it: the teacher, the student alone, and its rivals."
-)
-
-
-def chosen_experiment() -> str:
-    """The id in the address; without one, experiments to choose from."""
-    if experiment_id := st.query_params.get("id", ""):
-        return experiment_id
-    st.title(_("Try it"), anchor=False)
-    st.markdown(_(ABOUT))
-    found = [row for row in lab().experiments(limit=LATEST) if row.runs_done]
-    if not found:
-        st.info(_("There is no experiment with a trained model yet."), icon=":material/science:")
-        places.link(places.NEW, _("New experiment"), icon=":material/add_circle:")
-        return ""
-    names = told_apart({row.experiment_id: plain_name(row.name, 60) for row in found})
-    chosen = st.selectbox(
-        _("Experiment"), list(names), index=None, key="of", format_func=lambda one: names[one],
-        placeholder=_("Choose an experiment"), help=_("Those with trained models, newest first."), width=520,
-    )
-    if chosen:
-        places.go(places.TRY, id=chosen)
-    return ""
 
 
 def chosen_runs(offer: Offer) -> list[RunRow]:
@@ -124,5 +98,12 @@ def show(experiment_id: str) -> None:
         answers(view, offer, sample)
 
 
-if chosen_id := chosen_experiment():
+if chosen_id := chosen_experiment(
+    places.TRY, title=_("Try it"),
+    about=_(
+        "Give a sample, and every model of an experiment answers it: the teacher, the student alone, and its rivals."
+    ),
+    help=_("Those with trained models, newest first."),
+    offer=lambda: offer_a_new_one(_("There is no experiment with a trained model yet.")),
+):
     show(chosen_id)
