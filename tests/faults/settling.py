@@ -18,7 +18,8 @@ from distill_core.store.transitions import ENDED
 
 Point = tuple[str, int, float]
 """Run, epoch and training loss: what a reader of the curves has seen."""
-_LONGEST_SECONDS = 20.0
+# An exporter has the lowest priority there is: on a busy machine it ends when the others let it.
+_LONGEST_SECONDS = 60.0
 ALL_POINTS = 1_000_000
 
 
