@@ -163,6 +163,15 @@ def choose(runs: Sequence[RunRow], theme: Theme) -> tuple[tuple[Variant, ...], l
     return shown, [f"{note} Of the students, those are shown that are best on validation data." if ranked else note]
 
 
+def validation_means(runs: Iterable[RunRow]) -> dict[str, float]:
+    """By the name of a distilled student its mean validation figure over the seeds, where it is known."""
+    by_name: dict[str, list[float | None]] = {}
+    for run in runs:
+        if run.role == "student":
+            by_name.setdefault(run.name, []).append(run.validation)
+    return {name: found.mean for name, figures in by_name.items() if (found := spread(figures)) is not None}
+
+
 def leading(runs: Sequence[RunRow]) -> set[str]:
     """The ids of the runs whose variants `choose` shows."""
     return {run.run_id for variant in choose(runs, "light")[0] for run in variant.runs}

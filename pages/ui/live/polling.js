@@ -7,9 +7,10 @@ const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
 export class Polling {
   // `taken(answer)` adds what is new and may take its time; `told(text)` shows how it goes, trouble as a text;
-  // `knows(run id)`: whether the run has been told; `over()`: nothing more will come.
-  constructor({ taken, told, knows, over }) {
-    Object.assign(this, { taken, told, knows, over });
+  // `knows(run id)`: whether the run has been told; `outdated()`: whether runs should be told again; `over()`: nothing
+  // more will come.
+  constructor({ taken, told, knows, outdated, over }) {
+    Object.assign(this, { taken, told, knows, outdated, over });
     this.cursor = 0;
     this.failures = 0;
     this.ended = false;
@@ -68,7 +69,7 @@ export class Polling {
     if (!answer || answer.runs) return answer;
     // Names and best epochs change rarely: asked for only when there is something new to show.
     const unknown = answer.points.some((point) => !this.knows(point[0]));
-    if (unknown || ENDED.has(answer.state)) answer.runs = (await this.fetch(`since=${answer.cursor}&runs=1`))?.runs;
+    if (unknown || ENDED.has(answer.state) || (answer.points.length && this.outdated())) answer.runs = (await this.fetch(`since=${answer.cursor}&runs=1`))?.runs;
     return answer;
   }
 
