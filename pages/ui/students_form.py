@@ -145,6 +145,15 @@ def _coreset(fields: Fields, student: Json, path: str, *, able: Collection[str])
     return {"size": size, "rule": rule}
 
 
+def fits(student: Json, catalogue: Catalogue, *, able: Collection[str]) -> bool:
+    """Whether its network and losses are among those that the form offers for these data."""
+    task = next(iter({"classification", "tagging", "regression"} & set(able)))
+    network, losses = student["architecture"]["name"], [term["loss"]["name"] for term in student["terms"]]
+    return network in catalogue.architectures.names and catalogue.architectures[network].traits.issuperset(able) and all(
+        name in catalogue.losses.names and task in catalogue.losses[name].traits for name in losses
+    )
+
+
 def headline(student: Json, catalogue: Catalogue) -> str:
     """A variant in one line: its name, its network, what it learns from."""
     terms = [term["loss"]["name"] for term in student["terms"] if term["weight"]]

@@ -79,7 +79,7 @@ def show_many(judged: Sequence[Verdict], validation: Mapping[str, float]) -> Non
     st.markdown(
         " ".join([
             "**" + counted("{number} student judged:", "{number} students judged:", len(judged)) + "**",
-            *(f"{_(badge)} **{counts[word]}**" for word, badge in BADGES.items()),
+            *(f"**{counts[word]}** {_(badge)}" for word, badge in BADGES.items()),
         ]),
         help=_(
             "Each is judged by itself, at 95%: of many that do nothing, about one in forty seems to help by chance "
