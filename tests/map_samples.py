@@ -16,7 +16,7 @@ def map_spec(*, seeds: int = 5, epochs: int = 20) -> ExperimentSpec:
     """25 cells of temperature by the teacher's share of the loss, and the same student alone."""
     data = preset_spec("digits", seeds=seeds).to_json()
     alone, *_others, distilled = data["students"]
-    labels, kd = alone["terms"][0], distilled["terms"][0]
+    labels = alone["terms"][0]
     cells = [
         distilled | {"name": cell_name(temperature, share), "terms": [
             labels | {"weight": round(1 - share, 1)},

@@ -76,7 +76,7 @@ def show_differences(views: Sequence[ExperimentView]) -> None:
 
 
 def show_verdicts(views: Sequence[ExperimentView], choice: Choice) -> None:
-    """A line a verdict of the chosen variants; many experiments or verdicts are folded, so that the figures stay near."""
+    """A line a verdict of the chosen variants; many are folded, so that the figures stay near."""
     lines = len({(run.experiment_id, run.name) for run in choice.runs if run.role == "student"})
     many = len(views) > MOST_UNFOLDED or lines > MOST_LINES
     label = counted("Verdicts of {number} experiment", "Verdicts of {number} experiments", len(views))

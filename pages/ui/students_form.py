@@ -149,9 +149,8 @@ def fits(student: Json, catalogue: Catalogue, *, able: Collection[str]) -> bool:
     """Whether its network and losses are among those that the form offers for these data."""
     task = next(iter({"classification", "tagging", "regression"} & set(able)))
     network, losses = student["architecture"]["name"], [term["loss"]["name"] for term in student["terms"]]
-    return network in catalogue.architectures.names and catalogue.architectures[network].traits.issuperset(able) and all(
-        name in catalogue.losses.names and task in catalogue.losses[name].traits for name in losses
-    )
+    offered = {entry.name for entry in catalogue.architectures if entry.traits.issuperset(able)}
+    return network in offered and {entry.name for entry in catalogue.losses if task in entry.traits}.issuperset(losses)
 
 
 def headline(student: Json, catalogue: Catalogue) -> str:
