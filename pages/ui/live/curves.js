@@ -79,6 +79,7 @@ class Curves {
     this.data = data;
     this.plot.setAttribute("aria-label", data.label);
     this.polling.update(data);
+    if (stacked(data)) this.polling.askForShares();
     if (changed) this.draw();
     this.showStatus();
   }
@@ -119,7 +120,7 @@ class Curves {
 
   showEmpty() {
     const any = [...this.points.values()].some((held) => held.length);
-    const nothing = any && stacked(this.data) && !traces(this).length;
+    const nothing = any && stacked(this.data) && this.polling.sharesTold && !traces(this).length;
     this.empty.textContent = nothing ? this.data.words[this.data.stack.length ? `no_${this.data.view}` : "single"] : any ? "" : this.ended ? this.data.words.none : this.data.words.waiting;
     this.empty.hidden = any && !nothing;
     this.bar.show(this.data.replay, { ended: this.ended, any });

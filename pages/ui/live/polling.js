@@ -14,6 +14,7 @@ export class Polling {
     this.cursor = 0;
     this.failures = 0;
     this.ended = false;
+    this.shares = false;
     this.onVisible = () => { this.told(); if (document.visibilityState === "visible") this.poll(); };
   }
 
@@ -35,20 +36,34 @@ export class Polling {
     if (this.ended && !ENDED.has(state)) { this.ended = false; this.poll(); }
   }
 
+  // From now on the shares of the terms are told as well, of all points from the first.
+  askForShares() {
+    if (this.shares) return;
+    this.shares = true;
+    this.sharesTold = false;
+    this.cursor = 0;
+    this.ended = false;
+    this.poll();
+  }
+
   async poll() {
     clearTimeout(this.timer);
     if (!this.alive || this.ended || this.polling || document.visibilityState !== "visible") return;
     this.polling = true;
+    const shares = this.shares;
     const began = performance.now();
     let wait = POLL_MS;
     try {
       const answer = await this.ask();
-      if (answer) {
+      // An answer without the shares that are wanted by now is not taken.
+      if (shares !== this.shares) wait = 0;
+      else if (answer) {
         this.failures = 0;
+        this.sharesTold = shares && (this.sharesTold || !answer.more);
         this.cursor = answer.cursor;
         await this.taken(answer);
         this.ended = ENDED.has(answer.state) && answer.points.length === 0;
-        if (ENDED.has(answer.state) && answer.points.length) wait = 0;
+        if (answer.more || (ENDED.has(answer.state) && answer.points.length)) wait = 0;
         this.told();
       }
     } catch (error) {
@@ -74,7 +89,7 @@ export class Polling {
   }
 
   async fetch(query) {
-    const answer = await fetch(`${this.address}?${query}`, { credentials: "same-origin" });
+    const answer = await fetch(`${this.address}?${query}${this.shares ? "&shares=1" : ""}`, { credentials: "same-origin" });
     if (answer.status === 404) { this.ended = true; return null; }
     if (!answer.ok) throw new Error(String(answer.status));
     return answer.json();
