@@ -85,7 +85,10 @@ class BrowserSession:
             told = ForwardMsg.FromString(content)
             kind = told.WhichOneof("type")
             if kind == "new_session":
-                self._page_hash = told.new_session.page_script_hash or self._page_hash
+                self._page_hash = self._page_hash or told.new_session.page_script_hash
+            elif kind == "navigation":
+                # The script of the session is the frame; which of its pages is shown is told later.
+                self._page_hash = told.navigation.page_script_hash or self._page_hash
             elif kind == "auto_rerun":
                 timers[told.auto_rerun.fragment_id] = told.auto_rerun.interval
             elif kind == "page_not_found":

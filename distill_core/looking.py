@@ -77,13 +77,13 @@ class Looking(Acting, ABC):
         return verdicts_of(self.store.experiment(experiment_id), self.catalogue())
 
     @needs("viewer")
-    def live(self, experiment_id: str, since: int) -> dict[str, Any]:
+    def live(self, experiment_id: str, since: int, *, most: int = 5000) -> dict[str, Any]:
         """State, next cursor and points [run id, epoch, training loss, accuracy, NLL, weighted terms, best, norms].
 
         The norms are those of the terms' gradients, where they were measured. Plain JSON: NaN is null. Raises NotFound.
         """
         state = self.store.state(experiment_id)
-        points, cursor = self.store.live_points(experiment_id, since=since)
+        points, cursor = self.store.live_points(experiment_id, since=since, limit=most)
         self._keep_going(state)
         return {
             "state": state,

@@ -106,6 +106,8 @@ class RunRow:
     zipped_bytes: int | None = None
     layers: tuple[LayerZeros, ...] = ()
     compression_notes: tuple[str, ...] = ()
+    validation: float | None = None
+    """Accuracy or R² on the validation data with the weights that are kept, or would be if it ended now."""
 
     @property
     def score(self) -> float | None:

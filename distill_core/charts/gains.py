@@ -6,8 +6,19 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from distill_core.charts.forest import add_forest
 from distill_core.charts.names import display_name
-from distill_core.charts.style import BLUE, THEMES, Theme, add_caption, apply_style, empty_figure, faint, hover
+from distill_core.charts.style import (
+    BLUE,
+    MOST_SERIES,
+    THEMES,
+    Theme,
+    add_caption,
+    apply_style,
+    empty_figure,
+    faint,
+    hover,
+)
 from distill_core.charts.variants import Variant, variants
 from distill_core.evaluation.metrics import METRICS, heading
 from distill_core.evaluation.verdict import Verdict
@@ -20,7 +31,8 @@ _ROW_PX = 58
 def gains(verdicts: Sequence[Verdict], runs: Sequence[RunRow] = (), *, theme: Theme) -> go.Figure:
     """A row a verdict, all of the same metric: differences student minus baseline, paired by seed.
 
-    The runs give the students the colours they have on every other chart, and the task. Shares are shown in points,
+    The runs give the students the colours they have on every other chart, and the task; more than eight have one line
+    each, in the colours of their verdicts. Shares are shown in points,
     NLL and KL in nats, R² as it is. Raises ValueError for verdicts of different metrics.
     """
     compared = [verdict for verdict in verdicts if verdict.differences]
@@ -30,13 +42,14 @@ def gains(verdicts: Sequence[Verdict], runs: Sequence[RunRow] = (), *, theme: Th
     if len(metrics) > 1:
         titles = " and ".join(METRICS[metric].title for metric in metrics)
         raise ValueError(f"verdicts of {titles} cannot share an axis")
-    first, looks = compared[0], {variant.first.name: variant for variant in variants(runs, theme)}
+    first, many = compared[0], len(compared) > MOST_SERIES
     kind = first.kind
     fig = go.Figure()
-    for row, verdict in enumerate(compared):
-        _add_row(fig, verdict, row, look=looks.get(verdict.student))
+    if many:
+        add_forest(fig, compared, theme=theme)
+    else:
+        _add_rows(fig, compared, runs, theme=theme)
     _add_zero(fig, first, theme=theme)
-    _add_names(fig, compared, theme=theme)
     title = heading(first.metric, runs[0].task if runs else "classification")
     against = display_name(first.baseline, 16) if _one_baseline(compared) else _("baseline")
     unit = f", {kind.unit}" if kind.unit else ""
@@ -44,15 +57,24 @@ def gains(verdicts: Sequence[Verdict], runs: Sequence[RunRow] = (), *, theme: Th
         "{metric} minus {baseline}{unit} (left is better)"
     )
     fig.update_xaxes(title_text=words.format(metric=title, baseline=against, unit=unit), showgrid=True)
-    fig.update_yaxes(range=[len(compared) - 0.45, -0.65], visible=False)
-    fig.update_layout(height=80 + _ROW_PX * len(compared), showlegend=False)
     little = f"{first.smallest_gain * kind.factor:g} {kind.unit}".rstrip()
     add_caption(fig, [
         _("Rings: student minus baseline, one seed each."),
-        _("Diamond and bar: mean and its {confidence} interval.").format(confidence=f"{first.confidence:.0%}"),
+        (_("Filled mark and bar: mean and its {confidence} interval.") if many
+         else _("Diamond and bar: mean and its {confidence} interval.")).format(confidence=f"{first.confidence:.0%}"),
         _("Grey: less than {little} either way, too little to matter.").format(little=little),
     ])
     return apply_style(fig, theme)
+
+
+def _add_rows(fig: go.Figure, compared: Sequence[Verdict], runs: Sequence[RunRow], *, theme: Theme) -> None:
+    """Every verdict with room for its words above its dots."""
+    looks = {variant.first.name: variant for variant in variants(runs, theme)}
+    for row, verdict in enumerate(compared):
+        _add_row(fig, verdict, row, look=looks.get(verdict.student))
+    _add_names(fig, compared, theme=theme)
+    fig.update_yaxes(range=[len(compared) - 0.45, -0.65], visible=False)
+    fig.update_layout(height=80 + _ROW_PX * len(compared), showlegend=False)
 
 
 def _add_row(fig: go.Figure, verdict: Verdict, row: int, *, look: Variant | None) -> None:

@@ -105,23 +105,23 @@ def variants(runs: Iterable[RunRow], theme: Theme) -> tuple[Variant, ...]:
     several = len({key[0] for key, _ in kept}) > 1
     ancestors = _ancestors(runs)
     colour_of_run: dict[str, str] = {}
-    result: list[Variant] = []
-    for (experiment_id, role, name), members in kept:
-        number = sum(variant.role == role for variant in result)
+    result: dict[tuple[str, Role, str], Variant] = {}
+    # Those that charts choose of many have the first looks, which are the easiest to tell apart.
+    many = len(kept) > MOST_SERIES and not several
+    for key, members in sorted(kept, key=lambda item: _merit(item[0][1], item[1])) if many else kept:
+        experiment_id, role, name = key
+        number = sum(variant.role == role for variant in result.values())
         inherited = colour_of_run.get(ancestors.get(members[0].run_id, ""), "") if role == "compressed" else ""
-        used = {variant.color for variant in result} | {_ink(_FIRST[key[1]], theme) for key, _ in kept}
+        used = {variant.color for variant in result.values()} | {_ink(_FIRST[key[1]], theme) for key, _ in kept}
         dash, symbol = _marks(role, number)
-        result.append(
-            Variant(
-                group=f"{experiment_id}/{members[0].run_id}", role=role, runs=members,
-                name=_shown(name, members[0].experiment_name if several else ""),
-                color=inherited
-                or (_ink(_FIRST[role], theme) if number == 0 else _further(role, number, used, theme)),
-                dash=dash, symbol=symbol,
-            )
+        result[key] = Variant(
+            group=f"{experiment_id}/{members[0].run_id}", role=role, runs=members,
+            name=_shown(name, members[0].experiment_name if several else ""),
+            color=inherited or (_ink(_FIRST[role], theme) if number == 0 else _further(role, number, used, theme)),
+            dash=dash, symbol=symbol,
         )
-        colour_of_run |= dict.fromkeys((run.run_id for run in members), result[-1].color)
-    return tuple(result)
+        colour_of_run |= dict.fromkeys((run.run_id for run in members), result[key].color)
+    return tuple(result[key] for key, _ in kept)
 
 
 def series_styles(runs: Iterable[RunRow], theme: Theme) -> dict[str, SeriesStyle]:
@@ -134,8 +134,9 @@ def series_styles(runs: Iterable[RunRow], theme: Theme) -> dict[str, SeriesStyle
 def choose(runs: Sequence[RunRow], theme: Theme) -> tuple[tuple[Variant, ...], list[str]]:
     """At most eight variants, and a note that tells of any more.
 
-    Of several experiments the first are shown whole: eight teachers would say nothing about their students. For the
-    same reason an experiment's further teachers come last.
+    Of many students those that are best on validation data, beside their teacher and the students alone. Of several
+    experiments the first are shown whole: eight teachers would say nothing about their students. For the same reason
+    an experiment's further teachers come last.
     """
     found = variants(runs, theme)
     if len(found) <= MOST_SERIES:
@@ -147,7 +148,9 @@ def choose(runs: Sequence[RunRow], theme: Theme) -> tuple[tuple[Variant, ...], l
         order.setdefault(run.run_id, places[run.experiment_id])
     further = _further_teachers(found)
     first = sorted(
-        found, key=lambda variant: (min(order[run.run_id] for run in variant.runs), variant.group in further)
+        found, key=lambda variant: (
+            min(order[run.run_id] for run in variant.runs), variant.group in further, _merit(variant.role, variant.runs)
+        ),
     )
     kept = {variant.group for variant in first[:MOST_SERIES]}
     if len({variant.first.experiment_id for variant in found}) > 1:
@@ -155,7 +158,23 @@ def choose(runs: Sequence[RunRow], theme: Theme) -> tuple[tuple[Variant, ...], l
         shown = variants([run for variant in found if variant.group in kept for run in variant.runs], theme)
     else:
         shown = tuple(variant for variant in found if variant.group in kept)
-    return shown, [f"{len(found) - MOST_SERIES} more not shown: at most {MOST_SERIES} fit one chart."]
+    ranked = any(run.validation is not None for variant in found if variant.role == "student" for run in variant.runs)
+    note = f"{len(found) - MOST_SERIES} more not shown: at most {MOST_SERIES} fit one chart."
+    return shown, [f"{note} Of the students, those are shown that are best on validation data." if ranked else note]
+
+
+def validation_means(runs: Iterable[RunRow]) -> dict[str, float]:
+    """By the name of a distilled student its mean validation figure over the seeds, where it is known."""
+    by_name: dict[str, list[float | None]] = {}
+    for run in runs:
+        if run.role == "student":
+            by_name.setdefault(run.name, []).append(run.validation)
+    return {name: found.mean for name, figures in by_name.items() if (found := spread(figures)) is not None}
+
+
+def leading(runs: Sequence[RunRow]) -> set[str]:
+    """The ids of the runs whose variants `choose` shows."""
+    return {run.run_id for variant in choose(runs, "light")[0] for run in variant.runs}
 
 
 def _further_teachers(found: Sequence[Variant]) -> set[str]:
@@ -163,6 +182,12 @@ def _further_teachers(found: Sequence[Variant]) -> set[str]:
     teachers = [variant for variant in found if variant.role == "teacher"]
     firsts = {variant.first.experiment_id: variant.group for variant in reversed(teachers)}
     return {variant.group for variant in teachers} - set(firsts.values())
+
+
+def _merit(role: Role, members: Sequence[RunRow]) -> tuple[int, float]:
+    """Sorts by role, and distilled students by their mean validation figure, the best first."""
+    found = spread(run.validation for run in members) if role == "student" else None
+    return _ROLES.index(role), -found.mean if found else 0.0
 
 
 def spread(values: Iterable[float | None]) -> Spread | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from distill_core.charts.descent import latency_at, mean_of
 from distill_core.charts.names import plain_name
+from distill_core.charts.style import MOST_SERIES
 from distill_core.charts.units import amount, milliseconds, threads
 from distill_core.charts.variants import Variant, spread
 from distill_core.evaluation.metrics import METRICS, heading, metric_title, primary_metric
@@ -61,7 +62,9 @@ def tradeoff(view: ExperimentView, shown: Sequence[Variant]) -> Figure:
 def gains(view: ExperimentView, verdicts: Sequence[Verdict], shown: Sequence[Variant]) -> Figure:
     """A row each student: every seed's difference, their mean and interval."""
     colours = {variant.first.name: colour_of(variant) for variant in shown}
-    compared = [verdict for verdict in verdicts if verdict.differences]
+    every = [verdict for verdict in verdicts if verdict.differences]
+    # Of many the picture has those of the other charts, and the table all.
+    compared = every if len(every) <= MOST_SERIES else [one for one in every if one.student in colours]
     title = _("Gain over the same network trained alone")
     kind = METRICS[primary_metric(view.task)]
     measure = heading(primary_metric(view.task), view.task)
@@ -83,6 +86,11 @@ def gains(view: ExperimentView, verdicts: Sequence[Verdict], shown: Sequence[Var
     reading = _(
         "Rings: one seed each. Diamond and bar: mean and its {confidence} interval. Grey: too little to matter."
     ).format(confidence=f"{compared[0].confidence:.0%}" if compared else "")
+    if left_out := len(every) - len(compared):
+        reading += " " + counted(
+            "{number} more student stands in the table below.", "{number} more students stand in the table below.",
+            left_out,
+        )
     rows = tuple(
         (
             plain_name(one.student, 36), " ".join(kind.signed(difference) for _seed, difference in one.differences),
@@ -92,7 +100,7 @@ def gains(view: ExperimentView, verdicts: Sequence[Verdict], shown: Sequence[Var
             ),
             _(one.verdict),
         )
-        for one in compared
+        for one in every
     )
     return Figure(
         "gains", title, picture, reading, (_("Student"), _("By seed"), _("Mean"), _("Interval"), _("Verdict")), rows

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from distill_core.charts.descent import latency_at
 from distill_core.charts.names import plain_name
+from distill_core.charts.style import MOST_SERIES
 from distill_core.charts.tradeoff import latency_conditions
 from distill_core.charts.units import threads
+from distill_core.charts.variants import validation_means
 from distill_core.evaluation.bootstrap import bootstrap_interval
 from distill_core.evaluation.metrics import metric_title, primary_metric
 from distill_core.evaluation.paired_tests import sign_test
@@ -19,7 +21,7 @@ from distill_core.language import _, counted, told
 from distill_core.rows import ExperimentView
 
 LONGEST_NAME, LONGEST_SENTENCE = 72, 400
-_FEW_SEEDS = 3
+_FEW_SEEDS, _FIRST = 3, 3
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ def answer(verdicts: Sequence[Verdict], view: ExperimentView) -> str:
             **words, confidence=f"{best.confidence:.0%}", low=kind.signed(best.ci_low), high=kind.signed(best.ci_high),
             seeds=seeds_of(best.seeds),
         )
+    if len(found) > MOST_SERIES:
+        rest = _("{found}; validation data chose it of {number} students").format(found=rest, number=len(found))
     if best.verdict == "helped":
         return _("Distillation helped: {found}.").format(found=rest)
     if all(verdict.verdict == "did not help" for verdict in found):
@@ -64,23 +68,38 @@ def judged(verdicts: Sequence[Verdict], view: ExperimentView) -> list[Verdict]:
 
 
 def best_of(verdicts: Sequence[Verdict], view: ExperimentView) -> Verdict | None:
-    """The one that the answer tells: the largest gain among those that helped, else among all."""
+    """The one that the answer tells: the largest gain among those that helped, else among all.
+
+    Of more than eight the validation data choose: the largest of many gains on the test set is large by luck, too.
+    """
     found = judged(verdicts, view)
+    if len(found) > MOST_SERIES:
+        means = validation_means(view.runs)
+        return max(found, key=lambda one: (means.get(one.student, -math.inf), _gain(one)))
     helped = [verdict for verdict in found if verdict.verdict == "helped"]
     return max(helped or found, key=_gain, default=None)
 
 
 def told_of(verdicts: Sequence[Verdict], view: ExperimentView) -> list[Told]:
-    """Every verdict, distilled students first, the largest gain before the others."""
+    """Every verdict, distilled students first, the largest gain before the others.
+
+    Of more than eight the best on validation data come first, and only they say why, or nobody would read them.
+    """
     distilled = {run.name for run in view.runs if run.role == "student"}
-    ordered = sorted(verdicts, key=lambda one: (one.student not in distilled, -_gain(one)))
+    many = len(judged(verdicts, view)) > MOST_SERIES
+    means = validation_means(view.runs) if many else {}
+    ordered = sorted(
+        verdicts, key=lambda one: (one.student not in distilled, -means.get(one.student, -math.inf) if many else 0.0,
+                                   -_gain(one)),
+    )
     return [
         Told(
             one.verdict, _("control, no teacher") if one.student not in distilled else _(one.verdict),
-            plain_name(one.sentence(), LONGEST_SENTENCE), plain_name(one.because(), LONGEST_SENTENCE),
+            plain_name(one.sentence(), LONGEST_SENTENCE),
+            plain_name(one.because(), LONGEST_SENTENCE) if not many or place < _FIRST else "",
             one.student not in distilled,
         )
-        for one in ordered
+        for place, one in enumerate(ordered)
     ]
 
 

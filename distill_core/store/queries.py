@@ -130,8 +130,14 @@ def experiment_view(connection: Connection, experiment_id: str) -> ExperimentVie
 
 def run_rows(connection: Connection, *conditions: ColumnElement[bool]) -> list[RunRow]:
     """Runs in the order they were declared, experiment by experiment, oldest experiment first."""
+    # The last epoch that was the best so far is the one whose weights are kept.
+    kept = (
+        select(func.coalesce(epochs.c.validation_r2, epochs.c.validation_accuracy))
+        .where(epochs.c.experiment_id == runs.c.experiment_id, epochs.c.run_id == runs.c.run_id, epochs.c.best)
+        .order_by(epochs.c.epoch.desc()).limit(1).scalar_subquery()
+    )
     statement = (
-        select(runs, experiments.c.name.label("experiment_name"), experiments.c.task)
+        select(runs, experiments.c.name.label("experiment_name"), experiments.c.task, kept.label("validation"))
         .join(experiments, experiments.c.experiment_id == runs.c.experiment_id)
         .where(*conditions)
         .order_by(experiments.c.created_at, experiments.c.experiment_id, runs.c.number)

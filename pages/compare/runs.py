@@ -18,7 +18,7 @@ from pages.ui.session import lab
 from pages.ui.spec_diff import differences
 
 MOST_CHOSEN = 20
-MOST_UNFOLDED = 3
+MOST_UNFOLDED, MOST_LINES = 3, 12
 PREDICTIONS = marked("Predictions")
 BY_CLASS: dict[str, Callable[..., None]] = {
     marked("Per class"): results.show_per_class, marked("Confusion"): results.show_confusion,
@@ -76,9 +76,12 @@ def show_differences(views: Sequence[ExperimentView]) -> None:
 
 
 def show_verdicts(views: Sequence[ExperimentView], choice: Choice) -> None:
-    """A line a verdict of the chosen variants; many experiments fold them, so that the figures stay near."""
-    many = len(views) > MOST_UNFOLDED
+    """A line a verdict of the chosen variants; many are folded, so that the figures stay near."""
+    lines = len({(run.experiment_id, run.name) for run in choice.runs if run.role == "student"})
+    many = len(views) > MOST_UNFOLDED or lines > MOST_LINES
     label = counted("Verdicts of {number} experiment", "Verdicts of {number} experiments", len(views))
+    if len(views) == 1:
+        label = counted("{number} verdict", "{number} verdicts", lines)
     with st.expander(label, icon=":material/balance:", key="verdicts") if many else st.container():
         verdicts.show_lines([(view.row, lab().verdicts(view.row.experiment_id)) for view in views], choice.runs)
         if choice.is_part:

@@ -25,6 +25,7 @@ from pages.ui import (
     spec_form,
     starting,
     students_form,
+    students_kept,
 )
 from pages.ui.fields import Fields
 from pages.ui.guard import tell
@@ -34,6 +35,7 @@ from pages.ui.start_panel import start_panel
 from pages.ui.teachers_form import teacher_section
 
 Json = dict[str, Any]
+MOST_DRAWN = 8
 
 
 def choose_start() -> tuple[str, str]:
@@ -165,17 +167,25 @@ def students(fields: Fields, drafts: list[Json], spec: Json, able: frozenset[str
         return find_layers(spec["data"]["dataset"], spec["teacher"]["architecture"], architecture)
 
     result = []
-    for number, student in enumerate(drafts):
+    for number, drafted in enumerate(drafts):
+        # A field costs as much as there are fields: of many students only the open ones have theirs.
+        many = len(drafts) > MOST_DRAWN
+        student = students_kept.starting(fields, number, drafted) if many else drafted
+        lazy = many and students_form.fits(student, catalogue, able=able)
         # Keyed by place and generation: a fold must not close while its name is typed.
-        with st.expander(
+        fold = st.expander(
             students_form.headline(student, catalogue), expanded=len(drafts) < 3, icon=":material/school:",
-            key=fields.key(f"fold-{number}"),
-        ):
-            result.append(
-                students_form.student_section(
-                    fields, catalogue, student, number, able=able, noun=noun, layers=layers,
-                )
+            key=fields.key(f"fold-{number}"), on_change="rerun" if lazy else "ignore",
+        )
+        if lazy and not fold.open:
+            result.append(students_kept.closed(fields, number, student))
+            fields.slot(f"students.{number}")
+            continue
+        with fold:
+            now = students_form.student_section(
+                fields, catalogue, student, number, able=able, noun=noun, layers=layers,
             )
+            result.append(students_kept.said(fields, number, student, now=now) if many else now)
             with st.container(horizontal=True):
                 st.button(
                     _("Duplicate"), key=fields.key(f"twin-{number}"), icon=":material/content_copy:",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from distill_core.charts.gains import gains
 from distill_core.charts.names import markdown_text
 from distill_core.evaluation.metrics import heading, primary_metric
+from distill_core.evaluation.verdict import Verdict
 from distill_core.language import _, marked, told
 from distill_core.rows import ExperimentView
 from distill_core.signature import Task
@@ -27,8 +30,8 @@ from pages.ui import (
     progress,
     queue_line,
     results,
-    tables,
     teacher_card,
+    variants_table,
     verdicts,
     words,
 )
@@ -46,9 +49,8 @@ def tab_names(view: ExperimentView) -> tuple[str, ...]:
     return (*first, marked("Trade-off"), *OF_TASK[view.task], marked("ONNX and latency"), marked("Log and settings"))
 
 
-def judged(view: ExperimentView) -> None:
+def judged(view: ExperimentView, found: Sequence[Verdict]) -> None:
     """The verdict first; the paired differences behind it."""
-    found = lab().verdicts(view.row.experiment_id)
     if not found:
         return
     verdicts.show_verdicts(found, view.runs)
@@ -102,14 +104,14 @@ def show_log(experiment_id: str) -> None:
     st.code(text or _("The log is empty."), language=None, height=280, wrap_lines=True)
 
 
-def figures(view: ExperimentView) -> None:
+def figures(view: ExperimentView, found: Sequence[Verdict]) -> None:
     """Everything behind the verdict, one tab each; the open tab is in the address."""
     active, runs = view.row.state in words.ACTIVE, view.runs
     names = tab_names(view)
     tabs = address.tabs(names)
     if tabs["Runs"].open:
         with tabs["Runs"]:
-            tables.show_runs(runs, key="runs", expected=active)
+            variants_table.show_rows(runs, found, key="runs", expected=active)
             if not active:
                 exporting.show_export(view)
             plain_code_panel.show_code(view)
@@ -146,9 +148,9 @@ def show(experiment_id: str) -> None:
     with origin:
         about(view)
         budget.banner_live(experiment_id) if active else budget.show_banner(view)
-    if is_judged(view):
-        with verdict:
-            judged(view)
+    found = lab().verdicts(experiment_id) if is_judged(view) else []
+    with verdict:
+        judged(view, found)
     if not active:
         feedback_panel.show_feedback(view)
     left, right = st.columns([2, 1], gap="medium")
@@ -161,7 +163,7 @@ def show(experiment_id: str) -> None:
             beside_live(experiment_id, stage(view))
         else:
             beside(view)
-    figures(view)
+    figures(view, found)
     corrections_panel.show_corrections(view)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 import streamlit as st
@@ -17,8 +18,15 @@ Json = dict[str, Any]
 
 def schema_of(model: type[Frozen], name: str, help_text: str = "") -> Json:
     """The JSON schema of one field of a spec's part, with a help text where it has none."""
-    found: Json = dict(model.model_json_schema()["properties"][name])
+    found: Json = dict(_properties(model)[name])
     return found | {"description": found.get("description") or help_text}
+
+
+@cache
+def _properties(model: type[Frozen]) -> Json:
+    """Built once: the schemas of a page's fields take longer than the fields. Not to be changed."""
+    found: Json = model.model_json_schema()["properties"]
+    return found
 
 
 def choice(

@@ -145,6 +145,14 @@ def _coreset(fields: Fields, student: Json, path: str, *, able: Collection[str])
     return {"size": size, "rule": rule}
 
 
+def fits(student: Json, catalogue: Catalogue, *, able: Collection[str]) -> bool:
+    """Whether its network and losses are among those that the form offers for these data."""
+    task = next(iter({"classification", "tagging", "regression"} & set(able)))
+    network, losses = student["architecture"]["name"], [term["loss"]["name"] for term in student["terms"]]
+    offered = {entry.name for entry in catalogue.architectures if entry.traits.issuperset(able)}
+    return network in offered and {entry.name for entry in catalogue.losses if task in entry.traits}.issuperset(losses)
+
+
 def headline(student: Json, catalogue: Catalogue) -> str:
     """A variant in one line: its name, its network, what it learns from."""
     terms = [term["loss"]["name"] for term in student["terms"] if term["weight"]]

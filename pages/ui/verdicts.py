@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text
+from distill_core.charts.style import MOST_SERIES
+from distill_core.charts.variants import validation_means
 from distill_core.evaluation.seeds_needed import seeds_needed
 from distill_core.evaluation.verdict import Judgement, Verdict
-from distill_core.language import _, marked, told
+from distill_core.language import _, counted, marked, told
 from distill_core.rows import ExperimentRow, RunRow
 
 HELP = marked(
@@ -27,6 +30,10 @@ CONTROL_HELP = marked(
     "A student that learns from changed labels but from no teacher. If it gains as much as the distilled one, "
     "the gain does not come from the teacher."
 )
+
+
+# Of many, so many have a box of their own.
+FIRST = 3
 
 
 def show_verdict(verdict: Verdict) -> None:
@@ -47,10 +54,14 @@ def show_verdict(verdict: Verdict) -> None:
 
 def show_verdicts(found: Iterable[Verdict], runs: Iterable[RunRow]) -> None:
     """Every distilled student, the largest gain first; then the controls that had no teacher, in plain words."""
+    runs = list(runs)
     distilled = {run.name for run in runs if run.role == "student"}
     every = sorted(found, key=lambda verdict: -verdict.delta_mean)
-    for verdict in every:
-        if verdict.student in distilled:
+    judged = [verdict for verdict in every if verdict.student in distilled]
+    if len(judged) > MOST_SERIES:
+        show_many(judged, validation_means(runs))
+    else:
+        for verdict in judged:
             show_verdict(verdict)
     controls = [verdict for verdict in every if verdict.student not in distilled]
     for verdict in controls:
@@ -61,14 +72,44 @@ def show_verdicts(found: Iterable[Verdict], runs: Iterable[RunRow]) -> None:
         )
 
 
+def show_many(judged: Sequence[Verdict], validation: Mapping[str, float]) -> None:
+    """The count, the first few as boxes and all others folded; the order is that of the validation data."""
+    ordered = sorted(judged, key=lambda verdict: -validation.get(verdict.student, -math.inf))
+    counts = {word: sum(verdict.verdict == word for verdict in judged) for word in BADGES}
+    st.markdown(
+        " ".join([
+            "**" + counted("{number} student judged:", "{number} students judged:", len(judged)) + "**",
+            *(f"**{counts[word]}** {_(badge)}" for word, badge in BADGES.items()),
+        ]),
+        help=_(
+            "Each is judged by itself, at 95%: of many that do nothing, about one in forty seems to help by chance "
+            "alone. The order below is that of the validation data, which judge nothing, so that the first was not "
+            "chosen by the figures that are told of it."
+        ),
+    )
+    for verdict in ordered[:FIRST]:
+        show_verdict(verdict)
+    rest = ordered[FIRST:]
+    folded = st.expander(
+        counted("{number} more verdict", "{number} more verdicts", len(rest)), icon=":material/balance:",
+        key="more-verdicts", on_change="rerun",
+    )
+    if folded.open:
+        with folded:
+            st.markdown("  \n".join(_line(verdict, BADGES[verdict.verdict]) for verdict in rest))
+
+
+def _line(verdict: Verdict, badge: str) -> str:
+    return f"{_(badge)} {markdown_text(told(verdict.sentence()))}"
+
+
 def show_lines(found: Iterable[tuple[ExperimentRow, Sequence[Verdict]]], runs: Collection[RunRow]) -> None:
     """One line a verdict, by experiment, for the variants among the runs; a badge says which way it went."""
     for experiment, verdicts in found:
         mine = [run for run in runs if run.experiment_id == experiment.experiment_id]
         shown, distilled = {run.name for run in mine}, {run.name for run in mine if run.role == "student"}
         lines = [
-            f"{_(BADGES[verdict.verdict] if verdict.student in distilled else CONTROL)} "
-            f"{markdown_text(told(verdict.sentence()))}"
+            _line(verdict, BADGES[verdict.verdict] if verdict.student in distilled else CONTROL)
             for verdict in sorted(verdicts, key=lambda verdict: (verdict.student not in distilled, -verdict.delta_mean))
             if verdict.student in shown
         ]

@@ -38,6 +38,9 @@ WORDS = {
     "offline": marked("No connection to the server; trying again"), "axis": marked("Epoch"),
     "seed": marked("seed {number}"), "epoch": marked("epoch {number}"), "best": marked("best epoch {number}"),
     "mean": marked("mean of {number} seeds"),
+    "leading": marked("{shown} of {total} are shown: teacher, alone, and the students best on validation data."),
+    "listed": marked("All {total} are in the legend: press a name to show or hide its lines."),
+    "every": marked("List all {total}"), "fewer": marked("Only the {shown}"),
 }
 # Those of the stacked shares.
 SHARE_WORDS = {

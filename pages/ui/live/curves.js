@@ -2,6 +2,7 @@
 // The chart outlives script runs: its state hangs on the element, and zoom and legend choices are kept by uirevision.
 
 import { Axes } from "./axes.js";
+import { Lines } from "./lines.js";
 import { theme } from "./looks.js";
 import { loadPlotly } from "./plotly.js";
 import { Polling } from "./polling.js";
@@ -22,6 +23,7 @@ class Curves {
     this.axes = new Axes(this);
     this.replay = new Replay({ points: () => this.points, changed: () => this.showReplay() });
     this.bar = new ReplayBar(this.replay);
+    this.lines = new Lines({ address: window.location.search, changed: () => this.draw() });
     this.build();
     this.observer = new ResizeObserver(() => {
       if (this.ready && this.plot.clientWidth) window.Plotly.Plots.resize(this.plot);
@@ -29,6 +31,7 @@ class Curves {
     this.polling = new Polling({
       taken: (answer) => this.take(answer), told: (text) => this.showStatus(text), over: () => this.showEmpty(),
       knows: (id) => (id ? this.runs.some((run) => run.id === id) : this.runs.length > 0),
+      outdated: () => this.lines.outdated(this.runs, this.points),
     });
     if (data.replay) this.replay.openAt(window.location.search);
     this.update(data);
@@ -45,7 +48,7 @@ class Curves {
     this.plot.setAttribute("role", "figure");
     this.empty = document.createElement("div");
     this.empty.className = "lab-empty";
-    this.root.replaceChildren(this.status, this.plot, this.bar.element, this.empty);
+    this.root.replaceChildren(this.status, this.plot, this.lines.element, this.bar.element, this.empty);
   }
 
   get ended() { return this.polling.ended; }
@@ -76,6 +79,7 @@ class Curves {
     this.data = data;
     this.plot.setAttribute("aria-label", data.label);
     this.polling.update(data);
+    if (stacked(data)) this.polling.askForShares();
     if (changed) this.draw();
     this.showStatus();
   }
@@ -93,6 +97,7 @@ class Curves {
   // Adds new points; a point for an epoch already held replaces it (a resumed run tells it again).
   async take(answer) {
     let structural = false;
+    if (answer.runs) this.lines.told(this.points);
     if (answer.runs && JSON.stringify(answer.runs) !== JSON.stringify(this.runs)) { this.runs = answer.runs; structural = true; }
     const added = new Map();
     for (const point of answer.points) {
@@ -115,7 +120,7 @@ class Curves {
 
   showEmpty() {
     const any = [...this.points.values()].some((held) => held.length);
-    const nothing = any && stacked(this.data) && !traces(this).length;
+    const nothing = any && stacked(this.data) && this.polling.sharesTold && !traces(this).length;
     this.empty.textContent = nothing ? this.data.words[this.data.stack.length ? `no_${this.data.view}` : "single"] : any ? "" : this.ended ? this.data.words.none : this.data.words.waiting;
     this.empty.hidden = any && !nothing;
     this.bar.show(this.data.replay, { ended: this.ended, any });
@@ -135,8 +140,9 @@ class Curves {
     if (![...this.points.values()].some((held) => held.length)) { this.showEmpty(); return; }
     const Plotly = await loadPlotly(this.data.base, this.data.plotly);
     if (added && this.ready && !this.replay.on && this.extend(Plotly, added)) return;
-    const lines = traces(this);
     this.theme = theme(this.root);
+    const lines = traces(this);
+    this.lines.show(this.data, this.runs, this.theme);
     // Sliders and lists are drawn by the browser, which must know.
     this.bar.element.style.colorScheme = this.theme;
     this.showEmpty();
@@ -169,6 +175,7 @@ class Curves {
     for (const [id, points] of added) {
       const run = this.runs.find((other) => other.id === id);
       if (!run) return false;
+      if (!this.lines.draws(run.style[this.theme].group)) continue;
       for (const line of series(this, run)) {
         const index = this.drawn.get(safe(line.key));
         if (index === undefined || this.plot.data[index].mode === "markers") return false;

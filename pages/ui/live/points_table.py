@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -26,7 +26,7 @@ def points_table(
     Of the views that stack shares (`shown`), the runs of `stack` alone, and in percent what each term has.
     """
     names = {run.run_id: plain_name(run.label, 80) for run in view.runs}
-    points = lab().live(view.row.experiment_id, 0)["points"]
+    points = list(_every_point(view.row.experiment_id))
     if shown in _AMOUNTS:
         return _shares(
             [point for point in points if point[0] in stack], names, column=_AMOUNTS[shown], titles=titles or {}
@@ -41,6 +41,14 @@ def points_table(
         for point in points
     ]
     return pd.DataFrame(rows)
+
+
+def _every_point(experiment_id: str) -> Iterator[Sequence[Any]]:
+    """However many there are."""
+    cursor, asked = 0, lab()
+    while points := (answer := asked.live(experiment_id, cursor))["points"]:
+        yield from points
+        cursor = answer["cursor"]
 
 
 def _shares(

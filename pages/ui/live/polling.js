@@ -7,12 +7,14 @@ const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
 export class Polling {
   // `taken(answer)` adds what is new and may take its time; `told(text)` shows how it goes, trouble as a text;
-  // `knows(run id)`: whether the run has been told; `over()`: nothing more will come.
-  constructor({ taken, told, knows, over }) {
-    Object.assign(this, { taken, told, knows, over });
+  // `knows(run id)`: whether the run has been told; `outdated()`: whether runs should be told again; `over()`: nothing
+  // more will come.
+  constructor({ taken, told, knows, outdated, over }) {
+    Object.assign(this, { taken, told, knows, outdated, over });
     this.cursor = 0;
     this.failures = 0;
     this.ended = false;
+    this.shares = false;
     this.onVisible = () => { this.told(); if (document.visibilityState === "visible") this.poll(); };
   }
 
@@ -34,20 +36,34 @@ export class Polling {
     if (this.ended && !ENDED.has(state)) { this.ended = false; this.poll(); }
   }
 
+  // From now on the shares of the terms are told as well, of all points from the first.
+  askForShares() {
+    if (this.shares) return;
+    this.shares = true;
+    this.sharesTold = false;
+    this.cursor = 0;
+    this.ended = false;
+    this.poll();
+  }
+
   async poll() {
     clearTimeout(this.timer);
     if (!this.alive || this.ended || this.polling || document.visibilityState !== "visible") return;
     this.polling = true;
+    const shares = this.shares;
     const began = performance.now();
     let wait = POLL_MS;
     try {
       const answer = await this.ask();
-      if (answer) {
+      // An answer without the shares that are wanted by now is not taken.
+      if (shares !== this.shares) wait = 0;
+      else if (answer) {
         this.failures = 0;
+        this.sharesTold = shares && (this.sharesTold || !answer.more);
         this.cursor = answer.cursor;
         await this.taken(answer);
         this.ended = ENDED.has(answer.state) && answer.points.length === 0;
-        if (ENDED.has(answer.state) && answer.points.length) wait = 0;
+        if (answer.more || (ENDED.has(answer.state) && answer.points.length)) wait = 0;
         this.told();
       }
     } catch (error) {
@@ -68,12 +84,12 @@ export class Polling {
     if (!answer || answer.runs) return answer;
     // Names and best epochs change rarely: asked for only when there is something new to show.
     const unknown = answer.points.some((point) => !this.knows(point[0]));
-    if (unknown || ENDED.has(answer.state)) answer.runs = (await this.fetch(`since=${answer.cursor}&runs=1`))?.runs;
+    if (unknown || ENDED.has(answer.state) || (answer.points.length && this.outdated())) answer.runs = (await this.fetch(`since=${answer.cursor}&runs=1`))?.runs;
     return answer;
   }
 
   async fetch(query) {
-    const answer = await fetch(`${this.address}?${query}`, { credentials: "same-origin" });
+    const answer = await fetch(`${this.address}?${query}${this.shares ? "&shares=1" : ""}`, { credentials: "same-origin" });
     if (answer.status === 404) { this.ended = true; return null; }
     if (!answer.ok) throw new Error(String(answer.status));
     return answer.json();

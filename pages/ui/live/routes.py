@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from distill_core.charts.names import display_name
-from distill_core.charts.variants import series_styles
+from distill_core.charts.variants import leading, series_styles
 from distill_core.language import _, current, told
 from distill_core.rows import RunRow
 from distill_core.services import Lab
@@ -33,6 +33,10 @@ from pages.ui.sharing.routes import shared_page
 KNOWN_ID = re.compile(r"[a-z0-9-]{1,64}")
 # Ten viewers of one experiment ask the store once.
 FRESH_SECONDS = 0.1
+# As many digits as the charts show: 93.41%, and shares to a tenth of a percent.
+FIGURE_DIGITS, SHARE_DIGITS = 4, 3
+# Of the noisiest curves these are about 50 kB on the wire, and with the terms' shares another 30.
+MOST_POINTS = 4000
 
 
 def encode(content: Any) -> bytes:
@@ -67,9 +71,13 @@ _recent: Recent[bytes] = Recent(fresh_seconds=FRESH_SECONDS)
 
 
 def live(request: Request) -> Response:
-    """Points stored after `since`: {"state", "cursor", "points", "runs" if asked for with runs=1}."""
+    """Points stored after `since`: {"state", "cursor", "points", "more", "runs" if asked for with runs=1}.
+
+    `more`: there are others already. What the terms amount to is told with shares=1 alone.
+    """
     experiment_id = request.path_params["experiment_id"]
-    since, with_runs = request.query_params.get("since", "0"), request.query_params.get("runs") == "1"
+    since = request.query_params.get("since", "0")
+    with_runs, with_shares = (request.query_params.get(name) == "1" for name in ("runs", "shares"))
     if not KNOWN_ID.fullmatch(experiment_id):
         return _refusal(404, _("There is no such experiment."))
     if not re.fullmatch(r"\d{1,12}", since):
@@ -78,8 +86,9 @@ def live(request: Request) -> Response:
     try:
         asked = lab_of(request)
         answer = _recent.get(
-            (asked, experiment_id, cursor, with_runs, current()),
-            lambda: _points(asked, experiment_id, cursor, with_runs), now=time.monotonic(),
+            (asked, experiment_id, cursor, with_runs, with_shares, current()),
+            lambda: _points(asked, experiment_id, cursor, with_runs=with_runs, with_shares=with_shares),
+            now=time.monotonic(),
         )
     except Exception as error:
         status, body = refusal_of(error, failed=_("The points could not be read"))
@@ -87,21 +96,38 @@ def live(request: Request) -> Response:
     return Response(answer, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def _points(asked: Lab, experiment_id: str, since: int, with_runs: bool) -> bytes:
-    content = dict(asked.live(experiment_id, since))
+def _points(asked: Lab, experiment_id: str, since: int, *, with_runs: bool, with_shares: bool) -> bytes:
+    content = dict(asked.live(experiment_id, since, most=MOST_POINTS))
+    content["more"] = len(content["points"]) == MOST_POINTS
+    content["points"] = [_short(point, with_shares=with_shares) for point in content["points"]]
     if with_runs:
         content["runs"] = _runs(asked.runs([experiment_id]))
     return encode(content)
 
 
+def _short(point: Sequence[Any], *, with_shares: bool) -> list[Any]:
+    """A point as short as a chart needs it; of a single term nothing is told, for it has no share."""
+    run, epoch, loss, main, other, terms, best, norms = point
+    shares = [
+        {name: _rounded(value, SHARE_DIGITS) for name, value in amounts.items()}
+        if with_shares and len(amounts) > 1 else {} for amounts in (terms, norms)
+    ]
+    figures = [_rounded(value, FIGURE_DIGITS) for value in (loss, main, other)]
+    return [run, epoch, *figures, shares[0], best, shares[1]]
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else float(f"{value:.{digits}g}")
+
+
 def _runs(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     """What the curves need to know of each run; names are escaped, because Plotly reads markup in them."""
-    light, dark = series_styles(rows, "light"), series_styles(rows, "dark")
+    light, dark, shown = series_styles(rows, "light"), series_styles(rows, "dark"), leading(rows)
     return [
         {
             "id": row.run_id, "role": row.role, "seed": row.seed, "finished": row.state in ("finished", "reused"),
             "best_epoch": row.best_epoch, "stop_rule": display_name(told(row.stop_rule), 80) if row.stop_rule else "",
-            "style": {"light": light[row.run_id], "dark": dark[row.run_id]},
+            "leads": row.run_id in shown, "style": {"light": light[row.run_id], "dark": dark[row.run_id]},
         }
         for row in rows
     ]

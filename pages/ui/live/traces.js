@@ -5,7 +5,6 @@ import { bestPoint, isWhole, series, viewOf } from "./readings.js";
 import { stacked, stackTraces } from "./stacks.js";
 import { thin } from "./thinning.js";
 
-const MOST_IN_LEGEND = 8;
 const FIGURE_SPACE = "\u2007";
 
 // Plotly builds selectors from a trace's uid.
@@ -18,20 +17,16 @@ export function traces(curves) {
   if (stacked(curves.data)) return stackTraces(curves);
   const now = theme(curves.root), background = curves.data.layout[now].background, named = new Map(), result = [];
   const many = new Set(curves.runs.filter((run) => run.role !== "teacher").map((run) => run.seed)).size > 1;
-  const view = viewOf(curves.data);
-  const hidden = new Map((curves.plot._fullData || []).map((trace) => [trace.legendgroup, trace.visible]));
+  const view = viewOf(curves.data), looks = curves.lines.looks(curves.runs, now, curves.plot._fullData || []);
   const push = (trace, group, legendable) => {
     const first = legendable && !named.has(group);
     if (first) named.set(group, named.size);
-    // More than eight lines on one chart cannot be told apart: the others wait in the legend's order, hidden.
-    const late = (named.get(group) ?? 0) >= MOST_IN_LEGEND;
-    result.push({
-      type: "scatter", legendgroup: group, showlegend: first, visible: hidden.get(group) ?? (late ? "legendonly" : true), ...trace, uid: safe(trace.uid),
-    });
+    result.push({ type: "scatter", legendgroup: group, showlegend: first, visible: looks.get(group), ...trace, uid: safe(trace.uid) });
   };
   const meant = !many ? new Set() : withMean(curves, now);
   for (const run of curves.runs) {
     const look = run.style[now], teacher = run.role === "teacher";
+    if (!looks.has(look.group)) continue;
     for (const line of series(curves, run)) {
       if (!line.points.length) continue;
       const [x, y] = thin(line.points.map((p) => p[0]), line.points.map((p) => p[1]));
@@ -41,10 +36,10 @@ export function traces(curves) {
         marker: { color: look.color, size: 5 }, opacity: !teacher && many ? 0.5 : 1,
         line: { color: look.color, dash: line.dash || look.dash, width: teacher || !many ? 2 : 1.1 },
         hovertemplate: `<b>${look.name}${line.suffix}</b>${seed}<br>${said(curves, "epoch", "%{x}")}: %{y:.4~g}<extra></extra>`,
-      }, look.group + line.suffix, !meant.has(look.group));
+      }, look.group, !meant.has(look.group));
     }
   }
-  for (const group of new Set(curves.runs.map((run) => run.style[now].group))) {
+  for (const group of looks.keys()) {
     const mine = curves.runs.filter((run) => run.style[now].group === group), look = mine[0].style[now];
     if (meant.has(group)) pushMean(curves, push, look, mine, view);
     if (view.validation) pushBest(curves, push, look, mine, view, background);

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text, plain_name
+from distill_core.charts.style import MOST_SERIES
 from distill_core.charts.sureness import sureness
+from distill_core.charts.variants import validation_means
 from distill_core.evaluation.metrics import METRICS
 from distill_core.evaluation.sureness import Sureness
 from distill_core.language import _, counted, marked, told
@@ -38,11 +42,16 @@ def draw(view: ExperimentView) -> None:
             icon=":material/hourglass:",
         )
         return
+    shown = _best(found, view)
     show_chart(
-        sureness(found, view.runs, theme=theme()), key="sureness", file_name="sureness",
+        sureness(shown, view.runs, theme=theme()), key="sureness", file_name="sureness",
         alt=_("Difference of each student from the same network trained alone, with three intervals"),
     )
-    for one in found:
+    if len(shown) < len(found):
+        st.caption(_("The {shown} best students on validation data; the table has all {total}.").format(
+            shown=len(shown), total=len(found),
+        ))
+    for one in shown:
         if one.needed is not None:
             st.markdown(
                 f":material/hourglass_bottom: **{markdown_name(one.verdict.student, 60)}**: "
@@ -57,6 +66,14 @@ def draw(view: ExperimentView) -> None:
         ))
     if metric == "r2":
         _in_squared_error(found)
+
+
+def _best(found: tuple[Sureness, ...], view: ExperimentView) -> tuple[Sureness, ...]:
+    """As many as one chart can show."""
+    if len(found) <= MOST_SERIES:
+        return found
+    means = validation_means(view.runs)
+    return tuple(sorted(found, key=lambda one: -means.get(one.verdict.student, -math.inf))[:MOST_SERIES])
 
 
 def _table(found: tuple[Sureness, ...]) -> None:
