@@ -66,7 +66,7 @@ class Metric:
         return self.with_unit(self.signed(difference))
 
     def with_unit(self, number: str) -> str:
-        """A number that is written already, with its unit; some languages count points otherwise than they name them."""
+        """A number that is written already, with its unit; languages differ in how they count points."""
         return _("{amount} points").format(amount=number) if self.is_share else f"{number} {self.unit}".rstrip()
 
     def amount(self, difference: float) -> str:

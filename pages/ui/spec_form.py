@@ -224,7 +224,7 @@ def title_section(fields: Fields, spec: Json) -> Json:
         _("What it shows"), value=told(spec["shows"]), key=fields.key("shows"), height=100,
         help=told(str(ExperimentSpec.model_fields["shows"].description)))
     fields.slot("shows")
-    # A preset's own words stay as they are until somebody changes them: the experiment's page tells them to each reader.
+    # A preset's own words stay as they are until somebody changes them: the experiment's page tells them to all.
     return {"name": name, "shows": spec["shows"] if shows in _in_all_languages(spec["shows"]) else shows}
 
 
