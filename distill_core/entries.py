@@ -75,7 +75,8 @@ class Entry:
         known = self.params.model_fields.get(problem.field.rsplit(".", 1)[-1])
         if problem.remedy or known is None or known.is_required():
             return problem
-        return replace(problem, remedy=f"The default is {known.default}.")
+        default = "empty" if known.default == "" else known.default
+        return replace(problem, remedy=f"The default is {default}.")
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -14,7 +14,7 @@ from distill_core.events import State
 from distill_core.folders import Home
 from distill_core.jobs.log_tail import read_tail
 from distill_core.jobs.machine_report import machine_report
-from distill_core.results import finite, result_json, verdicts_of
+from distill_core.results import finite, leading, result_json, verdicts_of
 from distill_core.rows import ExperimentRow, ExperimentView, RunRow
 from distill_core.store.store import Store
 
@@ -75,6 +75,12 @@ class Looking(Acting, ABC):
     def verdicts(self, experiment_id: str) -> list[Verdict]:
         """Every variant against its architecture trained alone, as far as seeds are finished."""
         return verdicts_of(self.store.experiment(experiment_id), self.catalogue())
+
+    @needs("viewer")
+    def leading(self, view: ExperimentView) -> list[Verdict]:
+        """The verdicts on an experiment's distilled students, that on the one to look at first: see results.leading."""
+        validation = self.store.kept_validation(view.row.experiment_id)
+        return leading(view, verdicts_of(view, self.catalogue()), validation)
 
     @needs("viewer")
     def live(self, experiment_id: str, since: int, *, most: int = 5000) -> dict[str, Any]:

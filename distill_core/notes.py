@@ -11,6 +11,7 @@ from distill_core.access import Acting, needs
 from distill_core.audit import Audit
 from distill_core.errors import Conflict, LabError, NotFound
 from distill_core.folders import Home, read_json, write_json
+from distill_core.language import marked, sayable
 from distill_core.results import run_of
 from distill_core.store.store import Store
 
@@ -58,7 +59,9 @@ class Notes(Acting):
         """
         path = self._own(experiment_id, run_id)
         if not text.strip():
-            self._mark(path, self._clock())
+            before = self._mark(path, self._clock())
+            if before is not None and before.removed_at is None:
+                self._record_removal(experiment_id, run_id)
             return
         if len(text) > LONGEST:
             raise Conflict(
@@ -72,15 +75,21 @@ class Notes(Acting):
     @needs("operator")
     def remove(self, experiment_id: str, run_id: str = "") -> None:
         """Take a note away; `restore` brings it back. Raises NotFound, NotAllowed."""
-        if not self._mark(self._own(experiment_id, run_id), self._clock()):
+        if self._mark(self._own(experiment_id, run_id), self._clock()) is None:
             raise NotFound("There is no such note any more; look at the experiment again.")
-        self._audit.record(self.actor.name, "note", experiment_id, detail=f"removed {run_id}".strip())
+        self._record_removal(experiment_id, run_id)
 
     @needs("operator")
     def restore(self, experiment_id: str, run_id: str = "") -> None:
         """Bring back the note that was removed last. Raises NotFound, NotAllowed."""
-        if not self._mark(self._own(experiment_id, run_id), None):
+        if self._mark(self._own(experiment_id, run_id), None) is None:
             raise NotFound("There is no such note to bring back; write it anew.")
+        detail = sayable(f"brought back {run_id}") if run_id else marked("brought back")
+        self._audit.record(self.actor.name, "note", experiment_id, detail=detail)
+
+    def _record_removal(self, experiment_id: str, run_id: str) -> None:
+        detail = sayable(f"removed {run_id}") if run_id else marked("removed")
+        self._audit.record(self.actor.name, "note", experiment_id, detail=detail)
 
     def _own(self, experiment_id: str, run_id: str) -> Path:
         view = self._store().experiment(experiment_id)
@@ -89,12 +98,13 @@ class Notes(Acting):
             run_of(view, run_id)
         return self._home.experiment(experiment_id).written(f"note-{run_id}")
 
-    def _mark(self, path: Path, removed_at: float | None) -> bool:
+    def _mark(self, path: Path, removed_at: float | None) -> Note | None:
+        """The note as it was before, if there is one."""
         with self._lock, self._home.usable():
             note = self._read(path)
             if note is not None:
                 write_json(path, asdict(replace(note, removed_at=removed_at)))
-            return note is not None
+            return note
 
     def _read(self, path: Path) -> Note | None:
         try:

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
 from distill_core.access import Acting, needs
+from distill_core.audit import Audit
 from distill_core.catalog import Catalogue
 from distill_core.errors import Conflict, LabError, UnknownName
 from distill_core.folders import Home, read_json, write_json
-from distill_core.language import ENGLISH, LANGUAGES, Language, speaking
+from distill_core.language import ENGLISH, LANGUAGES, Language, sayable, speaking
 from distill_core.notes import Notes
 from distill_core.report.archive import archive, without_font
 from distill_core.report.document import Document, Written, document_of
@@ -56,9 +57,10 @@ class Reports(Acting):
 
     def __init__(
         self, home: Home, store: Callable[[], Store], catalogue: Callable[[], Catalogue], notes: Notes, *,
-        clock: Callable[[], float],
+        audit: Audit, clock: Callable[[], float],
     ) -> None:
-        self._home, self._store, self._catalogue, self._notes, self._clock = home, store, catalogue, notes, clock
+        self._home, self._store, self._catalogue, self._notes = home, store, catalogue, notes
+        self._audit, self._clock = audit, clock
 
     @needs("viewer")
     def draft(self, experiment_id: str) -> Draft:
@@ -86,8 +88,18 @@ class Reports(Acting):
                 f"A text of the report has {longest:,} characters; allowed: {LONGEST_TEXT:,}. Shorten it, or put the "
                 "rest elsewhere."
             )
+        if self._kept(experiment_id) == draft:
+            return
         with self._home.usable():
             write_json(self._home.experiment(experiment_id).written("report"), asdict(draft))
+        self._audit.record(self.actor.name, "report", experiment_id, detail=sayable("Draft saved."))
+
+    def _kept(self, experiment_id: str) -> Draft | None:
+        """The draft as it lies there; None for none, or one that cannot be read and is written anew."""
+        try:
+            return self.draft(experiment_id)
+        except DraftUnusable:
+            return None
 
     @needs("viewer")
     def make(self, experiment_id: str, *, language: Language = ENGLISH, format: str = "html") -> Report:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from distill_core.catalog import Catalogue
@@ -41,6 +42,27 @@ def verdicts_of(view: ExperimentView, catalogue: Catalogue, *, metric: str = "")
         for name, baseline in baselines_of(view, catalogue).items()
         if figures.get(name, {}).keys() & figures.get(baseline, {}).keys()
     ]
+
+
+def leading(view: ExperimentView, verdicts: Sequence[Verdict], validation: Mapping[str, float]) -> list[Verdict]:
+    """The verdicts on distilled students, first that on the one to look at first.
+
+    Those that were helped, the largest gain first; then the others, the best by validation (by run id) first.
+    """
+    seeds: dict[str, list[float]] = {}
+    for run in view.runs:
+        if run.role == "student" and math.isfinite(figure := validation.get(run.run_id, math.nan)):
+            seeds.setdefault(run.name, []).append(figure)
+    distilled = {run.name for run in view.runs if run.role == "student"}
+
+    def place(verdict: Verdict) -> tuple[bool, float]:
+        gain = verdict.delta_mean if verdict.higher_is_better else -verdict.delta_mean
+        if verdict.verdict == "helped":
+            return False, -gain
+        figures = seeds.get(verdict.student)
+        return True, -fmean(figures) if figures else math.inf
+
+    return sorted((verdict for verdict in verdicts if verdict.student in distilled), key=place)
 
 
 def result_json(view: ExperimentView, verdicts: list[Verdict], *, folder: Path, now: float) -> dict[str, Any]:

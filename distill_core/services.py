@@ -101,7 +101,9 @@ class Lab(Looking):
         self.uploads = Uploads(self.home, clock=clock, check_room=self._check_room)
         self.shares = Shares(self.home, lambda: self.store, self.catalogue, audit=self.audit, clock=clock)
         self.notes = Notes(self.home, lambda: self.store, self.audit, clock=clock)
-        self.reports = Reports(self.home, lambda: self.store, self.catalogue, self.notes, clock=clock)
+        self.reports = Reports(
+            self.home, lambda: self.store, self.catalogue, self.notes, audit=self.audit, clock=clock
+        )
         self.lessons = Classroom(
             lambda: self.store, self.catalogue,
             lambda actor, spec, key: self.acting_as(actor).launch(spec, idempotency_key=key),

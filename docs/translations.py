@@ -34,6 +34,8 @@ SILENT = re.compile(
     r"|distill_core/deployment/(card_|model_card|bundle|run_script|measure_|measuring|timing|samples_file|markdown)"
     r"|distill_core/(processor|exporters/|jobs/(describe|worker|helper|dispatcher|crew)\.py)"
 )
+# Its sentences are told from elsewhere; the others of these rooms are failures of the program itself.
+PLUG_INS = re.compile(r"distill_core/(architectures|losses)/(?!pretrained|term)")
 # Failures of the program itself, never shown as they are.
 PROGRAMMERS = {"ValueError", "TypeError", "AssertionError", "RuntimeError", "KeyError", "NotImplementedError"}
 _WORD = re.compile(r"[A-Za-z]{2,}")
@@ -77,6 +79,8 @@ def sayings(tree: ast.Module, name: str) -> Iterator[tuple[str, str, int]]:
     yield from _marked(tree, name)
     if name.startswith("distill_core/spec"):
         yield from _refusals(tree)
+    if PLUG_INS.match(name):
+        yield from _plug_in_refusals(tree)
     if not _is_silent(name):
         yield from _sentences(tree)
 
@@ -126,6 +130,25 @@ def _refusals(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
             for text in (allowed, remedy and f"{remedy[0].upper()}{remedy[1:]}."):
                 if text:
                     yield text, "", node.lineno
+
+
+def _plug_in_refusals(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
+    """What a network or a loss refuses, as the check of a spec writes it: a remedy; and what such a sentence calls it.
+
+    The files themselves mark nothing, for what they hold is part of the names of runs.
+    """
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        if _called(node) == "ValueError" and node.args and (text := template(node.args[0])):
+            sentence = f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+            # What fills these places are words of ours, which are told; nobody's names.
+            for name, ours in (("name", "network"), ("student", "one"), ("teacher", "other")):
+                sentence = sentence.replace(f"{{{name}}}", f"{{{ours}}}")
+            yield sentence, "", node.lineno
+        for keyword in node.keywords:
+            if keyword.arg in ("name", "network") and template(keyword.value).startswith(("A ", "An ")):
+                yield template(keyword.value), "", node.lineno
 
 
 def _alternatives(tree: ast.Module) -> Iterator[ast.AST]:
@@ -216,7 +239,7 @@ def _described(catalogue: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
             for parameter in entry["schema"].get("properties", {}).values():
                 yield from ((parameter[key], origin) for key in ("title", "description") if parameter.get(key))
     for preset in load_presets():
-        texts = (preset.title, preset.summary, preset.spec.shows)
+        texts = (preset.title, preset.summary, preset.spec.name, preset.spec.shows)
         yield from ((text, f"presets/{preset.name}") for text in texts if text)
 
 

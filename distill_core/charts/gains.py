@@ -57,7 +57,7 @@ def gains(verdicts: Sequence[Verdict], runs: Sequence[RunRow] = (), *, theme: Th
         "{metric} minus {baseline}{unit} (left is better)"
     )
     fig.update_xaxes(title_text=words.format(metric=title, baseline=against, unit=unit), showgrid=True)
-    little = f"{first.smallest_gain * kind.factor:g} {kind.unit}".rstrip()
+    little = kind.with_unit(f"{first.smallest_gain * kind.factor:g}")
     add_caption(fig, [
         _("Rings: student minus baseline, one seed each."),
         (_("Filled mark and bar: mean and its {confidence} interval.") if many
@@ -79,7 +79,8 @@ def _add_rows(fig: go.Figure, compared: Sequence[Verdict], runs: Sequence[RunRow
 
 def _add_row(fig: go.Figure, verdict: Verdict, row: int, *, look: Variant | None) -> None:
     colour, factor = look.color if look else BLUE, verdict.kind.factor
-    digits, unit = "+.1f" if verdict.kind.is_share else "+.3f", f" {verdict.kind.unit}".rstrip()
+    digits = "+.1f" if verdict.kind.is_share else "+.3f"
+    shown = verdict.kind.with_unit(f"%{{x:{digits}}}")
     heading = _("{student} against {baseline}").format(
         student=display_name(verdict.student, 28), baseline=display_name(verdict.baseline, 28)
     )
@@ -87,9 +88,9 @@ def _add_row(fig: go.Figure, verdict: Verdict, row: int, *, look: Variant | None
         x=[difference * factor for _, difference in verdict.differences], y=[row] * len(verdict.differences),
         customdata=[seed for seed, _ in verdict.differences], mode="markers",
         marker={"symbol": "circle-open", "size": 9, "color": colour, "line_width": 1.5},
-        hovertemplate=hover([(_("seed"), "%{customdata}"), (_("gain"), f"%{{x:{digits}}}{unit}")], heading=heading),
+        hovertemplate=hover([(_("seed"), "%{customdata}"), (_("gain"), shown)], heading=heading),
     )
-    mean, lines = verdict.delta_mean * factor, [(_("mean"), f"%{{x:{digits}}}{unit}")]
+    mean, lines = verdict.delta_mean * factor, [(_("mean"), shown)]
     interval = None
     if verdict.ci_low is not None and verdict.ci_high is not None:
         low, high = verdict.ci_low * factor, verdict.ci_high * factor

@@ -16,7 +16,7 @@ from distill_core.charts.style import BLUE, THEMES, Theme, add_caption, apply_st
 from distill_core.charts.units import amount, milliseconds, size, threads
 from distill_core.charts.variants import variants
 from distill_core.evaluation.metrics import METRICS, heading, primary_metric
-from distill_core.language import _, told
+from distill_core.language import _, counted, told
 from distill_core.rows import RunRow
 
 _PANEL_PX, _FEW_STEPS, _STEP_WIDTH = 120, 5, 13
@@ -92,13 +92,15 @@ def _score_panel(line: Line) -> _Panel:
     for one in changes:
         if one is None:
             details.append("")
-        elif one.low is None or one.high is None:
-            details.append(f"{metric.signed(one.mean)} {metric.unit}, one seed")
+            continue
+        mean = metric.difference(one.mean)
+        if one.low is None or one.high is None:
+            details.append(_("{mean} (one seed)").format(mean=mean))
         else:
-            details.append(
-                f"{metric.signed(one.mean)} {metric.unit} (95% CI {metric.signed(one.low)} to "
-                f"{metric.signed(one.high)}, {one.seeds} seeds)"
-            )
+            details.append(_("{mean} (95% CI {low} to {high}, {seeds})").format(
+                mean=mean, low=metric.signed(one.low), high=metric.signed(one.high),
+                seeds=counted("{number} seed", "{number} seeds", one.seeds),
+            ))
     return _Panel(
         title=heading(primary_metric(first.task), first.task),
         values=[None if score is None else score * metric.factor for score in scores],
@@ -139,8 +141,8 @@ def _add_panel(
         **({} if first else {"fill": "tozeroy", "fillcolor": faint(colour, 0.10) if colour[0] == "#" else None}),
     )
     details = [
-        [display_name(tread.step), shown, told or "–"]
-        for tread, shown, told in zip(treads, panel.shown, panel.details, strict=True)
+        [display_name(tread.step), shown, detail or "–"]
+        for tread, shown, detail in zip(treads, panel.shown, panel.details, strict=True)
     ]
     lines = [(panel.title.split(",")[0], "%{customdata[1]}"), ("change", "%{customdata[2]}")]
     fig.add_scatter(

@@ -49,8 +49,9 @@ def _score(first: Tread, last: Tread) -> str:
     found, metric = change(first, last), METRICS[primary_metric(first.first.task)]
     if found is None:
         return ""
-    unit, amount = metric.unit or metric.title, metric.signed(abs(found.mean)).lstrip("+")
-    words = _("{amount} {unit} lost") if found.mean < 0 else _("{amount} {unit} gained")
+    number, unit = metric.signed(abs(found.mean)).lstrip("+"), metric.unit or metric.title
+    amount = metric.with_unit(number) if metric.unit else f"{number} {unit}"
+    words = _("{amount} lost") if found.mean < 0 else _("{amount} gained")
     words = words if found.mean else _("no {unit} lost")
     clause = words.format(amount=amount, unit=unit)
     if found.low is None or found.high is None:

@@ -63,7 +63,11 @@ class Metric:
 
     def difference(self, difference: float) -> str:
         """A difference with its sign and unit."""
-        return f"{self.signed(difference)} {self.unit}".rstrip()
+        return self.with_unit(self.signed(difference))
+
+    def with_unit(self, number: str) -> str:
+        """A number that is written already, with its unit; languages differ in how they count points."""
+        return _("{amount} points").format(amount=number) if self.is_share else f"{number} {self.unit}".rstrip()
 
     def amount(self, difference: float) -> str:
         """A difference in words, without a sign."""

@@ -172,6 +172,19 @@ def live_points(
     return [tuple(row)[1:] for row in found], int(found[-1][0]) if found else since
 
 
+def kept_validation(connection: Connection, experiment_id: str) -> dict[str, float]:
+    """By run id the validation figure of the epoch whose weights are kept: accuracy, or R² of a regression."""
+    columns = epochs.c
+    figure = func.coalesce(columns.validation_r2, columns.validation_accuracy)
+    found = connection.execute(
+        select(columns.run_id, figure)
+        .where(columns.experiment_id == experiment_id, columns.best.is_(True))
+        .order_by(columns.epoch)
+    )
+    # The last epoch that was the best so far.
+    return {run_id: float(value) for run_id, value in found}
+
+
 def budget_points(connection: Connection, experiment_id: str, *, most: int) -> list[tuple[Any, ...]]:
     """(run id, epoch, weighted terms, gradient norms) of the epochs whose gradients were measured.
 

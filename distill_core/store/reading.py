@@ -108,6 +108,11 @@ class Reading:
         with self._database.read() as connection:
             return queries.live_points(connection, experiment_id, since=since, limit=limit)
 
+    def kept_validation(self, experiment_id: str) -> dict[str, float]:
+        """By run id the validation figure of the weights that are kept: see queries.kept_validation."""
+        with self._database.read() as connection:
+            return queries.kept_validation(connection, experiment_id)
+
     def budget_points(self, experiment_id: str, *, most: int = 2000) -> list[tuple[Any, ...]]:
         """What a loss budget is told from: see queries.budget_points."""
         with self._database.read() as connection:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from distill_core.datasets.samples import example_inputs
 from distill_core.errors import NotFound, Problem, WeightsMismatch
+from distill_core.language import marked
 from distill_core.losses.term import StepTensors
 from distill_core.plan import with_baselines
 from distill_core.spec import Choice, Student, Term, Training, Views, teacher_field
@@ -192,6 +193,13 @@ def _refusal(checked: Checked, term: Term, student: Student, at: str) -> Iterato
     except ValueError as error:
         allowed = "a loss that can be computed for these " + ("outputs" if own is None else "networks")
         yield Problem(f"{at}.name", term.loss.name, allowed, _sentence(error))
+
+
+# What losses call shapes in what they refuse, for the catalogues: their own files are part of the names of runs.
+_SHAPES = (
+    marked("a map ({sizes})"), marked("a sequence of steps ({sizes})"), marked("a vector ({sizes})"),
+    marked("{dimensions} dimensions ({sizes})"), marked("a single number"),
+)
 
 
 def _sentence(error: ValueError) -> str:

@@ -18,7 +18,7 @@ ACTIONS = (
     marked("launch"), marked("stop"), marked("resume"), marked("export"), marked("delete"), marked("undelete"),
     marked("purge"), marked("move"), marked("pause"), marked("unpause"), marked("share"), marked("unshare"),
     marked("upload"), marked("remove"), marked("sign-in"), marked("sign-in refused"), marked("backup"),
-    marked("restore"), marked("settings"),
+    marked("restore"), marked("settings"), marked("note"), marked("examine"), marked("report"),
 )
 COLUMNS = {"when": "When", "who": "Who", "what": "What", "subject": "Of what", "detail": "Detail"}
 

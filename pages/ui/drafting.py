@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from distill_core.language import told
 from distill_core.spec import LONGEST_NAME
 from pages.ui import own_data, queue_line, same_as, starting
 from pages.ui.fields import Fields
@@ -32,7 +33,11 @@ def load(origin: tuple[str, str]) -> None:
     else:
         known = {preset.name: preset.spec for preset in lab().presets()}
         spec = known.get(name, known[starting.DEMO]).to_json()
-    replace(lab().complete(spec).to_json())
+    draft = lab().complete(spec).to_json()
+    if kind == "preset":
+        # Of presets alone: a name that somebody gave is never told in other words.
+        draft["name"] = told(draft["name"])
+    replace(draft)
     st.session_state[ORIGIN] = origin
 
 

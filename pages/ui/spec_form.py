@@ -10,7 +10,7 @@ import streamlit as st
 from distill_core.catalog import Catalogue
 from distill_core.charts.names import plain_name
 from distill_core.evaluation.metrics import metric_title, monitored
-from distill_core.language import _, marked, told
+from distill_core.language import LANGUAGES, _, marked, speaking, told
 from distill_core.signature import Task
 from distill_core.spec import AdamW, Affine, Choice, CropFlip, Data, ExperimentSpec, Frozen, Latency, Sgd, Training
 from pages.ui import with_corrections
@@ -221,7 +221,17 @@ def title_section(fields: Fields, spec: Json) -> Json:
     )
     fields.slot("name")
     shows = st.text_area(
-        _("What it shows"), value=spec["shows"], key=fields.key("shows"), height=100,
+        _("What it shows"), value=told(spec["shows"]), key=fields.key("shows"), height=100,
         help=told(str(ExperimentSpec.model_fields["shows"].description)))
     fields.slot("shows")
-    return {"name": name, "shows": shows}
+    # A preset's own words stay as they are until somebody changes them: the experiment's page tells them to all.
+    return {"name": name, "shows": spec["shows"] if shows in _in_all_languages(spec["shows"]) else shows}
+
+
+def _in_all_languages(sentence: str) -> set[str]:
+    """Also the language that the form was begun in."""
+    found = set()
+    for language in LANGUAGES:
+        with speaking(language):
+            found.add(told(sentence))
+    return found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from distill_core.folders import Home
+from distill_core.language import speaking
 from distill_core.presets import find_preset, load_presets
 from distill_core.services import Lab
 from distill_core.spec import read_spec
@@ -17,6 +19,7 @@ from tests.pages.design_form import (
     field,
     launched,
     sentences,
+    written,
 )
 
 # No test here starts a preview process.
@@ -36,6 +39,27 @@ def test_an_unchanged_preset_starts_as_it_is(open_page, home: Home, preset: str)
     (row,) = launched(home)
     asked = read_spec(home.experiment(row.experiment_id).spec).to_json()
     assert asked == Lab(home).complete(find_preset(preset).spec.to_json()).to_json()
+
+
+def test_in_chinese_a_preset_brings_a_chinese_name_and_purpose_which_stays_readable_to_all(
+    open_page, home: Home
+) -> None:
+    preset = find_preset("digits-rows")
+    app = open_page(PAGE, preset="digits-rows", lang="zh")
+    name, purpose = field(app, "name").value, app.text_area[0].value
+    assert "手写数字" in name and name != preset.spec.name
+    assert purpose != preset.spec.shows and not re.search("[a-z]{3,} [a-z]{3,} [a-z]{3,}", purpose)
+    # What the test presses is read in the language of the test.
+    with speaking("zh"):
+        kept = written(app, home)
+    assert kept.name == name, "the name is the one that was read"
+    assert kept.shows == preset.spec.shows, "each reader is told the purpose in their language"
+    assert [one.name for one in kept.students] == [one.name for one in preset.spec.students]
+    changed = open_page(PAGE, preset="digits-rows", lang="zh")
+    with speaking("zh"):
+        changed.text_area[0].set_value("我的实验").run()
+        changed.button(key="start").click().run()
+    assert "我的实验" in {read_spec(home.experiment(row.experiment_id).spec).shows for row in launched(home)}
 
 
 def test_a_preset_that_needs_a_folder_says_so_beside_the_path_and_then_starts(

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from distill_core.folders import Home
+from distill_core.store.store import Store
 from pages.ui.evidence.panel import GROUPS, Panel, panels
 from tests.fixtures import build_finished_experiment, build_running_experiment, preset_spec
 from tests.task_samples import build_task_experiment
@@ -23,6 +24,11 @@ MINE = {
 def told(app: AppTest) -> str:
     parts = [*app.warning, *app.error, *app.info, *app.caption, *app.markdown]
     return "\n".join(f"{part.value} {getattr(part.proto, 'title', '')}" for part in parts).replace("\\", "")
+
+
+def first_names(home: Home, identity: str, run_ids: list[str]) -> list[str]:
+    named = {run.run_id: run.name for run in Store(home).experiment(identity).runs}
+    return [named[run_id] for run_id in run_ids]
 
 
 def charts(app: AppTest) -> int:
@@ -71,7 +77,14 @@ def test_a_classification_has_all_panels_and_only_the_open_group_is_drawn(open_p
         for name in names:
             assert by_name[name].shows in told(app) and by_name[name].hides in told(app)
         assert charts(app) == (0 if group == "samples" else len(names))
+        if group == "figures":
+            # Of two distilled students the one that was helped most, beside what belongs to it.
+            assert first_names(home, identity, app.multiselect(key="reliability-of").value) == [
+                "teacher", "alone", "distilled T=8",
+            ]
+            assert "reliability-of" not in app.query_params
         if group == "samples":
+            assert first_names(home, identity, [app.selectbox(key="apart-second").value]) == ["distilled T=8"]
             assert told(app).count("True: ") == 24 and told(app).count("NLL ") == 12
             app.toggle(key="all-wrong").set_value(True).run()
             assert not app.exception and "get" in told(app)
@@ -122,7 +135,8 @@ def test_without_saved_answers_each_panel_says_so_and_the_others_stay(open_page,
 def test_where_there_is_nothing_yet_the_page_offers_the_next_step(open_page, home: Home) -> None:
     app = open_page(PAGE)
     assert not app.exception and "no experiment with a tested model" in told(app)
-    assert "there is no experiment 'nothing-like-it'" in told(open_page(PAGE, id="nothing-like-it")).lower()
+    missing = open_page(PAGE, id="nothing-like-it")
+    assert missing.title[0].value == "Not found" and "'nothing-like-it'" in told(missing)
     identity = build_running_experiment(home)
     app = open_page(PAGE, id=identity)
     assert not app.exception

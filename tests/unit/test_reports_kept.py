@@ -57,6 +57,9 @@ def test_a_draft_is_kept_and_stands_in_the_report(lab: Lab) -> None:
     assert (made.name, made.media_type) == (f"report-{IDENTITY}.html", "text/html")
     assert "<h1>Ship it</h1>" in page and "<strong>Now</strong>" in page and "<li>ask Bob</li>" in page
     assert len(made.content) < 6_000_000
+    lab.acting_as(ANN).reports.write_draft(IDENTITY, draft)
+    told = [(entry.actor, entry.action, entry.subject, entry.detail) for entry in lab.audit.newest()]
+    assert told == [(ANN.name, "report", IDENTITY, "Draft saved.")], "saved once, for the second time nothing changed"
 
 
 def test_only_the_owner_and_admins_write(lab: Lab) -> None:
@@ -102,7 +105,11 @@ def test_notes_are_read_removed_and_brought_back(lab: Lab) -> None:
         lab.notes.write(IDENTITY, "x", run_id="../../etc")
     with pytest.raises(NotFound):
         lab.notes.of("unknown")
-    assert [entry.action for entry in lab.audit.newest()] == ["note", "note", "note"]
+    lab.notes.write(IDENTITY, "")
+    told = [(entry.action, entry.detail) for entry in reversed(lab.audit.newest())]
+    assert told == [
+        ("note", ""), ("note", run.run_id), ("note", "removed"), ("note", "brought back"), ("note", "removed"),
+    ], "what was gone already is not removed again"
 
 
 def test_a_damaged_file_is_told_and_not_written_over(lab: Lab) -> None:

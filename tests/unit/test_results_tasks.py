@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from distill_core.cli.terminal import print_experiment
 from distill_core.folders import Home
 from distill_core.jobs.starting import DispatcherStarter
 from distill_core.plan import with_baselines
-from distill_core.results import baselines_of, verdicts_of
+from distill_core.results import baselines_of, leading, verdicts_of
 from distill_core.services import Lab
+from tests.fixtures import build_compressed_experiment
 from tests.store_samples import small_spec
 from tests.task_samples import build_task_experiment
 
@@ -81,3 +84,28 @@ def test_every_variant_is_judged_against_its_own_network_alone(lab: Lab) -> None
         if student.architecture.name == "strided-cnn" and student.name != "other"
     )
     assert found == {"distilled": "alone", "other": added} and added != "alone"
+
+
+def test_the_student_to_look_at_first_is_the_one_that_was_helped_most_else_the_best_by_validation(lab: Lab) -> None:
+    identity = build_compressed_experiment(lab.home)
+    view = lab.experiment(identity)
+    told, kept = lab.verdicts(identity), lab.store.kept_validation(identity)
+    run = next(run for run in view.runs if run.role == "student")
+    points = [point for point in lab.live(identity, 0)["points"] if point[0] == run.run_id]
+    # [run, epoch, loss, accuracy, NLL, terms, best, norms]: the last epoch that was the best so far is kept.
+    assert kept[run.run_id] == [point[3] for point in points if point[6]][-1] == max(point[3] for point in points)
+    leads = [verdict.student for verdict in lab.leading(view)]
+    assert leads == ["distilled T=8", "distilled T=1"], "neither the baseline nor the control without a teacher"
+
+    def order(*wanted: tuple[str, str, float, float]) -> list[str]:
+        runs = tuple(replace(run, name=name, run_id=name) for name, *_rest in wanted)
+        found = [replace(told[0], student=name, verdict=word, delta_mean=gain) for name, word, gain, _figure in wanted]
+        return [one.student for one in leading(
+            replace(view, runs=runs), found, {name: figure for name, _word, _gain, figure in wanted}
+        )]
+
+    little, much, sad, fair, none = (
+        ("little", "helped", 0.01, 0.99), ("much", "helped", 0.03, 0.9), ("sad", "did not help", -0.01, 0.8),
+        ("fair", "inconclusive", 0.002, 0.85), ("none", "inconclusive", 0.05, math.nan),
+    )
+    assert order(none, sad, fair, little, much) == ["much", "little", "fair", "sad", "none"]

@@ -18,12 +18,12 @@ def draw(view: ExperimentView) -> None:
     runs = evidence.answered(view)
     why = _("The samples are ranked by how far the answers of these two lie apart, mean over the seeds.")
     with st.container(horizontal=True):
-        first = choose_variant(runs, key="apart-first", label=_("First"), help=why, first="teacher")
+        first = choose_variant(view, runs, key="apart-first", label=_("First"), help=why, first="teacher")
         others = [run for run in runs if run not in first.runs]
         if not others:
             st.info(_("A second variant must be tested before the two can disagree."), icon=":material/hourglass:")
             return
-        second = choose_variant(others, key="apart-second", label=_("Second"), help=why)
+        second = choose_variant(view, others, key="apart-second", label=_("Second"), help=why)
     pairs = _pairs(first, second)
     if not pairs:
         st.info(_("These two share no seed. Choose another pair."), icon=":material/info:")

@@ -28,7 +28,7 @@ SURE = 0.05
 
 def draw(view: ExperimentView) -> None:
     evidence = lab().evidence
-    teacher = choose_teacher(evidence.answered(view), key="fidelity-to")
+    teacher = choose_teacher(view, evidence.answered(view), key="fidelity-to")
     if teacher is None:
         st.info(_("This experiment has no tested teacher to compare with."), icon=":material/info:")
         return

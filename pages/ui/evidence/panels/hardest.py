@@ -16,7 +16,7 @@ from pages.ui.session import lab
 def draw(view: ExperimentView) -> None:
     evidence = lab().evidence
     chosen = choose_variants(
-        evidence.answered(view), key="hard-for", label=_("Hard for"), first=("teacher", "baseline", "student"),
+        view, evidence.answered(view), key="hard-for", label=_("Hard for"), first=("teacher", "baseline", "student"),
     )
     runs = [run for variant in chosen for run in variant.runs]
     if not runs:

@@ -24,7 +24,7 @@ CLOSE = 0.01
 def draw(view: ExperimentView) -> None:
     evidence = lab().evidence
     runs = evidence.answered(view)
-    chosen = choose_variants(runs, key="reliability-of", label=_("Variants"), most=MOST)
+    chosen = choose_variants(view, runs, key="reliability-of", label=_("Variants"), most=MOST)
     show_chart(
         reliability([(variant, evidence.reliability(view, variant.runs)) for variant in chosen], theme=theme()),
         key="reliability", file_name="reliability",
