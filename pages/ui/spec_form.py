@@ -204,7 +204,8 @@ def _where_section(fields: Fields, spec: Json, device: str) -> Json:
         )
         cells = st.grid("auto", min_column_width=NARROW_PX)
         for name, label, unset in (
-            ("gpu_memory_gb", _("GPU memory needed (GB)"), _("the whole GPU")), ("processes", _("Processes"), ""),
+            ("precision", _("Precision"), ""), ("gpu_memory_gb", _("GPU memory needed (GB)"), _("the whole GPU")),
+            ("processes", _("Processes"), ""),
         ):
             with cells.cell():
                 found[name] = fields.draw(

@@ -17,6 +17,8 @@ from distill_core.architectures import REGISTRY
 from distill_core.architectures.pieces import pieces
 from distill_core.entries import ArchitectureEntry
 from distill_core.signature import INPUT_KINDS, TASKS, Signature
+from distill_core.training.folded import folded
+from distill_core.training.precision import computing, whole
 
 SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "image": ((1, 8, 8), (3, 32, 32)),
@@ -249,3 +251,23 @@ def test_it_refuses_other_kinds_of_input_in_a_sentence(entry: ArchitectureEntry)
     for kind in foreign:
         with pytest.raises(ValueError, match=r"^\S.* "):
             build(entry, signature_of(kind, SHAPES[kind][0]))
+
+
+@pytest.mark.parametrize(("entry", "signature"), SMALLEST)
+def test_trains_in_sixteen_bits_and_answers_the_same_when_folded(
+    entry: ArchitectureEntry, signature: Signature
+) -> None:
+    network, inputs = build(entry, signature).train(), inputs_of(signature, 8)
+    device = torch.device("cpu")
+    with computing("bfloat16", device):
+        answers = whole(network(inputs))
+    loss_of(answers, signature).backward()
+    gradients = [value.grad for value in network.parameters() if value.grad is not None]
+    assert gradients and all(gradient.dtype == torch.float32 and gradient.isfinite().all() for gradient in gradients)
+    with torch.no_grad():
+        expected = network.eval()(inputs)
+        quick = folded(network)
+        torch.testing.assert_close(quick(inputs), expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+        with computing("bfloat16", device):
+            rounded = whole(quick(inputs))
+    assert (rounded - expected).abs().max() <= 0.1 * expected.abs().max()
