@@ -20,6 +20,7 @@ from distill_core.training.objective import NetworkTaps, Objective
 from distill_core.training.preparation import Checked
 from distill_core.training.problems import shared_weights
 from distill_core.training.split import TransferSet
+from distill_core.training.stacking import Stacking
 from distill_core.training.stream import Stream, Variation
 from distill_core.training.taps import list_taps
 from distill_core.training.teachers import first_of
@@ -59,8 +60,13 @@ def _plain_terms(checked: Checked) -> tuple[Term, ...]:
     return (Term(loss=Choice(name=loss, params=params)),)
 
 
-def student_cohort(checked: Checked, runs: Sequence[PlannedRun], teacher: nn.Module, around: Surroundings) -> Cohort:
-    """The runs of one seed, sharing one stream for each kind of transfer set. The teacher is put into eval mode."""
+def student_cohort(
+    checked: Checked, runs: Sequence[PlannedRun], teacher: nn.Module, around: Surroundings, *, stacks: bool = True
+) -> Cohort:
+    """The runs of one seed, sharing one stream for each kind of transfer set. The teacher is put into eval mode.
+
+    Without `stacks` each trains by itself, also where several could train as one.
+    """
     teacher.eval().requires_grad_(False)
     training, seed = checked.spec.student_training, runs[0].seed
     streams: dict[str, Stream] = {}
@@ -83,6 +89,7 @@ def student_cohort(checked: Checked, runs: Sequence[PlannedRun], teacher: nn.Mod
         validation=_validation(checked, checked.split.student_validation, teacher),
         steps_per_epoch=steps,
         around=around,
+        stacking=Stacking(signature=checked.signature, tell=around.note) if stacks else None,
     )
 
 

@@ -62,7 +62,7 @@ class Candidate:
         self.best = BestEpoch(training, task)
         self.best_state: dict[str, Tensor] = {}
         self.progress = Progress()
-        self._device = next(model.parameters()).device
+        self.device = next(model.parameters()).device
         self.after_step: list[Callable[[], None]] = []
         """What holds after every step: pruned weights are 0 again."""
         self.helped: Helped | None = None
@@ -81,14 +81,14 @@ class Candidate:
         step = self.progress.step
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.total_steps)
-        seed_noise(self.run.seed, step, self._device)
+        seed_noise(self.run.seed, step, self.device)
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        measured = self._trainable if self._is_measured(step) else ()
+        measured = self._trainable if self.measures(step) else ()
 
         def loss_of(logits: Tensor, seen: Mapping[str, Tensor]) -> Tensor:
             return self.objective(
-                self._step_tensors(batch, logits, teacher_logits if self.run.needs_teacher else None),
+                self.step_tensors(batch, logits, teacher_logits if self.run.needs_teacher else None),
                 progress=step / self.total_steps, student_taps=seen, teacher_taps=teacher_taps,
                 measure=measured,
             )
@@ -105,13 +105,16 @@ class Candidate:
                 hold()
         self.progress.step = step + 1
 
-    def _is_measured(self, step: int) -> bool:
-        """With other processes the way back is cut in two, so that no term's gradient is known here."""
+    def measures(self, step: int) -> bool:
+        """Whether each term's gradient is measured at a step.
+
+        With other processes the way back is cut in two, so that no term's gradient is known here.
+        """
         return self.helped is None and is_measured(
             step, steps_per_epoch=self.total_steps // self.training.epochs, terms=len(self.objective.names)
         )
 
-    def _step_tensors(self, batch: Batch, logits: Tensor, teacher_logits: Tensor | None) -> StepTensors:
+    def step_tensors(self, batch: Batch, logits: Tensor, teacher_logits: Tensor | None) -> StepTensors:
         """What every term sees; a tagged sequence counts as so many samples as it has steps."""
         labels, partner, share = batch.labels, batch.partner_labels, batch.share
         if logits.dim() == 3:
@@ -137,7 +140,7 @@ class Candidate:
         """Write all that resuming needs, as safetensors: see training.checkpoint; `fence` as in whole_files."""
         tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"terms.{name}": value for name, value in self.objective.modules.state_dict().items()}
-        for index, parameter in enumerate(self._parameters()):
+        for index, parameter in enumerate(self.parameters):
             for key, value in self.optimizer.state[parameter].items():
                 # Nesterov's buffer does not exist before the first step.
                 if value is not None:
@@ -161,7 +164,7 @@ class Candidate:
 
         `tell` gets a sentence if a damaged one was passed over.
         """
-        found, troubles = read_checkpoint(folder, device=str(self._device))
+        found, troubles = read_checkpoint(folder, device=str(self.device))
         if troubles:
             back = "the one before is used" if found else "none other is left, so that it begins anew"
             damage = ". ".join(troubles)
@@ -172,7 +175,7 @@ class Candidate:
         self.model.load_state_dict(_below("model.", tensors))
         self.best_state = found.best
         self.objective.modules.load_state_dict(_below("terms.", tensors))
-        for index, parameter in enumerate(self._parameters()):
+        for index, parameter in enumerate(self.parameters):
             state = _below(f"optimizer.{index}.", tensors)
             if state:
                 # Fused optimisers walk memory as it lies: moments must lie as their (channels last) parameter does.
@@ -192,7 +195,9 @@ class Candidate:
             self.diary.read(folder, until=self.progress.epoch)
         return True
 
-    def _parameters(self) -> list[nn.Parameter]:
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All that its optimiser changes, in the optimiser's order."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from distill_core.training.candidate import Candidate
 from distill_core.training.leading import Leader
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.schedule import learning_rate
-from distill_core.training.scores import Scores, score
+from distill_core.training.scores import score
+from distill_core.training.stack import Stack
+from distill_core.training.stacking import Stacking
 from distill_core.training.stopping import diverged, requested
 from distill_core.training.stream import Batch, Stream
 
@@ -37,6 +39,30 @@ def predict(model: nn.Module, inputs: Tensor, normalise: Normaliser) -> Tensor:
         parts = [model(normalise(part.to(device))) for part in inputs.split(EVALUATION_BATCH)]
     model.train(mode)
     return torch.cat(parts)
+
+
+class Answers:
+    """What a candidate, or all those of a stack, answer at the end of an epoch; each kind of inputs is asked about once."""
+
+    def __init__(self, unit: Stack | Candidate) -> None:
+        self._unit = unit
+        self._known: dict[int, Tensor] = {}
+
+    def of(self, candidate: Candidate, inputs: Tensor) -> Tensor:
+        """The candidate's answers [N,...] to stored inputs [N,*shape].
+
+        Asked when first wanted: the weights of a candidate that has ended since are others, but nobody asks for it.
+        """
+        if isinstance(self._unit, Candidate):
+            return predict(candidate.model, inputs, candidate.stream.normalise)
+        if id(inputs) not in self._known:
+            answers = self._unit.predict(inputs, candidate.stream.normalise, batch=EVALUATION_BATCH)
+            self._known[id(inputs)] = answers
+        return self._known[id(inputs)][self._unit.members.index(candidate)]
+
+
+def _members(unit: Stack | Candidate) -> list[Candidate]:
+    return unit.members if isinstance(unit, Stack) else [unit]
 
 
 @dataclass(frozen=True)
@@ -64,6 +90,14 @@ class Surroundings:
     """Called right before a checkpoint is written; it does not return if another process was given the folder."""
     leader: Leader | None = None
     """Leads other processes that share each batch; None: this process alone."""
+    told: set[str] = field(default_factory=set)
+    """Notes that this experiment's page has already; one is enough for all seeds."""
+
+    def note(self, text: str) -> None:
+        """Tell the reader of the page, once."""
+        if text not in self.told:
+            self.told.add(text)
+            self.emit(Noted(at=self.clock(), text=text))
 
     @classmethod
     def silent(cls, *, should_stop: Callable[[], bool] = lambda: False) -> Surroundings:
@@ -89,10 +123,13 @@ class Cohort:
         validation: Validation,
         steps_per_epoch: int,
         around: Surroundings,
+        stacking: Stacking | None = None,
     ) -> None:
         self.candidates, self.teacher, self.validation = list(candidates), teacher, validation
         self.steps_per_epoch, self.around = steps_per_epoch, around
         self.epochs = candidates[0].training.epochs
+        self.stacking = stacking
+        """Makes several students train as one; None: each by itself."""
         self._last_checkpoint = self._last_tick = self._last_told = around.clock()
 
     @property
@@ -131,24 +168,34 @@ class Cohort:
                 self._stop_all(epoch)
                 return False
             self.train_step(step)
-        for candidate in self.active:
-            # A run whose checkpoint is ahead of its rivals' has been through this epoch already.
-            if candidate.progress.step == end and candidate.progress.epoch == epoch:
-                self._end_epoch(candidate, epoch + 1)
+        # A run whose checkpoint is ahead of its rivals' has been through this epoch already.
+        ending = [one for one in self.active if one.progress.step == end and one.progress.epoch == epoch]
+        for unit in self._units(ending):
+            answers = Answers(unit)
+            for candidate in _members(unit):
+                self._end_epoch(candidate, epoch + 1, answers)
         return bool(self.active)
 
     def train_step(self, step: int) -> None:
         """One step of every run that is at it: one batch a stream, one answer of the teacher a batch."""
         answered: dict[int, tuple[Batch, Tensor | None, dict[str, Tensor]]] = {}
         waiting = [candidate for candidate in self.candidates if candidate.active and candidate.progress.step == step]
-        for candidate in waiting:
-            stream = candidate.stream
+        for unit in self._units(waiting):
+            stream = _members(unit)[0].stream
             if id(stream) not in answered:
                 batch = stream.batch(step)
                 asked = any(other.run.needs_teacher and other.stream is stream for other in waiting)
                 answered[id(stream)] = batch, *(self._ask_teacher(stream, batch, step) if asked else (None, {}))
-            candidate.train_step(*answered[id(stream)])
+            if isinstance(unit, Stack):
+                assert self.stacking is not None
+                self.stacking.train_step(unit, *answered[id(stream)])
+            else:
+                unit.train_step(*answered[id(stream)])
         self._tick(step, waiting)
+
+    def _units(self, candidates: Sequence[Candidate]) -> Sequence[Stack | Candidate]:
+        """What trains as one, and what trains by itself."""
+        return candidates if self.stacking is None else self.stacking.units(candidates)
 
     def _tick(self, step: int, trained: Sequence[Candidate]) -> None:
         """Share the time spent among those trained; now and then tell the progress and checkpoint."""
@@ -171,9 +218,11 @@ class Cohort:
             self.teacher, batch, ask=None if leader is None else partial(leader.ask, stream, step)
         )
 
-    def _end_epoch(self, candidate: Candidate, epoch: int) -> None:
+    def _end_epoch(self, candidate: Candidate, epoch: int, answers: Answers) -> None:
         raw, weighted = candidate.objective.take_means()
-        scores = self.validate(candidate)
+        held = self.validation
+        logits = answers.of(candidate, held.inputs)
+        scores = score(logits, held.labels, held.teacher_logits, task=held.task)
         finite = all(math.isfinite(value) for value in (*raw.values(), scores.error))
         better = finite and candidate.best.update(epoch, accuracy=scores.success, nll=scores.error)
         if better:
@@ -199,21 +248,20 @@ class Cohort:
             candidate.progress.stop = diverged(epoch, kept=candidate.best.epoch)
         else:
             candidate.progress.stop = candidate.best.after_epoch(epoch)
-        self._watch(candidate, epoch)
+        diary = candidate.diary
+        # The last epoch always, also where patience ends the run.
+        if diary is not None and (diary.wants(epoch) or not candidate.active):
+            diary.note(epoch, answers.of(candidate, diary.watched.inputs))
         if not candidate.active:
             self._end(candidate)
 
-    def _watch(self, candidate: Candidate, epoch: int) -> None:
-        """Note what the network answers now; the last epoch always, also where patience ends the run."""
-        diary = candidate.diary
-        if diary is not None and (diary.wants(epoch) or not candidate.active):
-            diary.note(epoch, predict(candidate.model, diary.watched.inputs, candidate.stream.normalise))
-
-    def validate(self, candidate: Candidate) -> Scores:
-        """How the run does on the validation samples."""
-        held = self.validation
-        logits = predict(candidate.model, held.inputs, candidate.stream.normalise)
-        return score(logits, held.labels, held.teacher_logits, task=held.task)
+    def validate(self) -> None:
+        """Ask every run about the validation samples, as at the end of an epoch."""
+        for unit in self._units(self.active):
+            answers = Answers(unit)
+            for candidate in _members(unit):
+                held = self.validation
+                score(answers.of(candidate, held.inputs), held.labels, held.teacher_logits, task=held.task)
 
     def _stop_all(self, epoch: int) -> None:
         running = self.active

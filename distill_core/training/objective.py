@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from distill_core.entries import Registry
+from distill_core.entries import Params, Registry
 from distill_core.losses.term import StepTensors, TermFunction
 from distill_core.spec import Term
 from distill_core.training.gradient_norms import gradient_norms
@@ -24,7 +24,7 @@ class NetworkTaps:
 
 
 @dataclass(frozen=True)
-class _Active:
+class ActiveTerm:
     """One term of weight above 0; `taps` are the names of the student's and the teacher's layer it reads."""
 
     name: str
@@ -32,6 +32,9 @@ class _Active:
     function: TermFunction
     traits: Collection[str]
     taps: tuple[str, str] | None
+    params: Params
+    built_with: Callable[[Params], TermFunction]
+    """The same term with other settings."""
 
     def weight(self, progress: float) -> float:
         """At a share 0..1 of all steps."""
@@ -49,11 +52,11 @@ class Objective:
     def __init__(
         self, terms: Sequence[Term], losses: Registry, *, device: torch.device, taps: NetworkTaps | None = None
     ) -> None:
-        self._terms = [active_term(term, losses, taps) for term in terms if term.weight > 0]
-        self._terms = [replace(one, name=name) for one, name in zip(self._terms, _unique(self._terms), strict=True)]
-        self.names = [one.name for one in self._terms]
+        self.terms = [active_term(term, losses, taps) for term in terms if term.weight > 0]
+        self.terms = [replace(one, name=name) for one, name in zip(self.terms, _unique(self.terms), strict=True)]
+        self.names = [one.name for one in self.terms]
         # What terms learn themselves, such as a hint's regressor; trained and kept with the student.
-        self.modules = nn.ModuleList(one.function for one in self._terms if isinstance(one.function, nn.Module))
+        self.modules = nn.ModuleList(one.function for one in self.terms if isinstance(one.function, nn.Module))
         self.modules.to(device).train()
         # Sums stay on the device: reading a number at every step would wait for a GPU.
         self.sums = torch.zeros(2, len(self.names), dtype=torch.float64, device=device)
@@ -63,15 +66,19 @@ class Objective:
 
     @property
     def student_taps(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(one.taps[0] for one in self._terms if one.taps))
+        return tuple(dict.fromkeys(one.taps[0] for one in self.terms if one.taps))
 
     @property
     def teacher_taps(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(one.taps[1] for one in self._terms if one.taps))
+        return tuple(dict.fromkeys(one.taps[1] for one in self.terms if one.taps))
 
     @property
     def reads_weights(self) -> bool:
-        return any("weights" in one.traits for one in self._terms)
+        return any("weights" in one.traits for one in self.terms)
+
+    def weights(self, progress: float) -> list[float]:
+        """Of each term, at a share 0..1 of all steps."""
+        return [one.weight(progress) for one in self.terms]
 
     def __call__(
         self, step: StepTensors, *, progress: float = 0.0, student_taps: Mapping[str, Tensor] | None = None,
@@ -79,12 +86,12 @@ class Objective:
     ) -> Tensor:
         """The scalar to minimise, at a share 0..1 of all steps; keeps each term's gradient norm of `measure`."""
         raw: list[Tensor] = []
-        for one in self._terms:
+        for one in self.terms:
             seen = step
             if one.taps is not None and student_taps is not None and teacher_taps is not None:
                 seen = replace(step, student_tap=student_taps[one.taps[0]], teacher_tap=teacher_taps[one.taps[1]])
             raw.append(one.function(seen))
-        weights = [one.weight(progress) for one in self._terms]
+        weights = self.weights(progress)
         found = torch.stack([value.detach() for value in raw]).double()
         self.sums[0] += found
         # One by one: a tensor of weights would have to be copied to the device, which waits for it too.
@@ -112,7 +119,7 @@ class Objective:
         return found if measured else {}
 
 
-def active_term(term: Term, losses: Registry, taps: NetworkTaps | None) -> _Active:
+def active_term(term: Term, losses: Registry, taps: NetworkTaps | None) -> ActiveTerm:
     """A term ready to be computed. Raises ValueError, in one sentence, for layers that it cannot read or pair."""
     entry, params = losses.resolve(term.loss)
     names = shapes = None
@@ -121,12 +128,13 @@ def active_term(term: Term, losses: Registry, taps: NetworkTaps | None) -> _Acti
             raise ValueError(f"{entry.name} reads inner layers, and there is no teacher to read them of")
         names = chosen_taps(params, entry.traits, taps.student, taps.teacher)
         shapes = shapes_of(names, taps.student, taps.teacher)
-    return _Active(
-        name=term.loss.name, term=term, function=entry.build(params, shapes), traits=entry.traits, taps=names
+    return ActiveTerm(
+        name=term.loss.name, term=term, function=entry.build(params, shapes), traits=entry.traits, taps=names,
+        params=params, built_with=lambda other: entry.build(other, shapes),
     )
 
 
-def _unique(terms: Sequence[_Active]) -> list[str]:
+def _unique(terms: Sequence[ActiveTerm]) -> list[str]:
     """The name of each term's loss, numbered from its second use on."""
     names: list[str] = []
     for one in terms:

@@ -122,6 +122,6 @@ def _seconds(cohort: Cohort, validated: int, clock: Callable[[], float]) -> floa
         step += 1
     a_step = (clock() - start) / (step - 1)
     start = clock()
-    cohort.validate(cohort.candidates[0])
-    validation = (clock() - start) * len(cohort.candidates) * validated / max(len(cohort.validation.labels), 1)
+    cohort.validate()
+    validation = (clock() - start) * validated / max(len(cohort.validation.labels), 1)
     return cohort.epochs * (cohort.steps_per_epoch * a_step + validation)
