@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from distill_core.events import LatencyRow, RunState
+from distill_core.signature import Task
 from distill_core.sweep_spec import Objective, SweepSpec
 
 SweepState = Literal["running", "stopping", "finished", "stopped", "failed"]
@@ -14,8 +16,61 @@ SWEEP_STATES: tuple[SweepState, ...] = get_args(SweepState)
 GOING: frozenset[SweepState] = frozenset({"running", "stopping"})
 TrialState = Literal["waiting", "training", "finished", "pruned", "refused", "failed", "stopped"]
 TRIAL_STATES: tuple[TrialState, ...] = get_args(TrialState)
+RoundOutcome = Literal["", "succeeded", "failed", "cancelled"]
 Values = Mapping[str, Any]
 """By axis field: a number, a name, or {"name", "params"}; in the order of the axes."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One combination that a sweep has made, as its folder keeps it; what it found is told by its runs."""
+
+    number: int
+    name: str
+    values: Values
+    twins: tuple[Values, ...]
+    epochs: int
+    batch: int
+    """Trials that were proposed together."""
+    refused: str = ""
+    pruned: str = ""
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    """What Optuna's sampler keeps with a trial."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One experiment of a sweep: which trials it trains on which seeds. `number` counts from 1."""
+
+    number: int
+    at: float
+    experiment_id: str
+    trials: tuple[int, ...]
+    seeds: tuple[int, ...]
+    outcome: RoundOutcome = ""
+    """Empty until the sweep has taken note of its end, and again once it is resumed."""
+    reason: str = ""
+    reopened_at: float | None = None
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """Of one run of a sweep's experiments, what its results need. None: not (yet) measured."""
+
+    experiment_id: str
+    run_id: str
+    name: str
+    seed: int
+    state: RunState
+    validation: float | None
+    """Of its best epoch: accuracy, or R² of a regression."""
+    test: float | None
+    epochs_done: int
+    epochs: int
+    parameters: int
+    onnx_size_bytes: int | None
+    latency: tuple[LatencyRow, ...]
+    task: Task
 
 
 @dataclass(frozen=True)
@@ -88,7 +143,10 @@ class SweepRow:
     trials: int
     """Made so far."""
     trials_ended: int
-    """Of those, how many are trained, pruned or refused, or have failed."""
+    """Of those, how many are pruned or refused, or were in a round that has ended."""
+    runs_total: int
+    """Of its experiments so far."""
+    runs_done: int
     experiment_ids: tuple[str, ...]
     """In the order of their rounds, counted from 1."""
     deleted: bool = False
@@ -151,6 +209,8 @@ class TrialResult:
     limits_broken: tuple[str, ...] = ()
     """Sentences."""
     on_front: bool = False
+    progress: float = 0.0
+    """Share of its epochs that are done, 0..1; while it trains."""
 
 
 @dataclass(frozen=True)
@@ -181,8 +241,8 @@ class SweepResults:
     best: int | None
     """The trial of the best mean validation accuracy that keeps to the limits."""
     counts: Mapping[TrialState, int]
-    latency_where: str = ""
-    """Batch, threads, provider and machine of the latencies; empty without any."""
+    latency_where: LatencyRow | None = None
+    """One of the measurements, for its batch, threads (0: all), provider and machine; None without any."""
     notes: tuple[str, ...] = ()
     front: tuple[int, ...] = field(default=())
     """Numbers of the trials that no other beats in every objective, by the first objective, best first."""
