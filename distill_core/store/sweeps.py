@@ -196,6 +196,7 @@ class SweepStore:
     def move(
         self, sweep_id: str, *, expected: Collection[SweepState], to: SweepState, at: float, reason: str = "",
         reopened: Sequence[int] = (), spec: SweepSpec | None = None, trials: Sequence[Trial] = (),
+        networks: Mapping[str, Mapping[str, int]] | None = None,
     ) -> None:
         """Change the state of a sweep that is in an expected one. Raises NotFound, Conflict.
 
@@ -209,9 +210,12 @@ class SweepStore:
             if row["deleted"] and to in GOING:
                 self._refuse(connection, f"Sweep {sweep_id} is in the trash; take it out there, then ask again.")
             if spec is not None:
-                told = {name: row[name] for name in ("created_at", "owner", "networks")}
-                _write_own(folder, spec, idempotency_key=row["idempotency_key"] or "", **told)
-                values = {"spec": spec.to_json(), "name": spec.name}
+                known = row["networks"] | dict(networks or {})
+                _write_own(
+                    folder, spec, created_at=row["created_at"], owner=row["owner"], networks=known,
+                    idempotency_key=row["idempotency_key"] or "",
+                )
+                values = {"spec": spec.to_json(), "name": spec.name, "networks": known}
                 connection.execute(update(sweeps).where(sweeps.c.sweep_id == sweep_id).values(**values))
             if trials:
                 sweep_records.append(folder.trials, [sweep_records.line_of(trial) for trial in trials])

@@ -11,7 +11,7 @@ from distill_core.entries import Registry
 from distill_core.errors import Problem, SpecError
 from distill_core.planned import digest
 from distill_core.spec import LONGEST_NAME, Choice, ExperimentSpec, Student, Term, parse_spec
-from distill_core.sweep_spec import AxisField, SweepSpec, value_json
+from distill_core.sweep_spec import SweepSpec, value_json
 
 MOST_VARIANTS = 64
 _LONGEST_SWEEP_NAME = 62
@@ -116,11 +116,11 @@ def round_name(spec: SweepSpec, number: int, *, only: bool) -> str:
 
 def _told(field: str, value: Any) -> str:
     label = value_label(value)
-    words: dict[AxisField, str] = {
+    words: dict[str, str] = {
         "temperature": f"T={label}", "teacher_share": f"teacher {label}", "teacher_weight": f"teacher {label}",
         "labels_weight": f"labels {label}", "epochs": f"{label} epochs", "start": f"{label} start",
     }
-    return words.get(field, label)  # type: ignore[call-overload, no-any-return]
+    return words.get(field, label)
 
 
 def _chosen(value: Any) -> Choice:

@@ -58,11 +58,8 @@ def complete(spec: SweepSpec, catalogue: Catalogue) -> SweepSpec:
         try:
             catalogue.check(_experiment(spec, [values], catalogue))
         except SpecError as error:
-            if axis.ranged:
-                field = f"axes.{number}.{'high' if place else 'low'}"
-            else:
-                field = f"axes.{number}.values.{place}"
-            problems += at_field(error, field, values[axis.field]).problems
+            at = ("high" if place else "low") if axis.ranged else f"values.{place}"
+            problems += at_field(error, f"axes.{number}.{at}", values[axis.field]).problems
     if "temperature" in (axis.field for axis in spec.axes) and not problems:
         problems += _without_temperature(spec, catalogue)
     if problems:
@@ -98,7 +95,7 @@ def plan(spec: SweepSpec, catalogue: Catalogue, networks: Networks | None = None
         for one in made.trials
     )
     kept = [trial for trial in made.trials if not trial.refused]
-    groups = list(_groups(kept))
+    groups = groups_of(kept)
     runs = len(spec.base.teachers)
     for group in groups:
         checked = catalogue.check(_experiment(spec, [dict(one.values) for one in group], catalogue))
@@ -204,12 +201,13 @@ def _experiment(spec: SweepSpec, combinations: Sequence[Values], catalogue: Cata
     return experiment_of(spec, students, seeds=spec.base.seeds, epochs=epochs_of(spec, combinations[0]))
 
 
-def _groups(trials: Sequence[Trial]) -> Iterator[list[Trial]]:
+def groups_of(trials: Sequence[Trial]) -> list[list[Trial]]:
     """What becomes an experiment each: of one budget, at most 64."""
+    groups = []
     for epochs in dict.fromkeys(trial.epochs for trial in trials):
         same = [trial for trial in trials if trial.epochs == epochs]
-        for start in range(0, len(same), MOST_VARIANTS):
-            yield same[start : start + MOST_VARIANTS]
+        groups += [same[start : start + MOST_VARIANTS] for start in range(0, len(same), MOST_VARIANTS)]
+    return groups
 
 
 def _networks_alone(spec: SweepSpec, catalogue: Catalogue) -> int:

@@ -78,7 +78,9 @@ class Variants:
                 self._students[row.sweep_id, trial.number] = made
         return {trial.number: self._students[row.sweep_id, trial.number] for trial in trials}
 
-    def alone(self, row: SweepRow, rounds: Sequence[Round], students: Mapping[int, Student]) -> dict[str, dict[str, str]]:
+    def alone(
+        self, row: SweepRow, rounds: Sequence[Round], students: Mapping[int, Student]
+    ) -> dict[str, dict[str, str]]:
         """By experiment and name of a run trained alone: the network that it is."""
         for one in rounds:
             if (row.sweep_id, one.number) not in self._alone and one.trials:

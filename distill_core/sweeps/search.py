@@ -41,7 +41,9 @@ def ask(
     """
     assert isinstance(spec.method, Optuna)
     optuna = _optuna()
-    distributions = {axis.field: _distribution(axis, spec, catalogue, networks) for axis in spec.axes}
+    distributions: dict[str, BaseDistribution] = {
+        axis.field: _distribution(axis, spec, catalogue, networks) for axis in spec.axes
+    }
     making = Making(spec, trials, catalogue, networks)
     told = [
         _frozen(spec, trial, results, distributions) for trial, results in _paired(trials, known)
@@ -103,7 +105,7 @@ def importance(spec: SweepSpec, results: Sequence[TrialResult]) -> Importance:
     ])
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    told = {axis.field: float(shares.get(axis.field, 0.0)) for axis in spec.axes}
+    told: dict[str, float] = {axis.field: float(shares.get(axis.field, 0.0)) for axis in spec.axes}
     return Importance(shares=told, trials=len(finished), evaluator=EVALUATOR)
 
 
