@@ -146,9 +146,6 @@ class Making:
         self._merged = 0
         self.trials: list[Trial] = []
 
-    def is_new(self, values: Values) -> bool:
-        return self._key(values) not in self._keys
-
     def take(self, values: Values, *, attrs: Mapping[str, Any] | None = None) -> bool:
         """Whether it became a trial; one that comes to the same as another is noted with that."""
         student = student_of(self._spec, values, self._catalogue)

@@ -26,7 +26,7 @@ _STARTUP_TRIALS = 10
 _SMALLEST_POPULATION = 4
 _MOST_ASKS = 20
 """Of the sampler for one trial, before it is drawn at random: it may propose again what it knows to be good."""
-_STEPS_IN_ORDER: Mapping[Objective, str] = {
+_DIRECTIONS: Mapping[Objective, str] = {
     "accuracy": "maximize", "latency": "minimize", "size": "minimize", "parameters": "minimize",
 }
 
@@ -45,36 +45,18 @@ def ask(
         axis.field: _distribution(axis, spec, catalogue, networks) for axis in spec.axes
     }
     making = Making(spec, trials, catalogue, networks)
-    told = [
+    study = optuna.create_study(directions=[_DIRECTIONS[objective] for objective in spec.objectives])
+    study.add_trials([
         _frozen(spec, trial, results, distributions) for trial, results in _paired(trials, known)
         if _all_allowed(trial.values, distributions)
-    ]
-    # Of this batch: running, so that the sampler keeps away from them.
-    running: list[Any] = []
+    ])
     while len(making.trials) < number:
         place = len(trials) + len(making.trials)
-        for attempt in range(_MOST_ASKS):
-            study = optuna.create_study(
-                directions=[_STEPS_IN_ORDER[objective] for objective in spec.objectives],
-                sampler=_sampler(spec.method, place, attempt),
-            )
-            study.add_trials([*told, *running])
-            proposed = study.ask(distributions)
-            values = _values(spec, proposed.params)
-            if making.is_new(values):
-                frozen = study.trials[-1]
-                making.take(values, attrs=dict(frozen.system_attrs))
-                running.append(
-                    optuna.create_trial(
-                        state=optuna.trial.TrialState.RUNNING, params=frozen.params, distributions=distributions,
-                        system_attrs=frozen.system_attrs,
-                    )
-                )
-                break
-        else:
-            if not _take_any(spec, making, place, distributions):
-                return making.made(exhausted=True)
-            running.append(_waiting(making.trials[-1], distributions))
+        # What is proposed stays in the study as running, so that the sampler keeps away from it.
+        if not any(
+            _propose(spec, study, making, distributions, number=place, attempt=attempt) for attempt in range(_MOST_ASKS)
+        ) and not _take_any(spec, study, making, distributions, number=place):
+            return making.made(exhausted=True)
     return making.made(exhausted=False)
 
 
@@ -131,14 +113,31 @@ def _sampler(method: Optuna, number: int, attempt: int) -> optuna.samplers.BaseS
         )
 
 
+def _propose(
+    spec: SweepSpec, study: optuna.Study, making: Making, distributions: dict[str, BaseDistribution], *, number: int,
+    attempt: int,
+) -> bool:
+    """Whether what the sampler proposes is new, and now a trial."""
+    import optuna
+
+    assert isinstance(spec.method, Optuna)
+    study.sampler = _sampler(spec.method, number, attempt)
+    proposed = study.ask(distributions)
+    if making.take(_values(spec, proposed.params), attrs=dict(study.trials[-1].system_attrs)):
+        return True
+    study.tell(proposed, state=optuna.trial.TrialState.FAIL)
+    return False
+
+
 def _take_any(
-    spec: SweepSpec, making: Making, number: int, distributions: Mapping[str, BaseDistribution]
+    spec: SweepSpec, study: optuna.Study, making: Making, distributions: dict[str, BaseDistribution], *, number: int
 ) -> bool:
     """Any combination that is left; whether there was one."""
     assert isinstance(spec.method, Optuna)
     every = spaces.grid(spec) if not any(axis.ranged for axis in spec.axes) else iter(())
     for values in (*spaces.drawn(spec, seed=spec.method.seed, number=number), *every):
         if _all_allowed(values, distributions) and making.take(values):
+            study.add_trial(_waiting(making.trials[-1], distributions))
             return True
     return False
 
