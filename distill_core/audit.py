@@ -13,7 +13,7 @@ from distill_core.folders import Home
 Action = Literal[
     "launch", "stop", "resume", "export", "delete", "undelete", "purge", "move", "pause", "unpause", "share", "unshare",
     "upload", "remove", "note", "sign-in", "sign-in refused", "backup", "restore", "settings",
-    "examine", "report",
+    "examine", "report", "extend",
 ]
 _LONGEST_DETAIL = 300
 

@@ -191,7 +191,10 @@ def _rest(home: Home) -> Iterator[Path]:
     """What lies in the home beside experiments: data sets, weights, corrections, results, the audit log."""
     for path in sorted(home.path.glob("*")):
         skipped = path.name in (*_LEFT_OUT, home.experiments.name) or path.name.startswith("restoring-")
-        if not skipped and not _LEFT_OUT_FILES.fullmatch(path.name):
+        if path == home.sweeps:
+            # One by one: of a folder all files are held open at once.
+            yield from sorted(path.glob("*"))
+        elif not skipped and not _LEFT_OUT_FILES.fullmatch(path.name):
             yield path
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +12,8 @@ from distill_core.access import Acting, NotAllowed, Role, needs
 from distill_core.access_settings import AccessSettings, Quotas, read_access, write_access
 from distill_core.audit import Audit, Entry
 from distill_core.errors import Problem, SpecError
-from distill_core.folders import Home, read_json
+from distill_core.folders import Home
+from distill_core.quotas import disk_bytes, why_no_launch, why_no_room
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY
 
@@ -84,37 +83,23 @@ class People(Acting):
         return Use(
             queued=sum(counts.get(state, 0) for state in ACTIVE),
             running=sum(counts.get(state, 0) for state in BUSY),
-            disk_bytes=self._disk_bytes(owner) if limits.disk_bytes is not None else 0, limits=limits,
+            disk_bytes=disk_bytes(self._home, self._store(), owner) if limits.disk_bytes is not None else 0,
+            limits=limits,
         )
 
     @needs("operator")
     def check_launch(self) -> None:
         """Raises NotAllowed where the quota of experiments or disk is used up, AccessUnusable."""
         settings = read_access(self._home)
-        limit = settings.quotas.queued
-        if limit is not None and self._limited(settings):
-            counts = self._store().counts(owner=self.actor.name, include_deleted=True)
-            now = sum(counts.get(state, 0) for state in ACTIVE)
-            if now >= limit:
-                raise NotAllowed(
-                    f"You have {now} experiments that wait or run; allowed: {limit}. Wait for one to end, stop one, or "
-                    "ask an admin for more."
-                )
-        self.check_room()
+        if self._limited(settings) and (why := why_no_launch(self._home, self._store(), self.actor.name, settings)):
+            raise NotAllowed(why)
 
     @needs("operator")
     def check_room(self) -> None:
         """Raises NotAllowed where the disk quota is used up, AccessUnusable."""
         settings = read_access(self._home)
-        limit = settings.quotas.disk_bytes
-        if limit is None or not self._limited(settings):
-            return
-        used = self._disk_bytes(self.actor.name)
-        if used >= limit:
-            raise NotAllowed(
-                f"Your experiments and uploads take {used / 1e9:,.2f} GB; allowed: {limit / 1e9:,.2f} GB. Delete for "
-                "good what you do not need, or ask an admin for more."
-            )
+        if self._limited(settings) and (why := why_no_room(self._home, self._store(), self.actor.name, settings)):
+            raise NotAllowed(why)
 
     # Within ----------------------------------------------------------------------------------
 
@@ -130,33 +115,3 @@ class People(Acting):
         write_access(self._home, settings)
         self._audit.record(self.actor.name, "settings", subject, detail=detail)
         return settings
-
-    def _disk_bytes(self, owner: str) -> int:
-        folders = [self._home.experiment(found).path for found in self._store().ids_of(owner)]
-        if self._home.data.is_dir():
-            folders += [path for path in self._home.data.iterdir() if _owner_of(path / "data.json") == owner]
-        weights = self._home.weights_facts("any").parent
-        files = [path.with_suffix(".safetensors") for path in weights.glob("*.json") if _owner_of(path) == owner]
-        return sum(_folder_bytes(folder) for folder in folders) + sum(_file_bytes(file) for file in files)
-
-
-def _owner_of(facts: Path) -> str | None:
-    try:
-        found = read_json(facts)
-    except (OSError, ValueError):
-        # Half an upload, or a damaged record: nobody's, and its own page tells of it.
-        return None
-    owner = found.get("owner", "") if isinstance(found, dict) else None
-    return owner if isinstance(owner, str) else None
-
-
-def _folder_bytes(folder: Path) -> int:
-    return sum(_file_bytes(Path(root) / name) for root, _, names in os.walk(folder) for name in names)
-
-
-def _file_bytes(path: Path) -> int:
-    try:
-        return path.lstat().st_size
-    except FileNotFoundError:
-        # A worker may clear away a file while the folder is walked.
-        return 0

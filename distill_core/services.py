@@ -18,7 +18,7 @@ from distill_core.catalog import Catalogue
 from distill_core.classroom import Classroom
 from distill_core.compressions import Compressions
 from distill_core.corrections import Corrections
-from distill_core.errors import Conflict, SpecError
+from distill_core.errors import Conflict, Problem, SpecError
 from distill_core.events import State
 from distill_core.evidence import Evidence
 from distill_core.examinations import Examinations
@@ -46,6 +46,7 @@ from distill_core.store.records import new_experiment_id
 from distill_core.store.requests import write_export_request
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, BUSY, ENDED
+from distill_core.sweeping import Sweeps
 from distill_core.trying import Trying
 from distill_core.upkeep import Upkeep
 from distill_core.uploads import Uploads
@@ -111,6 +112,11 @@ class Lab(Looking):
         self.examinations = Examinations(
             self.home, lambda: self.store, self.audit, ensure_dispatcher=lambda: self._starter.ensure(), clock=clock
         )
+        self.sweeps = Sweeps(
+            self.home, lambda: self.store, self.catalogue, self.previews, self.audit,
+            ensure_dispatcher=lambda: self._starter.ensure(), clock=clock, randomness=randomness,
+            check_launch=lambda actor: self.people.acting_as(actor).check_launch(), problems=self._absent,
+        )
         self.upkeep = Upkeep(self.home, lambda: self.store, self.audit, clock=clock)
 
     def acting_as(self, actor: Actor) -> Self:
@@ -152,7 +158,7 @@ class Lab(Looking):
     def check(self, data: dict[str, Any]) -> ExperimentSpec:
         """`complete`, and refused too if this machine lacks its device, folder or corrections."""
         spec = self.complete(data)
-        if problems := [*absent_here(spec, self.catalogue()), *self.corrections.problems(spec)]:
+        if problems := self._absent(spec):
             raise SpecError(problems)
         return spec
 
@@ -277,6 +283,9 @@ class Lab(Looking):
         """The state of an experiment that the actor may change. Raises NotFound, NotAllowed."""
         self.actor.require_own(self.store.owner(experiment_id))
         return self.store.state(experiment_id)
+
+    def _absent(self, spec: ExperimentSpec) -> list[Problem]:
+        return [*absent_here(spec, self.catalogue()), *self.corrections.problems(spec)]
 
     def _check_room(self, actor: Actor) -> None:
         self.people.acting_as(actor).check_room()

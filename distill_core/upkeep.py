@@ -194,6 +194,8 @@ class Upkeep(Acting):
                 f"{len(active)} experiments wait or run here, among them {active[0].experiment_id}; allowed: a home at "
                 "rest. Wait for their end, or stop them, then restore."
             )
+        if going := self._store().sweeps.going():
+            raise Conflict(f"Sweep {going[0]} goes on here; allowed: a home at rest. Stop it, then restore.")
         if not path.is_file():
             raise BackupRefused(f"There is no file {path}; allowed: a backup that `backup` wrote. Check its name.")
         staging = self._home.restoring(secrets.token_hex(4))

@@ -16,6 +16,7 @@ from distill_core.cli.latency import latency
 from distill_core.cli.queue import queue
 from distill_core.cli.report import report
 from distill_core.cli.settings import with_absolute_path, with_settings
+from distill_core.cli.sweep import sweep
 from distill_core.cli.terminal import (
     print_experiment,
     print_experiments,
@@ -141,6 +142,7 @@ app.command()(latency)
 app.command()(report)
 app.command()(tools)
 app.add_typer(queue, name="queue")
+app.add_typer(sweep, name="sweep")
 for command in (backup, restore, purge, disk):
     app.command()(command)
 

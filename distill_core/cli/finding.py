@@ -14,6 +14,11 @@ def find_experiment(lab: Lab, prefix: str) -> str:
     return str(_only_one("experiment", prefix, lab.store.ids_starting(prefix)))
 
 
+def find_sweep(lab: Lab, prefix: str) -> str:
+    """The id that begins so. Raises NotFound."""
+    return str(_only_one("sweep", prefix, lab.store.sweeps.ids_starting(prefix)))
+
+
 def find_run(lab: Lab, text: str) -> tuple[str, str]:
     """Experiment and run id of RUN or EXPERIMENT/RUN. Raises NotFound."""
     experiment, slash, prefix = text.rpartition("/")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO
@@ -15,8 +16,10 @@ from typing import IO
 from distill_core.errors import LabError
 from distill_core.executors.executor import WORKER, Executor
 from distill_core.folders import Home
+from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.dispatching import Dispatcher as Dispatcher
 from distill_core.jobs.exporters import Exporters
+from distill_core.jobs.sweeping import Sweeper
 from distill_core.jobs.tidying import tidy
 from distill_core.processes import hold
 from distill_core.store.database import IndexUnavailable
@@ -39,6 +42,7 @@ def run(
         return
     store = Store(home)
     dispatcher = Dispatcher(home, store, executor, exporters=exporters)
+    sweeper = Sweeper(home, store, cache(lambda: load_catalogue(home)))
     log.info("begins, pid %d", os.getpid())
     while lock is not None:
         try:
@@ -46,7 +50,7 @@ def run(
                 if not held():
                     log.info("leaves, another dispatcher works on this database")
                     return
-                _until_idle(dispatcher, idle_seconds, held)
+                _until_idle(dispatcher, sweeper, idle_seconds, held)
             tidy(home, store, clock=time.time)
         except IndexUnavailable as error:
             # Workers go on meanwhile; this lock stays, so that no second dispatcher waits beside this one.
@@ -55,16 +59,19 @@ def run(
             continue
         lock.close()
         # Who launched while the lock was still held relied on this process.
-        lock = _take(home) if store.in_states(ACTIVE) else None
+        lock = _take(home) if store.in_states(ACTIVE) or store.sweeps.going() else None
     log.info("leaves, nothing to do")
 
 
-def _until_idle(dispatcher: Dispatcher, idle_seconds: float, held: Callable[[], bool]) -> None:
+def _until_idle(
+    dispatcher: Dispatcher, sweeper: Sweeper, idle_seconds: float, held: Callable[[], bool]
+) -> None:
     """Returns when there was nothing to do for long. Raises IndexUnavailable."""
     last_active = time.monotonic()
     while time.monotonic() - last_active < idle_seconds:
         try:
-            if dispatcher.tick():
+            # Both: what the one begins the other looks after.
+            if any([dispatcher.tick(), sweeper.tick()]):
                 last_active = time.monotonic()
             if not held():
                 raise IndexUnavailable("The connection that makes this the only dispatcher was lost.")

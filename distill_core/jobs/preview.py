@@ -189,6 +189,7 @@ def torch_answers(home: Home) -> dict[str, Answer]:
         "check": lambda request, gone: made().check(request, gone),
         "layers": lambda request, gone: made().layers(request, gone),
         "variants": lambda request, gone: made().variants(request, gone),
+        "sweep": lambda request, gone: made().sweep(request, gone),
         "self-check": _self_check,
     }
 

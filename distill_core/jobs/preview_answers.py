@@ -25,12 +25,14 @@ from distill_core.folders import Home, RunFolder
 from distill_core.jobs.fetching import Fetching
 from distill_core.jobs.layers_answer import LayersAnswer
 from distill_core.jobs.remembering import forget_oldest
+from distill_core.jobs.sweep_answer import sweep_answer
 from distill_core.jobs.teacher_answer import TeacherAnswer
 from distill_core.jobs.variants_answer import variants_answer
 from distill_core.pipeline import Checked, deep_check
 from distill_core.planned import digest
 from distill_core.processes import lock_held
 from distill_core.spec import Choice, ExperimentSpec, parse_spec
+from distill_core.sweeps.cells import network_key
 from distill_core.training.assembly import load_network
 from distill_core.training.preparation import installed_catalogue
 from distill_core.training.timing import choose_threads, estimate_seconds
@@ -92,6 +94,29 @@ class PreviewAnswers:
                 *low_bit_warnings(checked.spec, checked.catalogue),
             ],
         }
+
+    def sweep(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
+        """`networks` of the students of the spec, a sweep's probe, and what its `rounds` will take: see sweep_answer.
+
+        Each network has a `key` as sweeps.cells.network_key makes it. `reused` and `busy` as for `profile`.
+        """
+        checked, busy = self._checked(request, gone), bool(request.get("busy", False))
+        students = [choice for choice, _ in _by_architecture(checked)]
+        figures = self._measured(checked, students, gone, busy=busy)
+        networks = []
+        for choice in students:
+            found = figures[self._key(checked, choice)]
+            networks.append({
+                "key": network_key(choice), "architecture": choice.model_dump(mode="json"),
+                "title": _describe(choice, checked), "parameters": found.profile.parameters,
+                "size_bytes": found.onnx_size_bytes, "latency": found.latency[0].p50 if found.latency else None,
+            })
+        told = sweep_answer(
+            checked, [parse_spec(spec) for spec in request.get("rounds", ())],
+            frozenset(str(run_id) for run_id in request.get("reused", ())),
+            estimate=lambda one, reused: self._estimate(one, reused, gone, busy=busy),
+        )
+        return told | {"networks": networks, "warnings": [*checked.data.notes, *_warnings((), busy=busy)]}
 
     def check(self, request: Mapping[str, Any], gone: Callable[[], bool]) -> dict[str, Any]:
         """Nothing but the deep check: the completed spec. Raises SpecError, DataError or DeviceError.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from distill_core.access import Acting, needs
@@ -65,6 +65,16 @@ class Previews(Acting):
             "trained": {run_id: str(path) for run_id, path in known.items()},
         }
         return self._client.ask("variants", request, timeout_seconds=_LONGEST_SECONDS)
+
+    @needs("viewer")
+    def sweep(self, probe: ExperimentSpec, rounds: Sequence[ExperimentSpec]) -> dict[str, Any]:
+        """PreviewAnswers.sweep. Raises SpecError, HelperUnavailable."""
+        known, busy = self._store().reusable_runs(), bool(self._store().in_states(BUSY))
+        request = {
+            "spec": probe.to_json(), "rounds": [spec.to_json() for spec in rounds], "busy": busy,
+            "reused": sorted(known),
+        }
+        return self._client.ask("sweep", request, timeout_seconds=_LONGEST_SECONDS)
 
     @needs("viewer")
     def self_check(self) -> dict[str, Any]:

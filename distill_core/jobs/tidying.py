@@ -24,6 +24,8 @@ def tidy(home: Home, store: Store, *, clock: Callable[[], float]) -> list[str]:
         for experiment_id in gone:
             log.info("%s: purged, deleted over %d days ago", experiment_id, days)
             Audit(home, clock=clock).record(WHO, "purge", experiment_id, detail=f"deleted over {days} days before")
+        for sweep_id in [] if days is None else store.sweeps.purge_older(days=days, now=clock()):
+            Audit(home, clock=clock).record(WHO, "purge", sweep_id, detail=f"a sweep, deleted over {days} days before")
         store.trash.sweep()
     except IndexUnavailable:
         raise

@@ -71,6 +71,15 @@ class Reading:
         state: State = self._told_of(experiment_id, experiments.c.state)
         return state
 
+    def states(self, experiment_ids: Sequence[str]) -> dict[str, State]:
+        """By id, of those that there are."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(experiments.c.experiment_id, experiments.c.state)
+                .where(experiments.c.experiment_id.in_(experiment_ids))
+            ).all()
+        return {row.experiment_id: row.state for row in found}
+
     def _told_of(self, experiment_id: str, column: Column[Any]) -> Any:
         """One column of an experiment, which is never null. Raises NotFound."""
         with self._database.read() as connection:

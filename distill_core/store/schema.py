@@ -255,3 +255,64 @@ workers = Table(
 
 # Every table but `experiments` holds what the folder's files tell, by this column.
 DETAILS = (steps, runs, epochs, notes, workers)
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("sweep_id", Words, primary_key=True),
+    Column("idempotency_key", Words, unique=True),
+    Column("created_at", Float, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("deleted_at", Float),
+    Column("owner", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("spec", Json, nullable=False),
+    # Parameters and file size by student network, where limits need them before training.
+    Column("networks", Json, nullable=False),
+    # Of the journal.
+    Column("state", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("finished_at", Float),
+    # [batch, seeds] that the pruner has judged.
+    Column("judged", Json, nullable=False),
+    # Bytes of the folder's files that these rows already tell.
+    Column("journal_offset", Whole, nullable=False),
+    Column("trials_offset", Whole, nullable=False),
+    Index("sweeps_by_time", "deleted", "created_at"),
+    Index("sweeps_by_state", "state"),
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("sweep_id", Words, primary_key=True),
+    Column("number", Whole, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("chosen", Json, nullable=False),
+    Column("twins", Json, nullable=False),
+    Column("epochs", Whole, nullable=False),
+    Column("batch", Whole, nullable=False),
+    Column("refused", Words, nullable=False),
+    Column("pruned", Words, nullable=False),
+    # What Optuna's sampler keeps with a trial.
+    Column("attrs", Json, nullable=False),
+)
+
+rounds = Table(
+    "rounds",
+    metadata,
+    Column("sweep_id", Words, primary_key=True),
+    Column("number", Whole, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("experiment_id", Words, nullable=False),
+    Column("trials", Json, nullable=False),
+    Column("seeds", Json, nullable=False),
+    # Empty until the sweep has taken note of its end, and again once it is resumed.
+    Column("outcome", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("reopened_at", Float),
+    Index("rounds_by_experiment", "experiment_id"),
+)
+
+# What a sweep's own row does not hold, by the same column.
+SWEEP_DETAILS = (trials, rounds)

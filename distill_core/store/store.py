@@ -18,6 +18,7 @@ from distill_core.store.ingest import apply_journal
 from distill_core.store.reading import Outcome as Outcome
 from distill_core.store.reading import Reading
 from distill_core.store.schema import experiments
+from distill_core.store.sweeps import SweepStore
 from distill_core.store.transitions import ALLOWED, ENDED, FRESH
 from distill_core.store.trash import Trash
 
@@ -28,6 +29,7 @@ class Store(Reading):
     def __init__(self, home: Home) -> None:
         super().__init__(home, Database(home))
         self.trash = Trash(home, self._database)
+        self.sweeps = SweepStore(home, self._database)
 
     def close(self) -> None:
         self._database.close()
@@ -184,6 +186,25 @@ class Store(Reading):
                 folder.deleted.unlink(missing_ok=True)
             records.change(connection, experiment_id, {"deleted": deleted, "deleted_at": at if deleted else None})
 
+    def adopt(self, experiment_id: str) -> bool:
+        """Whether an experiment has a row, also now: one whose launch was killed between folder and row gets it.
+
+        What was not yet a whole launch is taken away, so that it can be made anew.
+        """
+        folder = self.home.experiment(experiment_id)
+        with self._database.write() as connection:
+            if connection.scalar(select(experiments.c.state).where(experiments.c.experiment_id == experiment_id)):
+                return True
+            if not folder.path.is_dir():
+                return False
+            if folder.identity.exists() and folder.journal.exists():
+                records.add(connection, folder, read_spec(folder.spec))
+            elif not folder.events.exists():
+                shutil.rmtree(folder.path)
+                return False
+        self.ingest(experiment_id)
+        return True
+
     def reindex(self) -> tuple[int, list[str]]:
         """Rebuild every row from the folders; returns how many experiments, and what could not be read.
 
@@ -209,4 +230,4 @@ class Store(Reading):
             for known in connection.scalars(select(experiments.c.experiment_id)).all():
                 if not self.home.experiment(known).path.is_dir():
                     records.forget(connection, known)
-        return indexed, problems
+        return indexed, problems + self.sweeps.reindex()
