@@ -69,7 +69,7 @@ def over_lean(case: str) -> Callable[[Result], Found | None]:
 def faster_than(case: str, rival: str, *, times: float) -> Callable[[Result], Found | None]:
     def read(result: Result) -> Found | None:
         found = number_of(row_of(result, case=case, rival=rival), "times ours")
-        return None if found is None else Found(f"{found:.1f} times faster", found >= times)
+        return None if found is None else Found(f"{found:.2f} times faster", found >= times)
 
     return read
 
@@ -186,7 +186,8 @@ def _section(result: Result, written: Path) -> list[str]:
     """What a benchmark wrote about itself, from below its title: words, settings, table, machine and versions."""
     text = written.read_text(encoding="utf-8")
     body = text.split("\n", 1)[1].strip().splitlines()
-    assert str(result["date"]) in text, f"{written.name} and its JSON are of different runs"
+    if f"Measured {result['date']}" not in text:
+        raise ValueError(f"{written.name} and its JSON are of different runs; measure again")
     return [*body, ""]
 
 
