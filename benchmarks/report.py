@@ -15,8 +15,10 @@ RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("torch", "onnxruntime", "streamlit", "plotly")
 
 
-def write_result(name: str, about: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write `results/<name>.json` and `.md`, and print the table."""
+def write_result(
+    name: str, about: str, rows: Sequence[Mapping[str, Any]], *, settings: Mapping[str, Any] | None = None
+) -> None:
+    """Write `results/<name>.json` and `.md`, and print the table; `settings` are the command and what it chose."""
     RESULTS.mkdir(exist_ok=True)
     versions = {package: version(package) for package in PACKAGES}
     content = {
@@ -24,6 +26,7 @@ def write_result(name: str, about: str, rows: Sequence[Mapping[str, Any]]) -> No
         "date": time.strftime("%Y-%m-%d"),
         "machine": machine_name(),
         "versions": versions,
+        **({"settings": dict(settings)} if settings else {}),
         "rows": list(rows),
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
@@ -33,6 +36,8 @@ def write_result(name: str, about: str, rows: Sequence[Mapping[str, Any]]) -> No
     facts = f"{content['date']}, {content['machine']}, " + ", ".join(
         f"{package} {number}" for package, number in versions.items()
     )
+    chosen = "".join(f"- {key}: {value}\n" for key, value in (settings or {}).items())
+    about = f"{about.strip()}\n\n{chosen}" if chosen else about
     text = f"# {name.replace('_', ' ')}\n\n{about.strip()}\n\n" + "\n".join(table) + f"\n\nMeasured {facts}.\n"
     (RESULTS / f"{name}.md").write_text(text)
     print(text)

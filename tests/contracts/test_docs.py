@@ -12,12 +12,18 @@ from distill_core.cli.commands import app
 from distill_core.pipeline import installed_catalogue
 from distill_core.presets import find_preset
 from docs.build import TARGET, catalogue_markdown
+from docs.performance import TARGET as PERFORMANCE
+from docs.performance import performance_markdown
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_catalogue_page_is_current() -> None:
     assert TARGET.read_text(encoding="utf-8") == catalogue_markdown(), "run: python -m docs.build"
+
+
+def test_the_performance_page_is_current() -> None:
+    assert PERFORMANCE.read_text(encoding="utf-8") == performance_markdown(), "run: python -m docs.performance"
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

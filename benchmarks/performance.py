@@ -1,0 +1,256 @@
+"""This project against a tutorial script, torchdistill and a lean loop, on the same work.
+
+    python -m benchmarks.performance [TABLE ...] [--cifar FOLDER] [--device cuda] [--rounds N] [--whole]
+
+Tables: digits_one, digits_map, cifar, growth, product; all of them without a name, each into a result file of its own,
+so that one can be measured again without the others. Every rival is a process of its own that trains in turn with the
+others (benchmarks/race.py); "times ours" is the median over rounds of its seconds divided by ours in the same round.
+Afterwards `python -m docs.performance` writes docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from benchmarks.cases import cifar, cifar_arrays, digits_map, digits_one, prepared, trained_teacher, warm_up, write_work
+from benchmarks.growth import growth
+from benchmarks.product import product
+from benchmarks.race import LAB, LEAN, RIVALS, TORCHDISTILL, TUTORIAL, Heat, difference, race, ratios, summary
+from benchmarks.report import write_result
+from benchmarks.rivals.environment import TORCHDISTILL as TORCHDISTILL_VERSION
+from distill_core.spec import ExperimentSpec
+from distill_core.training.timing import choose_threads
+
+Rows = list[dict[str, Any]]
+CIFAR_WORKERS = 2
+"""Of data loaders: what CIFAR scripts usually have. The digits' have none: a worker costs more than so few images."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line chose; `threads` None: as many as the product would choose for the work."""
+
+    device: str = "cpu"
+    cifar: Path | None = None
+    images: int = 10_000
+    rounds: int = 5
+    threads: int | None = None
+    sample: int = 26
+    whole: bool = False
+    rivals: tuple[str, ...] = RIVALS
+
+    def threads_for(self, spec: ExperimentSpec, folder: Path) -> int:
+        if self.threads is not None:
+            return self.threads
+        return choose_threads(prepared(spec, folder), most=os.cpu_count() or 1, should_stop=lambda: False)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a result, what they are in words, and what was chosen."""
+
+    about: str
+    rows: Rows
+    settings: dict[str, Any]
+
+
+def contest(
+    case: str, spec: ExperimentSpec, heats: Mapping[str, Heat], options: Options, folder: Path, *, workers: int,
+    threads: int, weights: dict[str, Any] | None = None, scale: Callable[[str, dict[str, Any]], float] | None = None,
+) -> Rows:
+    """Rows of one race; `scale` makes seconds for the whole work of an outcome that is a sample of it."""
+    print(f"{case}:", flush=True)
+    seeds = sorted({seed for heat in heats.values() for part in heat.seeds for seed in part})
+    write_work(spec, folder / "work", workers=workers, weights=weights, seeds=seeds)
+    write_work(warm_up(spec), folder / "warm", workers=workers, weights=weights, seeds=seeds)
+    logs = folder / "logs"
+    logs.mkdir()
+    chosen = {name: heat for name, heat in heats.items() if name in options.rivals}
+    outcomes, missing = race(
+        chosen, folder / "work", warm_up=folder / "warm", threads=threads, device=options.device, logs=logs
+    )
+    whole = scale or (lambda name, outcome: float(outcome["seconds"]))
+    seconds = {name: [whole(name, one) for one in found] for name, found in outcomes.items()}
+    rows: Rows = []
+    for name in chosen:
+        if name in missing:
+            rows.append({"case": case, "rival": name, "seconds": f"not measured: {missing[name]}"})
+            continue
+        rows.append({"case": case, **summary(name, outcomes[name], seconds=seconds[name])})
+        rows[-1]["teacher seconds"] = round(median(one["teacher_seconds"] for one in outcomes[name]), 2)
+        rows[-1]["times ours"] = ""
+        rows[-1]["ours more accurate by"] = ""
+        if LAB in outcomes:
+            rows[-1]["times ours"] = round(median(ratios(seconds[LAB], seconds[name])), 3)
+        if LAB in outcomes and name != LAB:
+            rows[-1]["ours more accurate by"] = difference(outcomes[LAB], outcomes[name])
+        if options.device != "cpu":
+            rows[-1]["GPU MB"] = round(max(one["device_bytes"] for one in outcomes[name]) / 1e6)
+    return _filled(rows)
+
+
+def _filled(rows: Rows) -> Rows:
+    """Every row with every column, for one that was not measured has few."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    return [{column: row.get(column, "") for column in columns} for row in rows]
+
+
+def one_digits_student(options: Options, folder: Path) -> Table:
+    """A teacher and one student on the digits, as the default preset has them; another seed in each round."""
+    spec = digits_one(device=options.device)
+    threads = options.threads_for(spec, folder)
+    every = Heat(seeds=[(seed,) for seed in range(options.rounds)], variants=("distilled T=8",))
+    rows = contest(
+        "16 fixed views", spec, dict.fromkeys(RIVALS, every), options, folder / "fixed", workers=0, threads=threads
+    )
+    fresh = digits_one(device=options.device, fresh_views=True)
+    rows += contest(
+        "new views at each step", fresh, {LAB: every, LEAN: every}, options, folder / "fresh", workers=0,
+        threads=threads,
+    )
+    about = (
+        "The teacher of the default preset (800 steps), one student at T=8 (1,000 steps of 64, 100 labelled images). "
+        "Distill Lab and the lean loop draw 16 fixed views of each image and ask the teacher once for each; the script "
+        "and torchdistill draw a new view at each step and ask each time, as they always do. The second case has new "
+        "views at each step for Distill Lab and the lean loop too: the very same work as the script's."
+    )
+    return Table(about, rows, {"threads of torch": threads, "workers of data loaders": 0})
+
+
+def digits_cells(options: Options, folder: Path) -> Table:
+    """25 cells of temperature and weight, and the student alone, 5 seeds each, one teacher."""
+    spec = digits_map(device=options.device)
+    threads = options.threads_for(spec, folder)
+    names = tuple(student.name for student in spec.students)
+    total = len(names) * len(spec.seeds)
+    sample = evenly(names, options.sample)
+    few = evenly(names, max(1, options.sample // 4))
+    heats = {
+        LAB: Heat(seeds=[spec.seeds], variants=names),
+        TUTORIAL: Heat(seeds=[spec.seeds], variants=names) if options.whole else Heat(seeds=[(0,)], variants=sample),
+        TORCHDISTILL: Heat(seeds=[(0,)], variants=few),
+        LEAN: Heat(seeds=[(0,)], variants=sample),
+    }
+
+    def scaled(name: str, outcome: dict[str, Any]) -> float:
+        teacher = float(outcome["teacher_seconds"])
+        return teacher + (outcome["seconds"] - teacher) * total / len(outcome["students"])
+
+    rows = contest(
+        "25 cells x 5 seeds", spec, heats, options, folder / "map", workers=0, threads=threads, scale=scaled
+    )
+    about = (
+        f"One teacher, {len(names) - 1} cells (5 temperatures, 5 weights) and the student alone, each with "
+        f"{len(spec.seeds)} seeds: {total} students of 1,000 steps. Where `students` is fewer, that many were trained "
+        f"one after the other and their time was scaled to {total}."
+    )
+    return Table(about, rows, {"threads of torch": threads, "workers of data loaders": 0})
+
+
+def evenly(names: Sequence[str], count: int) -> tuple[str, ...]:
+    """So many of the names, spread over all."""
+    count = min(count, len(names))
+    return tuple(names[(number * len(names)) // count] for number in range(count))
+
+
+def cifar_students(options: Options, folder: Path) -> Table:
+    """resnet20 from a given resnet32, one epoch: one student, and four side by side."""
+    arrays = cifar_arrays(options.cifar, images=options.images)
+    spec = cifar(arrays, device=options.device)
+    checked = prepared(spec, folder)
+    threads = options.threads_for(spec, folder)
+    torch.set_num_threads(threads)
+    weights = trained_teacher(checked)
+    names = tuple(student.name for student in spec.students)
+    one = Heat(seeds=[(seed,) for seed in range(options.rounds)], variants=names[2:3])
+    rows = contest(
+        "1 student", spec, dict.fromkeys(RIVALS, one), options, folder / "one", workers=CIFAR_WORKERS,
+        threads=threads, weights=weights,
+    )
+    # Four take four times as long: fewer rounds.
+    four = Heat(seeds=[(seed,) for seed in range(max(1, options.rounds // 3))], variants=names)
+    rows += contest(
+        "4 students", spec, dict.fromkeys(RIVALS, four), options, folder / "four", workers=CIFAR_WORKERS,
+        threads=threads, weights=weights,
+    )
+    source = "CIFAR-10 images" if options.cifar else "drawn images of CIFAR-10's size (no folder was given)"
+    learnt = len(checked.split.learn)
+    about = (
+        f"One epoch of resnet20 from a resnet32 that is given trained: {learnt:,} {source}, batches of 128, random "
+        f"crop and flip; {options.images - learnt:,} more validate. The four students are one alone and three "
+        "temperatures. "
+        "The script and torchdistill have their images decoded in memory, as torchvision's CIFAR10 does."
+    )
+    settings = {"images": source, "threads of torch": threads, "workers of data loaders": CIFAR_WORKERS}
+    return Table(about, rows, settings)
+
+
+def grown(options: Options, folder: Path) -> Table:
+    about, rows, settings = growth(cifar_folder=options.cifar, folder=folder, rivals=options.rivals)
+    return Table(about, rows, settings)
+
+
+def whole_way(options: Options, folder: Path) -> Table:
+    about, rows = product(digits_map(device=options.device), folder)
+    return Table(about, rows, {})
+
+
+TABLES: dict[str, Callable[[Options, Path], Table]] = {
+    "digits_one": one_digits_student, "digits_map": digits_cells, "cifar": cifar_students, "growth": grown,
+    "product": whole_way,
+}
+
+
+def parse(arguments: Sequence[str]) -> tuple[list[str], Options]:
+    """Tables to measure and options; leaves with a sentence for what it does not know."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.performance")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"of {', '.join(TABLES)}; none: all")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--cifar", type=Path, help="image folder with train/ and test/; none: images are drawn")
+    parser.add_argument("--images", type=int, default=Options.images, help="of CIFAR-10, for training and validation")
+    parser.add_argument("--rounds", type=int, default=Options.rounds)
+    parser.add_argument("--threads", type=int, help="of torch; none: what the product would choose")
+    parser.add_argument("--sample", type=int, default=Options.sample, help="students of the map that rivals train")
+    parser.add_argument("--whole", action="store_true", help="the script trains the whole map, not a sample")
+    parser.add_argument("--rivals", nargs="+", choices=RIVALS, default=list(RIVALS))
+    found = vars(parser.parse_args(arguments))
+    tables = found.pop("tables") or list(TABLES)
+    if unknown := [name for name in tables if name not in TABLES]:
+        parser.error(f"there is no table {unknown[0]!r}; allowed: {', '.join(TABLES)}")
+    return tables, Options(**(found | {"rivals": tuple(found["rivals"])}))
+
+
+def main(arguments: Sequence[str]) -> None:
+    tables, options = parse(arguments)
+    for name in tables:
+        chosen = [argument for argument in arguments if argument not in TABLES]
+        command = shlex.join(["python", "-m", "benchmarks.performance", name, *chosen])
+        before = os.getloadavg()[0]
+        with tempfile.TemporaryDirectory() as folder:
+            table = TABLES[name](options, Path(folder))
+        settings = {
+            "command": command, "device": _device(options.device), **table.settings,
+            "torchdistill": TORCHDISTILL_VERSION,
+            "load before and after": f"{before:.1f} and {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
+        }
+        suffix = "" if options.device == "cpu" else f"_{options.device}"
+        write_result(f"performance_{name}{suffix}", table.about, table.rows, settings=settings)
+
+
+def _device(device: str) -> str:
+    return torch.cuda.get_device_name() if device == "cuda" else "cpu"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
