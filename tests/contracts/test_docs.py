@@ -11,6 +11,7 @@ import pytest
 from distill_core.cli.commands import app
 from distill_core.pipeline import installed_catalogue
 from distill_core.presets import find_preset
+from distill_core.sweep_presets import find_sweep_preset
 from docs.build import TARGET, catalogue_markdown
 from docs.performance import TARGET as PERFORMANCE
 from docs.performance import performance_markdown
@@ -46,7 +47,9 @@ def test_every_command_of_the_readme_exists_and_every_command_is_in_the_readme()
 
 def test_presets_named_in_the_readme_exist_and_settings_fit() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in re.findall(r"--preset ([\w-]+)", text):
+    for name in re.findall(r"sweep run --preset ([\w-]+)", text):
+        assert find_sweep_preset(name)
+    for name in re.findall(r"(?<!sweep run) --preset ([\w-]+)", text):
         data = find_preset(name).spec.to_json()
         for path in re.findall(rf"--preset {name} --set ([\w.]+)=", text):
             place = data

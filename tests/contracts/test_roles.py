@@ -17,7 +17,7 @@ from distill_core.services import Lab
 CHANGES = (
     "launch", "stop", "resume", "request", "delete", "undelete", "reindex", "begin", "keep", "rename", "remove",
     "restore", "purge", "add", "freeze", "take_in", "write", "set", "move", "pause", "unpause", "share", "revoke",
-    "create", "backup",
+    "create", "backup", "extend",
 )
 VIEWER = Actor("viv@example.org", "viewer")
 
@@ -44,7 +44,7 @@ METHODS = public_methods()
 
 def test_the_parts_are_found() -> None:
     known = {"lab", "shelf", "weights", "corrections", "latency", "trying", "bundles", "compressions", "previews"}
-    assert known | {"people"} <= {name for name, _ in parts()}
+    assert known | {"people", "sweeps"} <= {name for name, _ in parts()}
 
 
 @pytest.mark.parametrize(("part", "name", "method"), METHODS, ids=[f"{part}.{name}" for part, name, _ in METHODS])

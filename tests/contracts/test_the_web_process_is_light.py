@@ -19,7 +19,7 @@ LIGHT = [
 
 @pytest.mark.parametrize("module", LIGHT)
 def test_a_light_module_loads_neither_torch_nor_streamlit(module: str) -> None:
-    heavy = ("torch", "streamlit", "sklearn", "mlflow", "wandb")
+    heavy = ("torch", "streamlit", "sklearn", "mlflow", "wandb", "optuna")
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

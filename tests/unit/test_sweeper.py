@@ -81,7 +81,7 @@ def test_while_it_trains_each_trial_tells_how_far_it_is(sweeps: SweepLab) -> Non
     assert sweeps.lab.sweeps.version(sweep_id) != version
     found = sweeps.lab.sweeps.results(sweep_id)
     assert found.trials[0].state == "finished", "before the sweep has taken note of the end"
-    sweeps.sweeper.tick()
+    sweeps.play(sweep_id)
     again = sweeps.lab.sweeps.results(sweep_id)
     assert [one.reason for one in again.trials if one.state == "failed"] == ["It failed."]
     assert states(again).count("finished") == 3 and again.row.state == "finished"
@@ -279,7 +279,7 @@ def test_a_sweep_that_fails_again_and_again_ends_with_the_reason_and_can_be_resu
 
 def test_two_rounds_of_a_search_in_vain_end_it(sweeps: SweepLab) -> None:
     sweep_id = sweeps.launch(optuna_data(method={"trials": 8, "batch": 1}, base={"seeds": [0]}))
-    for _ in range(3):
+    for _ in range(8):
         sweeps.sweeper.tick()
         for experiment_id in sweeps.queued():
             (student,) = sweeps.lab.experiment(experiment_id).spec.students
@@ -292,6 +292,7 @@ def test_stopped_early_it_keeps_what_is_there_and_goes_on_when_asked(sweeps: Swe
     axes = [{"field": "epochs", "values": [2, 4]}, {"field": "temperature", "values": [4, 8]}]
     sweep_id = sweeps.launch(sweep_data(axes=axes))
     sweeps.play(sweep_id, rounds=1)
+    sweeps.sweeper.tick()
     waiting = sweeps.queued()
     assert len(waiting) == 1
     sweeps.lab.sweeps.stop(sweep_id)
