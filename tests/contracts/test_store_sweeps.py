@@ -31,7 +31,10 @@ _acts = st.one_of(
     st.tuples(st.just("move"), _name, st.sampled_from(SWEEP_STATES), st.booleans()),
     st.tuples(st.just("extend"), _name),
     st.tuples(st.just("delete"), _name, st.booleans()),
-    st.tuples(st.just("damage"), _name, st.sampled_from(["journal", "trials"]), st.sampled_from([b"no line\n", b"{}\n", b'{"ki'])),
+    st.tuples(
+        st.just("damage"), _name, st.sampled_from(["journal", "trials"]),
+        st.sampled_from([b"no line\n", b"{}\n", b'{"ki']),
+    ),
 )
 
 
@@ -65,7 +68,7 @@ def act(store: Store, number: int, what: str, name: str, *told: Any) -> None:
 
 
 @pytest.mark.usefixtures("new_index")
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=st.lists(_acts, max_size=20))
 def test_the_index_after_any_history_is_the_one_that_its_folders_make(
     new_index: Callable[[], None], acts: list[tuple[Any, ...]]
