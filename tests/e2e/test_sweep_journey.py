@@ -27,6 +27,8 @@ def start(page: Page, server: Server) -> None:
         "data", "teacher", "student_training", "student_views", "latency", "seeds", "device"
     )})
     page.goto(f"{server.url}/new-sweep")
+    page.wait_for_selector(".st-key-start-panel .js-plotly-plot", timeout=IN_TIME_MS)
+    settled(page)
     page.get_by_text("Edit as JSON, or open a file").click()
     page.get_by_label("Spec").fill(json.dumps(data))
     page.keyboard.press("Control+Enter")
@@ -40,6 +42,7 @@ def start(page: Page, server: Server) -> None:
 
 def test_a_small_sweep_from_the_form_to_a_cell(server: Server, open_tab: OpenTab) -> None:
     page = open_tab(f"{server.url}/sweeps")
+    page.set_default_timeout(IN_TIME_MS)
     expect(page.get_by_text("the whole map as it fills")).to_be_visible()
     start(page, server)
     page.wait_for_selector(MAP, timeout=IN_TIME_MS)

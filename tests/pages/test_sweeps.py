@@ -192,6 +192,7 @@ def test_the_route_answers_only_what_is_new(routes: AsgiClient, sweeps: FakeSwee
     found = first.json()
     assert first.status == 200 and found["version"] == "v1" and not found["moving"] and len(first.body) < 10_000
     assert "Trial 1<" in json.dumps(found["figure"]) and routes.get(address).json() == found
+    assert "试验 1<" in json.dumps(routes.get(f"{address}&lang=zh").json(), ensure_ascii=False)
     same = routes.get(f"{address}&since=v1")
     assert (same.status, same.body) == (204, b"")
     sweeps.held["map-one"], sweeps.version_number = map_results(done=3, state="running"), 2

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 from streamlit.components.v2.types import ComponentRenderer
 
-from distill_core.language import _, marked
+from distill_core.language import _, current, marked
 from pages.ui.addresses import base_path
 from pages.ui.live_figure.wanted import Wanted
 from pages.ui.scripts import joined_script
@@ -57,7 +57,7 @@ def sweep_figure(
     _mount(
         key=key,
         data={
-            "address": f"/lab/sweep/{sweep_id}?{wanted.query()}", "moving": moving, "label": label, "chosen": chosen,
+            "address": f"/lab/sweep/{sweep_id}?{wanted.query()}&lang={current()}", "moving": moving, "label": label, "chosen": chosen,
             "words": {name: _(text) for name, text in WORDS.items()}, "base": base_path(),
             "plotly": plotly.__version__, "file": f"sweep-{wanted.view}-{sweep_id}",
         },

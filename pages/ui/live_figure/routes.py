@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from distill_core.charts.style import THEMES, Theme
-from distill_core.language import _, current
+from distill_core.language import ENGLISH, _, current, known, speaking
 from distill_core.services import Lab
 from pages.ui.live_figure.wanted import Wanted
 from pages.ui.live_figure.watching import results_now
@@ -26,10 +26,17 @@ _drawn: Recent[bytes] = Recent(fresh_seconds=_FRESH_SECONDS)
 
 
 def sweep_figure(request: Request) -> Response:
-    """GET /lab/sweep/<id>?show=&theme=&since=: {"version", "moving", "figure"}, or 204 where `since` is the version.
+    """GET /lab/sweep/<id>?show=&theme=&lang=&since=: {"version", "moving", "figure"}, or 204 where `since` is the
+    version.
 
     `show`, `x`, `y`, `figure`, `cost` and `fixed` say which figure: see `Wanted`.
     """
+    # A route has no page around it that knows its reader's language.
+    with speaking(known(request.query_params.get("lang")) or ENGLISH):
+        return _answer(request)
+
+
+def _answer(request: Request) -> Response:
     told = request.query_params
     sweep_id, theme = request.path_params["sweep_id"], told.get("theme", "light")
     if not KNOWN_ID.fullmatch(sweep_id):
