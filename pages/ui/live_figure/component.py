@@ -57,7 +57,8 @@ def sweep_figure(
     _mount(
         key=key,
         data={
-            "address": f"/lab/sweep/{sweep_id}?{wanted.query()}&lang={current()}", "moving": moving, "label": label, "chosen": chosen,
+            "address": f"/lab/sweep/{sweep_id}?{wanted.query()}&lang={current()}",
+            "moving": moving, "label": label, "chosen": chosen,
             "words": {name: _(text) for name, text in WORDS.items()}, "base": base_path(),
             "plotly": plotly.__version__, "file": f"sweep-{wanted.view}-{sweep_id}",
         },
