@@ -57,6 +57,22 @@ def progress_of(row: ExperimentRow, steps: Sequence[StepRow], *, now: float) -> 
     return Progress(elapsed, sum(known) if len(known) == len(left) else None, done)
 
 
+def sweep_progress(
+    trials_ended: int, trials_planned: int, rounds: Sequence[tuple[ExperimentRow, Sequence[StepRow]]], *, now: float
+) -> Progress:
+    """How far a sweep is, whose trials its experiments (`rounds`) train; elapsed time is that of their work alone.
+
+    As long as one experiment has all trials its own estimate is the sweep's; else the pace of the trials so far tells.
+    """
+    each = [progress_of(row, steps, now=now) for row, steps in rounds]
+    elapsed = sum(one.elapsed_seconds or 0.0 for one in each)
+    if len(each) == 1 and trials_planned <= len(rounds[0][0].students):
+        return Progress(elapsed or None, each[0].remaining_seconds, each[0].share)
+    share = min(1.0, trials_ended / trials_planned) if trials_planned else 0.0
+    left = elapsed * (1 - share) / share if share >= TELLING_SHARE else None
+    return Progress(elapsed or None, left, share)
+
+
 def step_share(step: StepRow) -> float:
     """Done of a step, 0..1."""
     if step.state in ("finished", "skipped"):

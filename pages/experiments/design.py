@@ -19,7 +19,9 @@ from pages.ui import (
     address,
     compression_form,
     drafting,
+    of_trial,
     own_data,
+    places,
     queue_line,
     same_as,
     spec_form,
@@ -40,6 +42,8 @@ MOST_DRAWN = 8
 
 def choose_start() -> tuple[str, str]:
     """Which experiment the form repeats, or which preset fills it; the address tells."""
+    if source := st.query_params.get("sweep"):
+        return "trial", of_trial.tell(source)
     if source := st.query_params.get("from"):
         if st.query_params.get("batch") == "half":
             queue_line.tell_half(source)
@@ -252,6 +256,12 @@ def show() -> None:
         as_json(data)
     st.session_state[drafting.READ] = data
     spec, problems = checked(data, fields)
+    with left:
+        if spec is not None and st.button(
+            _("Sweep this"), key="sweep-this", icon=":material/grid_on:", type="tertiary",
+            help=_("Trains one of these students over a whole map of settings."),
+        ):
+            places.go(places.NEW_SWEEP, form=drafting.digest_of(data))
     with right:
         start_panel(spec, problems, purpose="form")
 

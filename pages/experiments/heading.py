@@ -21,7 +21,7 @@ def header(view: ExperimentView) -> None:
     """Name, state, the ways to its results, and the rarer doings behind a button of their own."""
     row = view.row
     word, icon, colour = words.state(row.state)
-    places.link(places.HOME, _("All experiments"), icon=":material/arrow_back:")
+    _back(row.experiment_id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(markdown_name(row.name, 80), anchor=False, width="content")
         st.badge(word, icon=icon, color=colour, help=_("The state of the experiment's background job."))
@@ -42,6 +42,17 @@ def header(view: ExperimentView) -> None:
         say(markdown_text(told(row.reason)), icon=icon)
     queue_line.show_place(row)
     queue_line.offer_half_the_batch(row)
+
+
+def _back(experiment_id: str) -> None:
+    """To the list, and to the sweep that the experiment trains trials of."""
+    with st.container(horizontal=True, gap="small"):
+        places.link(places.HOME, _("All experiments"), icon=":material/arrow_back:")
+        if (found := lab().sweeps.of_experiment(experiment_id)) is not None:
+            places.link(
+                places.SWEEP, _("The sweep it belongs to"), icon=":material/grid_on:", id=found[0],
+                help=_("Its variants are trials of a sweep; the map of all of them is there."),
+            )
 
 
 def _course(view: ExperimentView) -> None:
@@ -95,6 +106,11 @@ def _more(view: ExperimentView) -> None:
         help=_("Side by side with other experiments."),
     ):
         places.go(places.COMPARE, ids=row.experiment_id)
+    if st.button(
+        _("Sweep this"), icon=":material/grid_on:", key="sweep-this", type="tertiary",
+        help=_("Trains one of its students over a whole map of settings."),
+    ):
+        places.go(places.NEW_SWEEP, experiment=row.experiment_id)
     share_button(view, on_click=_fold)
     notes_panel.note_button(view, on_click=_fold)
     if not active and st.button(

@@ -8,8 +8,9 @@ from typing import Any
 import streamlit as st
 
 from distill_core.language import told
+from distill_core.planned import digest
 from distill_core.spec import LONGEST_NAME
-from pages.ui import own_data, queue_line, same_as, starting
+from pages.ui import of_trial, own_data, queue_line, same_as, starting
 from pages.ui.fields import Fields
 from pages.ui.session import lab
 
@@ -26,6 +27,8 @@ def load(origin: tuple[str, str]) -> None:
         spec = same_as.settings(name)
     elif kind == "half":
         spec = queue_line.halved(same_as.settings(name))
+    elif kind == "trial":
+        spec = of_trial.settings(name)
     elif kind == "data":
         spec = own_data.own(name)
     elif kind == "dataset":
@@ -45,6 +48,11 @@ def replace(draft: Json) -> None:
     """Fill the form anew; what its widgets said before is over."""
     st.session_state[DRAFT] = st.session_state[READ] = draft
     st.session_state[GENERATION] = st.session_state.get(GENERATION, 0) + 1
+
+
+def digest_of(data: Json) -> str:
+    """A short name of what the form says, so that another page's address tells when it is something else."""
+    return digest(data)
 
 
 def pend(action: str, number: int = 0) -> None:

@@ -23,6 +23,7 @@ EVIDENCE = "evidence"
 REPORT = "report"
 LEARN = "learn"
 LENS = "lens"
+SWEEPS, SWEEP, NEW_SWEEP = "sweeps", "sweep", "new-sweep"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,18 @@ _PLACES = {
     NEW: _Place(
         "experiments/design.py", marked("New experiment"), ":material/add_circle:",
         marked("Choose data, teacher, students and budget, see what they cost, start."),
+    ),
+    SWEEPS: _Place(
+        "sweeps/sweeps.py", marked("Sweeps"), ":material/grid_on:",
+        marked("Whole maps of settings: temperature by weight, and whatever else may matter."),
+    ),
+    NEW_SWEEP: _Place(
+        "sweeps/new_sweep.py", marked("New sweep"), ":material/grid_on:",
+        marked("Choose what varies, see what it costs, start."), hidden=True,
+    ),
+    SWEEP: _Place(
+        "sweeps/sweep.py", marked("Sweep"), ":material/grid_on:",
+        marked("One sweep: its map, the best so far, every trial."), hidden=True,
     ),
     QUEUE: _Place(
         "experiments/queue.py", marked("Queue"), ":material/low_priority:",
@@ -129,7 +142,10 @@ def page(place: str) -> st.Page:
 def sections() -> dict[str, list[st.Page]]:
     """Every page of the application in the groups of the navigation; those without a group's name stand first."""
     groups = {
-        "": (HOME, NEW, QUEUE, DATA, AUDIT, EXPERIMENT, EVIDENCE, REPORT, COMPRESS, DATA_SET, EXPERIMENTS),
+        "": (
+            HOME, NEW, SWEEPS, QUEUE, DATA, AUDIT, EXPERIMENT, EVIDENCE, REPORT, COMPRESS, DATA_SET, EXPERIMENTS, SWEEP,
+            NEW_SWEEP,
+        ),
         _("Results"): (COMPARE, LENS, TRY, LATENCY),
         _("Learn"): (LEARN, SELF_CHECK),
         _("Machine"): (MACHINE, STORAGE),

@@ -25,18 +25,24 @@ def launch(spec: ExperimentSpec, *, purpose: str, **address: str) -> None:
 
     The second press of a double click finds what the first one made.
     """
-    slot, now, content = f"launch-{purpose}", time.monotonic(), digest(spec.to_json())
-    key, pressed_at = st.session_state.get(slot, ("", float("-inf")))
-    if now - pressed_at > DOUBLE_CLICK_SECONDS or not key.endswith(content):
-        key = f"{uuid.uuid4().hex}-{content}"
-    # Kept before the launch: a second press interrupts this run wherever it is.
-    st.session_state[slot] = (key, now)
+    key = pressed_key(purpose, digest(spec.to_json()))
     try:
         experiment_id = lab().launch(spec, idempotency_key=key)
     except LabError as error:
         tell(error)
         return
     places.go(places.EXPERIMENT, id=experiment_id, **address)
+
+
+def pressed_key(purpose: str, content: str) -> str:
+    """The idempotency key of this press: that of the press before if it was of the same content a moment ago."""
+    slot, now = f"launch-{purpose}", time.monotonic()
+    key, pressed_at = st.session_state.get(slot, ("", float("-inf")))
+    if now - pressed_at > DOUBLE_CLICK_SECONDS or not key.endswith(content):
+        key = f"{uuid.uuid4().hex}-{content}"
+    # Kept before the launch: a second press interrupts this run wherever it is.
+    st.session_state[slot] = (key, now)
+    return str(key)
 
 
 def demo() -> Preset:

@@ -73,6 +73,10 @@ CORRECTIONS = UndoBar(
     lambda identity: lab().corrections.restore(*identity.split("/")),
 )
 """Identity: the experiment's id, a slash, the correction's."""
+SWEEPS = UndoBar(
+    "sweep-delete", "deleted", lambda identity: lab().sweeps.delete(identity),
+    lambda identity: lab().sweeps.undelete(identity),
+)
 DATA_SETS = UndoBar(
     "removal", marked("removed"), lambda identity: lab().shelf.remove(identity),
     lambda identity: lab().shelf.restore(identity)

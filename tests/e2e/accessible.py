@@ -14,6 +14,7 @@ from tests.e2e.conftest import PHONE, WIDE, settled
 from tests.examined_samples import write_examination
 from tests.fixtures import build_compressed_experiment, build_finished_experiment, create_experiment, preset_spec
 from tests.lens_samples import build_lens_digits
+from tests.sweep_samples import SweepLab, sweep_data
 
 SERIOUS = ("serious", "critical")
 # No more than moderate for axe, but promised.
@@ -49,9 +50,18 @@ def furnish(home: Home) -> str:
     for name in ("weights", "no-help"):
         build_finished_experiment(home, spec=Lab(home).lessons.spec(find_lesson(name)), created_at=1_790_100_000)
     build_compressed_experiment(home, seeds=1, experiment_id="stairs")
+    swept(home)
     for number in range(2):
         create_experiment(home, spec=preset_spec(seeds=1, name=f"waits {number}"), created_at=1_790_200_000 + number)
     return identity
+
+
+def swept(home: Home) -> str:
+    """A finished sweep of four cells; returns its id."""
+    lab = SweepLab(home, Lab(home).catalogue())
+    sweep_id = lab.launch(sweep_data(name="A small map"))
+    lab.play(sweep_id)
+    return sweep_id
 
 
 def findings(page: Page, *, only: tuple[str, ...] = ()) -> list[str]:

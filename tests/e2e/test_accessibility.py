@@ -26,6 +26,10 @@ PAGES = {
         "experiment?id={id}&tab=Trade-off", "experiment?id={id}&tab=Per+class", "experiment?id={id}&tab=Confusion",
         "experiment?id={id}&tab=ONNX+and+latency", "experiment?id=stairs&tab=Compression",
     ),
+    "sweeps": (
+        "sweeps", "new-sweep", "sweep?id={sweep}&trial=1", "sweep?id={sweep}&view=All+settings",
+        "sweep?id={sweep}&view=Trade-off", "sweep?id={sweep}&view=Best+so+far", "sweep?id={sweep}&view=Importance",
+    ),
     "evidence": tuple(
         f"evidence?id={{id}}&panel={group}"
         for group in ("sure", "figures", "teacher", "classes", "samples", "robust", "inside")
@@ -60,9 +64,9 @@ def tab(open_tab: OpenTab, server: Server, experiment: str) -> Page:
 def test_no_page_has_a_serious_finding_or_is_wider_than_its_screen(
     server: Server, tab: Page, experiment: str, section: str
 ) -> None:
-    found = {}
+    found, sweep = {}, Lab(server.home).sweeps.list()[0].sweep_id
     for address in PAGES[section]:
-        opened(tab, f"{server.url}/{address.format(id=experiment)}")
+        opened(tab, f"{server.url}/{address.format(id=experiment, sweep=sweep)}")
         if trouble := troubles(tab):
             found[address] = trouble
     assert found == {}

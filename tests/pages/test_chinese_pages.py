@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from distill_core.folders import Home
+from distill_core.services import Lab
 from distill_core.store.store import Store
 from tests.examined_samples import write_examination
 from tests.fixtures import build_compressed_experiment, build_running_experiment
@@ -15,14 +16,19 @@ from tests.lens_samples import build_lens_digits
 from tests.pages.conftest import OpenPage
 from tests.pages.design_form import Layers
 from tests.pages.shown import shown
+from tests.sweep_samples import SweepLab, sweep_data
 
 DETAIL, EVIDENCE, LESSONS = "experiments/detail.py", "evidence/evidence.py", "learn/lessons.py"
+SWEEP = "sweeps/sweep.py"
 PAGES: list[tuple[str, dict[str, str]]] = [
     ("experiments/overview.py", {}), ("experiments/design.py", {}), ("experiments/queue.py", {}),
     ("data/library.py", {}), ("compare/runs.py", {"ids": "ended"}), ("trying/ask.py", {"id": "seen"}),
     ("lens/lens.py", {"id": "seen"}), ("lens/lens.py", {"id": "no-such-one"}), ("latency/lab.py", {}),
     ("machine/doctor.py", {}), ("machine/storage.py", {}), ("machine/self_check.py", {}), ("machine/audit.py", {}),
     ("report/report.py", {"id": "ended"}), ("experiments/compress.py", {"id": "ended"}),
+    ("sweeps/sweeps.py", {}), ("sweeps/new_sweep.py", {}),
+    ("sweeps/new_sweep.py", {"preset": "digits-smallest-good-student"}),
+    (SWEEP, {"id": "swept", "trial": "1"}), (SWEEP, {"id": "swept", "view": "Importance"}),
     (LESSONS, {}), (LESSONS, {"lesson": "never-saw-a-3"}),
     (DETAIL, {"id": "ended"}), (DETAIL, {"id": "ended", "tab": "Trade-off"}),
     (DETAIL, {"id": "ended", "tab": "Compression"}), (DETAIL, {"id": "underway"}), (DETAIL, {"id": "no-such-one"}),
@@ -45,7 +51,13 @@ def ids(home: Home) -> dict[str, str]:
     seen = build_lens_digits(home)
     write_examination(home, Store(home).experiment(seen))
     ended = build_compressed_experiment(home, experiment_id="ended")
-    return {"seen": seen, "ended": ended, "underway": build_running_experiment(home, experiment_id="w").experiment_id}
+    sweeps = SweepLab(home, Lab(home).catalogue())
+    swept = sweeps.launch(sweep_data(name="地图", shows="", base={"name": "基础"}))
+    sweeps.play(swept)
+    return {
+        "seen": seen, "swept": swept, "ended": ended,
+        "underway": build_running_experiment(home, experiment_id="w").experiment_id,
+    }
 
 
 def texts(app: AppTest) -> list[str]:

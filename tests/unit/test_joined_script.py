@@ -24,6 +24,14 @@ def test_what_is_imported_stands_first_and_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_module_of_a_folder_beside_it_is_joined_too(tmp_path: Path) -> None:
+    files = {"one/a.js": 'import { b } from "../two/b.js";\na(b);\n', "two/b.js": "export const b = 1;\n"}
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(text)
+    assert joined_script(tmp_path / "one" / "a.js") == "const b = 1;\n\na(b);\n"
+
+
 def test_an_import_of_another_form_is_refused(tmp_path: Path) -> None:
     (tmp_path / "one.js").write_text('import * as all from "./two.js";\n')
     with pytest.raises(ValueError, match="write import"):

@@ -25,6 +25,7 @@ from pages.ui.addresses import base_path
 from pages.ui.artifact_routes import artifact
 from pages.ui.bringing.routes import upload
 from pages.ui.lens.routes import lens
+from pages.ui.live_figure.routes import sweep_figure
 from pages.ui.recent import Recent
 from pages.ui.refusals import refusal_of
 from pages.ui.session import lab_of
@@ -163,6 +164,7 @@ def lab_routes() -> list[Route]:
         Route(f"{base}/lab/plotly.min.js", plotly_script, methods=["GET"]),
         Route(f"{base}/lab/live/{{experiment_id}}", live, methods=["GET"]),
         Route(f"{base}/lab/lens/{{experiment_id}}", lens, methods=["GET"]),
+        Route(f"{base}/lab/sweep/{{sweep_id}}", sweep_figure, methods=["GET"]),
         Route(f"{base}/lab/health", health, methods=["GET"]),
         Route(f"{base}/lab/artifact/{{experiment_id}}/{{run_id}}/{{kind}}", artifact, methods=["GET"]),
         Route(f"{base}/lab/upload", upload, methods=["POST"]),
