@@ -23,6 +23,7 @@ from distill_core.charts.style import (
     seen_on,
 )
 from distill_core.events import Role
+from distill_core.language import marked
 from distill_core.rows import RunRow
 
 INK = "ink"
@@ -132,7 +133,7 @@ def series_styles(runs: Iterable[RunRow], theme: Theme) -> dict[str, SeriesStyle
 
 
 def choose(runs: Sequence[RunRow], theme: Theme) -> tuple[tuple[Variant, ...], list[str]]:
-    """At most eight variants, and a note that tells of any more.
+    """At most eight variants, and notes that tell of any more.
 
     Of many students those that are best on validation data, beside their teacher and the students alone. Of several
     experiments the first are shown whole: eight teachers would say nothing about their students. For the same reason
@@ -158,9 +159,10 @@ def choose(runs: Sequence[RunRow], theme: Theme) -> tuple[tuple[Variant, ...], l
         shown = variants([run for variant in found if variant.group in kept for run in variant.runs], theme)
     else:
         shown = tuple(variant for variant in found if variant.group in kept)
-    ranked = any(run.validation is not None for variant in found if variant.role == "student" for run in variant.runs)
-    note = f"{len(found) - MOST_SERIES} more not shown: at most {MOST_SERIES} fit one chart."
-    return shown, [f"{note} Of the students, those are shown that are best on validation data." if ranked else note]
+    notes = [f"{len(found) - MOST_SERIES} more not shown: at most {MOST_SERIES} fit one chart."]
+    if any(run.validation is not None for variant in found if variant.role == "student" for run in variant.runs):
+        notes.append(marked("Of the students, those are shown that are best on validation data."))
+    return shown, notes
 
 
 def validation_means(runs: Iterable[RunRow]) -> dict[str, float]:

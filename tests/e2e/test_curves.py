@@ -165,6 +165,33 @@ def test_shares_of_loss_and_gradient_are_stacked(furnished: Server, fed) -> None
     page.wait_for_function("() => document.querySelector('.lab-plot').data[1].x.length === 3")
 
 
+def test_of_many_variants_those_that_lead_are_drawn_and_the_others_a_press_away(fed) -> None:
+    runs = [
+        RUNS[0] | {"id": f"r{number}", "style": style(f"v{number}"), "leads": number >= 2} for number in range(10)
+    ]
+    page = fed({
+        0: {"cursor": 2, "points": [point(run["id"], epoch, 0.5) for run in runs for epoch in (1, 2)]},
+        2: {"cursor": 3, "points": [point(run["id"], 3, 0.6) for run in runs]},
+    }, runs=runs)
+    # What is not drawn must not have the chart drawn anew at every tick: the third epoch is appended.
+    wait_for_points(page, 8 * 3)
+    bar = page.locator(".lab-lines")
+    expect(bar).to_contain_text("8 of 10 are shown")
+    names = "s => document.querySelector(s).data.filter(t => t.showlegend).map(t => [t.name, t.visible])"
+    assert page.evaluate(names, chart.PLOT) == [[f"v{number}", True] for number in range(2, 10)]
+    bar.get_by_role("button", name="List all 10").click()
+    page.wait_for_function("s => document.querySelector(s).data.filter(t => t.showlegend).length === 10", arg=chart.PLOT)
+    assert page.evaluate(names, chart.PLOT)[:3] == [["v0", "legendonly"], ["v1", "legendonly"], ["v2", True]]
+    assert "lines=all" in page.url
+    chart.click_legend(page, "v0")
+    page.wait_for_function("s => document.querySelector(s)._fullData.find(t => t.name === 'v0').visible === true",
+                           arg=chart.PLOT)
+    bar.get_by_role("button", name="Only the 8").click()
+    page.wait_for_function("s => document.querySelector(s).data.filter(t => t.showlegend).length === 9", arg=chart.PLOT)
+    assert page.evaluate(names, chart.PLOT)[0] == ["v0", True], "what the reader asked for stays"
+    assert "lines=all" not in page.url
+
+
 def test_a_change_of_theme_redraws_without_a_script_run(fed) -> None:
     page = fed({0: {"cursor": 2, "points": [point("r0", 1, 0.5), point("r0", 2, 0.5)]}})
     wait_for_points(page, 2)

@@ -73,7 +73,7 @@ def test_a_failure_is_a_sentence_with_an_id(
     def broken() -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(routes, "_points", lambda *_: broken())
+    monkeypatch.setattr(routes, "_points", lambda *_, **__: broken())
     answer = client.get("/lab/live/some-id")
     assert answer.status == 500
     assert answer.json()["error_id"] in caplog.text
