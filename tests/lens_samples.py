@@ -8,6 +8,7 @@ import numpy as np
 
 from distill_core.evaluation.epoch_answers import EpochAnswers, watched_rows, write_epoch_answers
 from distill_core.folders import Home
+from distill_core.spec import ExperimentSpec
 from distill_core.store.store import Store
 from tests.trying_samples import build_tryable_digits
 
@@ -15,10 +16,11 @@ EPOCHS = (1, 3, 6)
 
 
 def build_lens_digits(
-    home: Home, *, withheld: str = "", epochs: tuple[int, ...] = EPOCHS, seeds: int = 1
+    home: Home, *, withheld: str = "", epochs: tuple[int, ...] = EPOCHS, seeds: int = 1,
+    spec: ExperimentSpec | None = None,
 ) -> str:
     """Students' answers at an epoch are their last ones, so many times fainter; empty: none were kept."""
-    identity = build_tryable_digits(home, seeds=seeds)
+    identity = build_tryable_digits(home, seeds=seeds, spec=spec)
     folder = home.experiment(identity)
     rows = watched_rows(np.load(folder.test_labels), outputs=10)
     for run in Store(home).experiment(identity).runs:

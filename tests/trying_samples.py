@@ -15,6 +15,7 @@ from distill_core.deployment.samples_file import write_test_samples
 from distill_core.deployment.test_inputs import place_of_test_inputs, write_test_inputs
 from distill_core.folders import Home, write_json
 from distill_core.signature import Signature
+from distill_core.spec import ExperimentSpec
 from distill_core.store.store import Store
 from tests.fixtures import build_finished_experiment, preset_spec
 from tests.task_samples import build_task_experiment
@@ -91,9 +92,14 @@ def nearest_mean(images: NDArray[np.uint8], labels: NDArray[np.int64], *, noise:
     return weight, -(means**2).sum(axis=1) / 2
 
 
-def build_tryable_digits(home: Home, *, kept: bool = True, seeds: int = 1) -> str:
-    """An experiment of the digits preset whose exported runs really answer; `kept`: all test inputs too."""
-    identity = build_finished_experiment(home, spec=preset_spec(seeds=seeds))
+def build_tryable_digits(
+    home: Home, *, kept: bool = True, seeds: int = 1, spec: ExperimentSpec | None = None
+) -> str:
+    """An experiment on the digits, of the preset if no other, whose exported runs really answer.
+
+    `kept`: all test inputs too.
+    """
+    identity = build_finished_experiment(home, spec=spec or preset_spec(seeds=seeds))
     images, labels = digits()
     view, folder = Store(home).experiment(identity), home.experiment(identity)
     test_images, test_labels = images[1157:], labels[1157:]

@@ -25,6 +25,7 @@ from pages.ui import address, results, verdicts
 from pages.ui.lens.component import ALL_CONTROLS, show_lens
 from pages.ui.lens.component import Control as LensControl
 from pages.ui.presenting import enlarged, is_presenting
+from pages.ui.session import lab
 
 ALL = "all"
 HOTTEST = 50.0
@@ -91,8 +92,15 @@ def _lens(found: Taught, outcome: Outcome) -> None:
         outcome.view.row.experiment_id, key=f"lens-{found.lesson.name}", sample=_number("sample"),
         temperature=_temperature(found.lesson.temperature), class_name=found.lesson.shown_class,
         controls=BEFORE_A_CLASS if is_presenting() else ALL_CONTROLS, seed=_number("seed"), epoch=_number("epoch"),
-        in_address=True,
+        in_address=True, large=is_presenting(), networks=_few(outcome) if is_presenting() else (),
     )
+
+
+def _few(outcome: Outcome) -> list[str]:
+    """As many networks as the last row can read: the teacher, the leading student, and the same one alone."""
+    leads = lab().leading(outcome.view)
+    beside = [leads[0].baseline, leads[0].student] if leads else []
+    return [*(run.name for run in outcome.view.teachers[:1]), *beside]
 
 
 def _number(name: str) -> int | None:

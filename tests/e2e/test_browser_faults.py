@@ -54,9 +54,10 @@ def test_a_browser_goes_on_by_itself_when_its_killed_server_is_back(
 
 
 def test_a_double_click_in_each_of_two_tabs_makes_two_experiments(
-    tmp_path: Path, open_tab: OpenTab
+    tmp_path: Path, open_tab: OpenTab, with_catalogue: Callable[[Home], Home]
 ) -> None:
     """Two tabs are two wishes; the second click of each is none."""
+    with_catalogue(Home(tmp_path / "home"))
     with running_server(tmp_path) as server:
         dispatching = hold(server.home.dispatcher_lock)
         tabs = [open_tab(f"{server.url}/new?preset=digits-unlabelled") for _ in range(2)]

@@ -19,8 +19,10 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("curves")) as server:
+def furnished(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("curves")
+    with_catalogue(Home(folder / "home"))
+    with running_server(folder) as server:
         students = preset_spec().to_json()["students"]
         terms = [{"loss": {"name": "cross-entropy"}}, {"loss": {"name": "kd"}}]
         spec = preset_spec(seeds=2, students=[*students[:3], students[3] | {"name": "two terms", "terms": terms}])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from distill_core.folders import Home
 from tests.e2e import chart
 from tests.e2e.conftest import OpenTab, Server, running_server
 from tests.task_samples import build_task_experiment
@@ -15,8 +16,10 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("tasks")) as server:
+def furnished(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("tasks")
+    with_catalogue(Home(folder / "home"))
+    with running_server(folder) as server:
         build_task_experiment(server.home, "regression", teachers=3)
         build_task_experiment(server.home, "tagging")
         yield server

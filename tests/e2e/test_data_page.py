@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,6 @@ from playwright.sync_api import Page, expect
 from distill_core.folders import Home
 from distill_core.ingestion.data_folder import DataFolder, Reading, Record
 from distill_core.ingestion.examples import Example, keep_examples
-from distill_core.jobs.catalogue import load_catalogue
 from distill_core.processes import write_stamp
 from distill_core.shelf import Shelf
 from tests.e2e.conftest import OpenTab, Server, running_server, settled
@@ -44,10 +43,10 @@ def write_noise(path: Path, count: int, size: int) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
     """One for all tests here; its catalogue is described before, for that takes long on a busy machine."""
     folder = tmp_path_factory.mktemp("data")
-    load_catalogue(Home(folder / "home"))
+    with_catalogue(Home(folder / "home"))
     with running_server(folder) as found:
         yield found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -33,8 +33,9 @@ document.addEventListener(
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def lab(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("doors")
+    with_catalogue(Home(folder / "home"))
     with running_server(
         folder, DISTILL_SIGN_IN="token", DISTILL_TOKEN=ADMIN, DISTILL_VIEWER_TOKEN=VIEWER
     ) as server:
@@ -89,10 +90,10 @@ def test_a_start_link_signs_in_as_its_role_and_out_again(lab: Server, tab: Page)
 
 
 @pytest.fixture(scope="module")
-def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def team(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
     """A lab whose people sign in with a real OpenID provider; Ada may launch, Eve has no role."""
     folder = tmp_path_factory.mktemp("team")
-    home = Home(folder / "home")
+    home = with_catalogue(Home(folder / "home"))
     write_access(home, AccessSettings(roles={"ada@example.org": "operator"}))
     people = [
         User(sub=name, claims={"email": f"{name}@example.org", "email_verified": name != "mallory"})

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from distill_core.folders import Home
-from distill_core.jobs.catalogue import load_catalogue
 from tests.e2e.conftest import OpenTab, Server, running_server, settled
 from tests.trying_samples import STROKES, build_tryable_digits
 
@@ -19,9 +18,9 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("trying")
-    load_catalogue(Home(folder / "home"))
+    with_catalogue(Home(folder / "home"))
     with running_server(folder) as found:
         yield found
 

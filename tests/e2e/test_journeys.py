@@ -9,7 +9,7 @@ import re
 import signal
 import time
 import zipfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from statistics import median
 
@@ -18,6 +18,7 @@ from playwright.sync_api import Page, Response, expect
 
 from distill_core.event_log import read_events
 from distill_core.events import EpochEnded
+from distill_core.folders import Home
 from distill_core.services import Lab
 from distill_core.spec import ExperimentSpec, parse_spec
 from tests.conftest import tiny_spec_data
@@ -152,7 +153,10 @@ def test_a_reload_in_the_middle_loses_nothing(server: Server, open_tab: OpenTab)
     chart.wait_for_more(page, max(before, chart.points(page)))
 
 
-def test_a_killed_server_loses_nothing(tmp_path: Path, open_tab: OpenTab) -> None:
+def test_a_killed_server_loses_nothing(
+    tmp_path: Path, open_tab: OpenTab, with_catalogue: Callable[[Home], Home]
+) -> None:
+    with_catalogue(Home(tmp_path / "home"))
     with running_server(tmp_path) as first:
         lab = Lab(first.home)
         # Queued without a dispatcher: the server that shows it must start one.
@@ -234,9 +238,9 @@ def test_a_deep_link_on_a_fresh_server_shows_the_whole_frame(server: Server, ope
 
 
 def test_the_first_page_is_usable_soon(server: Server, open_tab: OpenTab) -> None:
-    """A generous bound, best of five: the benchmark owns the claim of two seconds."""
-    durations = []
-    for _ in range(5):
+    """A generous bound, which one of five must keep: the benchmark owns the claim of two seconds."""
+    durations: list[float] = []
+    while len(durations) < 5 and min(durations, default=6.0) >= 6.0:
         start = time.perf_counter()
         page = open_tab(server.url)
         page.get_by_role("button", name="Run the digits demo").wait_for()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from scipy.special import log_softmax
 
 from distill_core.folders import Home
-from distill_core.jobs.catalogue import load_catalogue
+from distill_core.lessons import find_lesson
 from distill_core.services import Lab
 from tests.e2e.conftest import OpenTab, Server, running_server, settled
 from tests.lens_samples import build_lens_digits
@@ -22,9 +22,9 @@ TIME = ".lab-lens .play-row .slider input"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("lens")
-    load_catalogue(Home(folder / "home"))
+    with_catalogue(Home(folder / "home"))
     with running_server(folder) as found:
         yield found
 
@@ -89,3 +89,23 @@ def test_on_a_phone_in_the_dark_it_fits_and_tells_those_who_do_not_see_it(
     assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
     page.locator(".lab-lens .numbers summary").click()
     expect(page.locator(".lab-lens .numbers tbody tr")).to_have_count(14)
+
+
+def test_before_a_class_it_is_seen_whole_on_a_projector(server: Server, open_tab: OpenTab) -> None:
+    lesson = find_lesson("temperature")
+    build_lens_digits(server.home, spec=Lab(server.home).lessons.spec(lesson))
+    page = open_tab(f"{server.url}/learn?lesson={lesson.name}&present=1&step={4 + len(lesson.parts)}", theme="dark")
+    few = page.locator(".lab-lens .network:visible")
+    for width, height in ((1024, 768), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        expect(few).to_have_count(3)
+        assert ["teacher" in few.nth(0).inner_text(), "alone" in few.nth(1).inner_text()] == [True, True]
+        expect(page.locator(".lab-lens .play-row")).to_be_visible()
+        expect(page.locator(WARM)).to_be_in_viewport(ratio=1)
+        bar, cards = page.locator(".st-key-lectern-bar").bounding_box(), [one.bounding_box() for one in few.all()]
+        assert bar and all(card and card["y"] + card["height"] <= bar["y"] for card in cards), (bar, cards)
+        # Of a size to be read from the last row.
+        assert few.nth(1).locator(".class").first.evaluate("one => parseFloat(getComputedStyle(one).fontSize)") >= 16
+    page.locator(WARM).focus()
+    page.locator(WARM).press("End")
+    expect(page.locator(".lab-lens .controls > .slider output")).to_have_text("T = 50")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from distill_core.folders import Home
 from tests.e2e import chart
 from tests.e2e.conftest import OpenTab, Server, running_server, settled
 from tests.e2e.test_curves import feed, line, point
@@ -19,8 +20,10 @@ LAST = 30
 
 
 @pytest.fixture(scope="module")
-def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("replay")) as server:
+def furnished(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("replay")
+    with_catalogue(Home(folder / "home"))
+    with running_server(folder) as server:
         build_finished_experiment(server.home, spec=preset_spec(seeds=1), experiment_id="one")
         yield server
 

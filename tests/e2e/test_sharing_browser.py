@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from distill_core.folders import Home
-from distill_core.jobs.catalogue import load_catalogue
 from distill_core.services import Lab
 from tests.e2e.conftest import PHONE, OpenTab, Server, running_server, settled
 from tests.fixtures import build_finished_experiment, preset_spec
@@ -20,9 +19,9 @@ SLOW_BYTES_A_SECOND = 4_000_000
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("sharing")
-    load_catalogue(Home(folder / "home"))
+    with_catalogue(Home(folder / "home"))
     with running_server(folder) as found:
         yield found
 

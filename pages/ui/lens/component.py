@@ -32,18 +32,20 @@ _mount = component(
 def show_lens(
     experiment_id: str, *, key: str, sample: int | None = None, temperature: float = 4.0,
     class_name: str | None = None, controls: Collection[Control] = ALL_CONTROLS, seed: int | None = None,
-    epoch: int | None = None, in_address: bool = False,
+    epoch: int | None = None, in_address: bool = False, networks: Collection[str] = (), large: bool = False,
 ) -> None:
     """The soft labels of teacher and students for one test sample, at any temperature, epoch by epoch.
 
     It begins at the test set's row `sample`, else at a sample of `class_name`, else at one that tells much; at
     `temperature` (1 to 50), with the students of `seed` as they were after `epoch` (None: the first, as kept). What is
-    not in `controls` is hidden. With `in_address` the page's address follows: sample, t, epoch, seed.
+    not in `controls` is hidden. With `in_address` the page's address follows: sample, t, epoch, seed. `networks`: only
+    those of these names (all if none of them is there). `large`: for a class, to be seen whole on a projector.
     """
     _mount(
         key=key,
         data={
             "experiment": experiment_id, "base": base_path(), "controls": sorted(controls), "in_address": in_address,
+            "networks": list(networks), "large": large,
             "start": {
                 "sample": sample, "temperature": temperature, "class_name": class_name, "seed": seed, "epoch": epoch,
             },

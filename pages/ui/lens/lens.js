@@ -7,7 +7,7 @@ class Lens {
   constructor(root, data) {
     this.root = root;
     this.data = data;
-    root.className = "lab-root lab-lens";
+    root.className = `lab-root lab-lens${data.large ? " large" : ""}`;
     root.replaceChildren();
     this.status = made("p", "trouble", root);
     this.body = made("div", "body", root);
@@ -120,6 +120,8 @@ class Lens {
     this.sample = this.first(wanted.sample ?? before ?? null, wanted.class_name ?? null);
     this.cards.replaceChildren();
     this.shown = content.networks.map((network) => new NetworkCard(this.cards, network, this.data.words));
+    const few = content.networks.filter((network) => this.data.networks.includes(network.name));
+    this.shown.forEach((card) => { card.root.hidden = few.length > 0 && !few.includes(card.network); });
     offer(this.seed, content.seeds.map((one) => [String(one), String(one)]), String(content.seed));
     this.seedRow.hidden = content.seeds.length < 2 || !this.data.controls.includes("seed");
     this.marks();
@@ -270,7 +272,7 @@ class Lens {
   describe() {
     const found = this.found();
     this.shown.forEach((card, number) => card.describe(found[number], this.names, this.temperature));
-    say(this.said, this.shown.map((card) => card.plot.getAttribute("aria-label")).join(" "));
+    say(this.said, this.shown.filter((card) => !card.root.hidden).map((card) => card.plot.getAttribute("aria-label")).join(" "));
   }
 
   writeAddress() {
