@@ -64,6 +64,8 @@ class Surroundings:
     """Called right before a checkpoint is written; it does not return if another process was given the folder."""
     leader: Leader | None = None
     """Leads other processes that share each batch; None: this process alone."""
+    keeps_answers: bool = False
+    """Whether the teacher's answers are kept for later trainings; never of steps that only take their time."""
 
     @classmethod
     def silent(cls, *, should_stop: Callable[[], bool] = lambda: False) -> Surroundings:
