@@ -1,4 +1,4 @@
-"""Teachers' answers that are kept in the home folder for later trainings: how many bytes, room for more, none at all."""
+"""Teachers' answers that the home folder keeps for later trainings: their bytes, room for more, and an end to them."""
 
 from __future__ import annotations
 

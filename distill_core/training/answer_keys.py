@@ -12,6 +12,7 @@ from torch import nn
 from distill_core.planned import PlannedRun, code_key, digest
 from distill_core.teacher_answers import limits_of
 from distill_core.training.answer_store import AnswerStore
+from distill_core.training.cohort import Cohort
 from distill_core.training.preparation import Checked
 from distill_core.training.stream import TEACHER_BATCH, Stream
 from distill_core.training.teachers import MeanOfTeachers, all_of
@@ -36,6 +37,13 @@ def give_store(checked: Checked, run: PlannedRun, stream: Stream, teacher: nn.Mo
         limits.root / digest(_causes(checked, run, stream, teacher)), batches=batches, batch_size=size,
         half=stream.precision == "bfloat16", limits=limits, rounding=stream.largest_rounding,
     )
+
+
+def close_stores(cohort: Cohort) -> None:
+    """A cohort's training has ended."""
+    for candidate in cohort.candidates:
+        if candidate.stream.store is not None:
+            candidate.stream.store.close()
 
 
 def _causes(checked: Checked, run: PlannedRun, stream: Stream, teacher: nn.Module) -> dict[str, Any]:

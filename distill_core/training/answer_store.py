@@ -45,9 +45,9 @@ class AnswerStore:
     """The passes of one stream's batches before one teacher: a file of logits each, in the order of the steps.
 
     The folder's name is the digest of all that determines the answers, to the last bit: reading gives what asking would
-    give. Logits are kept as students see them: float32, or float16 where they were rounded to it. Only whole passes are
-    kept; each has a checksum, is renamed into its place, and is read through a memory map. Whatever is missing or
-    damaged is asked again.
+    give. Logits are kept as students see them: float32, or float16 where they were rounded to it. A pass is kept whole,
+    or from its start to where a training ended; it has a checksum, is renamed into its place, and is read through a
+    memory map. Whatever is missing or damaged is asked again.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class AnswerStore:
         if self._open is None or self._open[0] != number:
             self._open = (number, self._mapped(number))
         held = self._open[1]
-        if held is None:
+        if held is None or place * self._size >= len(held):
             return None
         return torch.from_numpy(np.array(held[place * self._size : (place + 1) * self._size], dtype=np.float32))
 
@@ -78,7 +78,7 @@ class AnswerStore:
             self._writing = _Writing(number)
         writing = self._writing
         if writing is None or writing.number != number or writing.batches != place:
-            # Begun in the middle, or with a gap: never a whole pass.
+            # Begun in the middle, or with a gap.
             self._drop()
             return ask()
         if place < TIMED_BATCHES:
@@ -159,7 +159,12 @@ class AnswerStore:
             writing.path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """What is not whole goes."""
+        """The training has ended: what was asked of its last pass is kept too."""
+        if self._writing is not None and self._writing.batches > TIMED_BATCHES:
+            if self._writing.waiting:
+                self._flush(self._writing)
+            if self._writing is not None:
+                self._finish(self._writing)
         self._drop()
         self._open = None
 
