@@ -209,6 +209,11 @@ class Home:
         return self.path / "cache"
 
     @property
+    def teacher_answers(self) -> Path:
+        """What teachers answered in trainings, a folder for each teacher and stream: see training.answer_store."""
+        return self.cache / "teacher-answers"
+
+    @property
     def data(self) -> Path:
         """Uploaded data sets, a folder each, named by id."""
         return self.path / "data"

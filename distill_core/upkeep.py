@@ -22,6 +22,7 @@ from distill_core.store.database import DamagedIndex, set_aside
 from distill_core.store.store import Store
 from distill_core.store.transitions import ACTIVE, ENDED
 from distill_core.store.trash import SECONDS_OF_A_DAY, trash_days
+from distill_core.teacher_answers import forget_all, kept_bytes
 
 _FRESH_SECONDS = 60.0
 
@@ -127,6 +128,18 @@ class Upkeep(Acting):
             with self._measured.lock:
                 self._measured.known.pop(experiment_id, None)
             self._audit.record(self.actor.name, "purge", experiment_id, detail="checkpoints, but for the best")
+        return freed
+
+    @needs("viewer")
+    def teacher_answers(self) -> int:
+        """Bytes of teachers' answers that are kept for later trainings."""
+        return kept_bytes(self._home)
+
+    @needs("admin")
+    def forget_teacher_answers(self) -> int:
+        """Remove them; returns the bytes freed. Results do not change: a training that needs them asks again."""
+        freed = forget_all(self._home)
+        self._audit.record(self.actor.name, "purge", "teacher answers")
         return freed
 
     # Trash -----------------------------------------------------------------------------------

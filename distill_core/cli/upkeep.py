@@ -90,10 +90,20 @@ def disk(
         list[str] | None,
         typer.Option("--keep-only-best", metavar="ID", help="Remove its other checkpoints; `all`: of all ended ones."),
     ] = None,
+    forget_answers: Annotated[
+        bool, typer.Option("--forget-teacher-answers", help="Remove what was kept so that teachers need not be asked.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what takes how much of the disk, or remove checkpoints that only resuming would need."""
+    """Show what takes how much of the disk, or remove what can be made again: checkpoints, teachers' answers."""
     lab = Lab()
+    if forget_answers:
+        freed_bytes = lab.upkeep.forget_teacher_answers()
+        if as_json:
+            print_json({"freed_bytes": freed_bytes})
+        else:
+            print(f"{freed_bytes / 1e6:.1f} MB freed. No result changes; teachers are asked again.")
+        return
     if keep_best:
         ids = [] if "all" in keep_best else [find_experiment(lab, prefix) for prefix in keep_best]
         freed = lab.upkeep.keep_only_best(list(lab.upkeep.freed_by_keeping_best(ids)))
@@ -105,7 +115,7 @@ def disk(
     use = lab.upkeep.home_use()
     if as_json:
         print_json({
-            "total_bytes": use.total, "others": use.others,
+            "total_bytes": use.total, "others": use.others, "teacher_answers": lab.upkeep.teacher_answers(),
             "experiments": {row.experiment_id: asdict(part) | {"total": part.total} for row, part in use.experiments},
         })
         return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,23 @@ def measure(
     Asked to stop, it returns {}: half a comparison is none.
     """
     counts = dict.fromkeys(count or available_cores() for count in threads)
+    # Every cell begins with a collection, which would look at all that exporting left behind: most of a second each.
+    gc.collect()
+    gc.freeze()
+    try:
+        return _cells(
+            paths, batches=batches, counts=counts, warmup=warmup, repeats=repeats, signature=signature, machine=machine,
+            provider=provider, longest_seconds=longest_seconds, clock=clock, should_stop=should_stop,
+        )
+    finally:
+        gc.unfreeze()
+
+
+def _cells(
+    paths: Mapping[str, Path], *, batches: Sequence[int], counts: Iterable[int], warmup: int, repeats: int,
+    signature: Signature, machine: str, provider: str, longest_seconds: float, clock: Callable[[], float],
+    should_stop: Callable[[], bool],
+) -> dict[str, tuple[LatencyRow, ...]]:
     rows: dict[str, list[LatencyRow]] = {name: [] for name in paths}
     for count in counts:
         sessions = {name: open_session(path, threads=count, provider=provider) for name, path in paths.items()}

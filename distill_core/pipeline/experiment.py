@@ -27,6 +27,7 @@ from distill_core.pipeline.sensitivity import measure_sensitivity
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
 from distill_core.planned import Origin, PlannedRun
 from distill_core.spec import ExperimentSpec
+from distill_core.training.answer_keys import close_stores
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.fitness import measure_fitness
 from distill_core.training.leading import Leader
@@ -222,6 +223,7 @@ def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
                 context.emit(RunChanged(at=context.clock(), run_id=run.run_id, state="training"))
             training = student_cohort(checked, missing, teacher, surroundings(context, keeper, name, title))
             training.fit()
+            close_stores(training)
             total = training.epochs * training.steps_per_epoch
             if any(keeper.state(run.run_id) == "stopped" for run in missing):
                 done = min(candidate.progress.step for candidate in training.candidates)

@@ -64,6 +64,7 @@ def surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Sur
         checkpoint_seconds=context.checkpoint_seconds,
         fence=context.fence,
         leader=context.leader,
+        keeps_answers=True,
     )
 
 

@@ -12,6 +12,7 @@ from distill_core.compression.reshaping import reshape_to
 from distill_core.evaluation.epoch_answers import MOST_EPOCHS, MOST_TEACHER_EPOCHS
 from distill_core.planned import PlannedRun
 from distill_core.spec import Choice, Student, Term, Training, Views
+from distill_core.training.answer_keys import give_store
 from distill_core.training.candidate import Candidate
 from distill_core.training.cohort import EVALUATION_BATCH, Cohort, Surroundings, Validation, predict
 from distill_core.training.coreset import choose
@@ -75,6 +76,8 @@ def student_cohort(
         key = _samples_key(run.student)
         if key not in streams:
             streams[key] = _student_stream(checked, run, teacher)
+            if around.keeps_answers:
+                give_store(checked, run, streams[key], teacher)
     steps = training.steps_per_epoch or _labelled_steps(checked, seed)
     candidates = []
     for run in runs:

@@ -92,6 +92,8 @@ class Surroundings:
     """Leads other processes that share each batch; None: this process alone."""
     told: set[str] = field(default_factory=set)
     """Notes that this experiment's page has already; one is enough for all seeds."""
+    keeps_answers: bool = False
+    """Whether the teacher's answers are kept for later trainings; never of steps that only take their time."""
 
     def note(self, text: str) -> None:
         """Tell the reader of the page, once."""

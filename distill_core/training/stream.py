@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from distill_core.datasets.samples import Samples
 from distill_core.generators.variants import Originals, VariantMaker
 from distill_core.planned import Precision
 from distill_core.spec import Views
+from distill_core.training.answer_store import AnswerStore
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.precision import as_half, computing, whole
 from distill_core.training.split import TransferSet
@@ -40,7 +42,8 @@ def seed_noise(seed: int, step: int, device: torch.device, *, apart: int = 0) ->
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """inputs as a network reads them [B,*shape]; labels [B,...] or NO_LABEL; `rows` [B] into the pool, None if fresh.
+    """inputs as a network reads them [B,*shape]; labels [B,...] or NO_LABEL; `rows` [B] into the pool, None if fresh;
+    `step` it is for.
 
     Mixed samples have partner_labels [B,...], and share [B] is how much `labels` count.
     """
@@ -48,6 +51,7 @@ class Batch:
     inputs: Tensor
     labels: Tensor
     rows: Tensor | None
+    step: int
     partner_labels: Tensor | None = None
     share: Tensor | None = None
 
@@ -92,6 +96,9 @@ class Stream:
         self._order: tuple[int, Tensor] | None = None
         self._answers: tuple[nn.Module, Tensor, dict[str, Tensor]] | None = None
         self._quick: tuple[nn.Module, nn.Module] | None = None
+        self.store: AnswerStore | None = None
+        """Where answers are kept for later trainings; None: nowhere."""
+        self._rounding = torch.zeros((), device=device)
         self._donors = None if variation is None else self._chosen_donors()
 
     def _fixed_pool(self, count: int) -> Tensor:
@@ -132,14 +139,14 @@ class Stream:
         rows = self.rows_of(step).to(self.device)
         labels = self.labels[rows]
         if self.views.fixed_views is not None and self.variation is None:
-            return Batch(inputs=self._inputs(rows), labels=labels, rows=rows)
+            return Batch(inputs=self._inputs(rows), labels=labels, rows=rows, step=step)
         if self.views.fixed_views is not None:
             raw = self.normalise.raw(self._pooled(rows))
         else:
             raw = self.normalise.raw(self._stored(rows))
             raw = alter(raw, self.views.augmentation, generator_for(self.seed, FRESH_VIEWS, step))
         if self.variation is None:
-            return Batch(inputs=self.normalise(raw), labels=labels, rows=None)
+            return Batch(inputs=self.normalise(raw), labels=labels, rows=None, step=step)
         return self._varied(raw, labels, self.variation, step)
 
     def _varied(self, raw: Tensor, labels: Tensor, variation: Variation, step: int) -> Batch:
@@ -151,10 +158,10 @@ class Stream:
         inputs = self.normalise(torch.cat([made.inputs, raw[count:]]))
         labels = torch.cat([made.labels, labels[count:]])
         if made.partner_labels is None or made.share is None:
-            return Batch(inputs=inputs, labels=labels, rows=None)
-        whole = torch.ones(len(raw) - count, device=made.share.device)
+            return Batch(inputs=inputs, labels=labels, rows=None, step=step)
+        unmixed = torch.ones(len(raw) - count, device=made.share.device)
         return Batch(
-            inputs=inputs, labels=labels, rows=None, share=torch.cat([made.share, whole]),
+            inputs=inputs, labels=labels, rows=None, step=step, share=torch.cat([made.share, unmixed]),
             partner_labels=torch.cat([made.partner_labels, labels[count:]]),
         )
 
@@ -181,7 +188,7 @@ class Stream:
         """
         ask = ask or self.ask
         if batch.rows is None:
-            return ask(teacher, batch.inputs)
+            return self._fresh_answers(teacher, batch, ask)
         if self._answers is None or self._answers[0] is not teacher:
             self._answers = (teacher, *self._ask_all(teacher))
         _, logits, taps = self._answers
@@ -189,6 +196,25 @@ class Stream:
             taps = ask(teacher, batch.inputs)[1]
             return logits[batch.rows], taps
         return logits[batch.rows], {name: seen[batch.rows] for name, seen in taps.items()}
+
+    def _fresh_answers(self, teacher: nn.Module, batch: Batch, ask: Ask) -> tuple[Tensor, dict[str, Tensor]]:
+        """Logits from the store, if they are there; where taps are read, the teacher is asked in any case."""
+        if self.store is None or self.teacher_taps:
+            return ask(teacher, batch.inputs)
+        number, place = divmod(batch.step, self.batches_per_pass)
+        return self._kept_or(number, place, teacher, lambda: batch.inputs, ask), {}
+
+    def _kept_or(self, number: int, place: int, teacher: nn.Module, inputs: Callable[[], Tensor], ask: Ask) -> Tensor:
+        """A batch's logits from the store if they are there; else the teacher is asked, and the store told."""
+        assert self.store is not None
+        found = self.store.read(number, place)
+        if found is None:
+            return self.store.asked(number, place, lambda: ask(teacher, inputs())[0], device=self.device)
+        return found.to(self.device)
+
+    def largest_rounding(self) -> float:
+        """By how much a logit was rounded most to be kept in 16 bits; 0 where none is."""
+        return float(self._rounding)
 
     def ask(self, teacher: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The teacher's logits for inputs [B,*shape] and what passes its taps.
@@ -202,17 +228,25 @@ class Stream:
         if self._quick is None or self._quick[0] is not teacher:
             self._quick = (teacher, folded_teacher(teacher).to(memory_format=self.normalise.format))
         with computing(self.precision, self.device):
-            logits = self._quick[1](inputs)
+            logits = self._quick[1](inputs).float()
             with TapReader(first_of(teacher), self.teacher_taps).reading() as seen:
                 if self.teacher_taps:
                     first_of(teacher)(inputs)
-        return as_half(logits), {name: whole(value) for name, value in seen.items()}
+        rounded = as_half(logits)
+        self._rounding = torch.maximum(self._rounding, (rounded - logits).abs().max())
+        return rounded, {name: whole(value) for name, value in seen.items()}
 
     def _ask_all(self, teacher: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits of every row; what passes the taps only where all of it fits in memory, else it is asked at each step.
 
         Logits are always kept, so that a rival's layers change nothing for those that read logits alone.
         """
+        if self.store is not None and not self.teacher_taps:
+            parts = torch.arange(self.rows, device=self.device).split(TEACHER_BATCH)
+            return torch.cat([
+                self._kept_or(0, place, teacher, partial(self._inputs, part), self.ask)
+                for place, part in enumerate(parts)
+            ]), {}
         answers = []
         for part in torch.arange(self.rows, device=self.device).split(TEACHER_BATCH):
             logits, taps = self.ask(teacher, self._inputs(part))

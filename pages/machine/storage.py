@@ -126,6 +126,37 @@ def keep_best(chosen: list[str], *, some: bool) -> None:
     )
 
 
+def teacher_answers() -> None:
+    """What is kept so that a teacher need not be asked again; nothing where nothing is."""
+    kept = lab().upkeep.teacher_answers()
+    if not kept:
+        return
+    size = words.size(kept)
+    may = lab().actor.has("admin")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            _("Remove teachers' answers"), key="forget-answers", icon=":material/delete_sweep:", on_click=ask,
+            args=("forget-answers",), disabled=not may,
+            help=_(
+                "A teacher's answers to a training are kept, so that the next with another temperature or weight need "
+                "not ask again. DISTILL_TEACHER_ANSWERS_GB says how much they may take; those unused for longest go "
+                "first."
+            ) if may else account.why_not(),
+        )
+        st.caption(_("Frees {size}.").format(size=size), width="content")
+
+    def work() -> str:
+        return _("{size} freed.").format(size=words.size(lab().upkeep.forget_teacher_answers()))
+
+    asked(
+        "forget-answers",
+        _("This frees **{size}**. No result changes; a training that wants them asks its teacher again.").format(
+            size=size
+        ),
+        sure=_("Free {size}").format(size=size), icon=":material/delete_sweep:", work=work,
+    )
+
+
 def trash(found: list[Trashed]) -> None:
     st.header(
         _("Trash"), anchor=False,
@@ -260,6 +291,7 @@ def show() -> None:
     use = lab().upkeep.home_use()
     totals(use, lab().doctor()["disk"]["free_bytes"])
     experiments(use)
+    teacher_answers()
     trash(lab().upkeep.trash())
     if lab().actor.has("admin"):
         backups()

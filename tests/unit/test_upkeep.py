@@ -138,3 +138,15 @@ def test_the_commands(lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["restore", str(tmp_path / "b.tar.gz")]) == 0
     assert "1 experiment restored" in capsys.readouterr().out
     assert main(["doctor"]) == 0 and "SQLite" in capsys.readouterr().out
+
+
+def test_teachers_answers_are_told_and_can_go(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = lab.home.teacher_answers / "one"
+    folder.mkdir(parents=True)
+    (folder / "pass-000000.bin").write_bytes(b"a" * 5000)
+    assert lab.upkeep.teacher_answers() == 5000
+    with pytest.raises(NotAllowed):
+        lab.acting_as(Actor("ada", "operator")).upkeep.forget_teacher_answers()
+    assert main(["disk", "--forget-teacher-answers", "--json"]) == 0
+    assert '"freed_bytes": 5000' in capsys.readouterr().out
+    assert lab.upkeep.teacher_answers() == 0
