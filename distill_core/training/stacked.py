@@ -85,7 +85,8 @@ class Stacked:
     ) -> Any:
         rule = RULES.get(func)
         if rule is None:
-            raise Unstackable(resolve_name(func) or getattr(func, "__name__", "an operation"))
+            name = resolve_name(func) or getattr(func, "__name__", "")
+            raise Unstackable(name.rpartition(".")[2] or "an operation without a name")
         return rule(*args, **(kwargs or {}))
 
     def __add__(self, other: Any) -> Stacked:

@@ -47,9 +47,9 @@ class StackedNetwork:
         handles = [self.all.get_submodule(name).register_forward_hook(_keep(name, seen)) for name in taps]
         try:
             answers = self.all(Stacked(inputs, self.count, "shared"))
-        except (TypeError, AttributeError) as error:
+        except (TypeError, AttributeError, RuntimeError, ValueError) as error:
             # A layer that looks closer at what it is given than torch's functions do.
-            raise Unstackable(f"a layer that takes tensors alone ({error})") from error
+            raise Unstackable(f"a layer that reads one network's tensors alone: {error}") from error
         finally:
             for handle in handles:
                 handle.remove()
