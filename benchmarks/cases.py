@@ -157,8 +157,13 @@ def prepared(spec: ExperimentSpec, folder: Path) -> Checked:
     return deep_check(spec, home=Home(folder / "home"))
 
 
-def trained_teacher(checked: Checked) -> dict[str, np.ndarray]:
+def gpu_name() -> str:
+    return torch.cuda.get_device_name()
+
+
+def trained_teacher(checked: Checked, *, threads: int) -> dict[str, np.ndarray]:
     """Weights of the experiment's teacher; trained once for all rivals and kept."""
+    torch.set_num_threads(threads)
     run = checked.plan.teacher
     target = cache_folder() / f"teacher-{run.run_id}.npz"
     if not target.exists():

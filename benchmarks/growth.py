@@ -39,7 +39,7 @@ def _measured(
 ) -> list[dict[str, Any]]:
     folder.mkdir(parents=True)
     spec = small_images(cifar_arrays(cifar_folder, images=images), epochs=epochs)
-    weights = trained_teacher(prepared(spec, folder))
+    weights = trained_teacher(prepared(spec, folder), threads=THREADS)
     for name, one in (("work", spec), ("warm", warm_up(spec))):
         write_work(one, folder / name, workers=0, weights=weights)
     names = [name for name in (LAB, LEAN, TUTORIAL) if name in rivals]

@@ -21,9 +21,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import torch
-
-from benchmarks.cases import cifar, cifar_arrays, digits_map, digits_one, prepared, trained_teacher, warm_up, write_work
+import benchmarks.passive_threads  # noqa: F401
+from benchmarks.cases import (
+    cifar,
+    cifar_arrays,
+    digits_map,
+    digits_one,
+    gpu_name,
+    prepared,
+    trained_teacher,
+    warm_up,
+    write_work,
+)
 from benchmarks.growth import growth
 from benchmarks.product import product
 from benchmarks.race import LAB, LEAN, RIVALS, TORCHDISTILL, TUTORIAL, Heat, difference, race, ratios, summary
@@ -170,8 +179,7 @@ def cifar_students(options: Options, folder: Path) -> Table:
     spec = cifar(arrays, device=options.device)
     checked = prepared(spec, folder)
     threads = options.threads_for(spec, folder)
-    torch.set_num_threads(threads)
-    weights = trained_teacher(checked)
+    weights = trained_teacher(checked, threads=threads)
     names = tuple(student.name for student in spec.students)
     one = Heat(seeds=[(seed,) for seed in range(options.rounds)], variants=names[2:3])
     rows = contest(
@@ -249,7 +257,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _device(device: str) -> str:
-    return torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    return gpu_name() if device == "cuda" else "cpu"
 
 
 if __name__ == "__main__":

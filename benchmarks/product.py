@@ -23,12 +23,16 @@ POLL_SECONDS, LONGEST_SECONDS = 0.25, 3600.0
 
 def product(spec: ExperimentSpec, folder: Path) -> tuple[str, list[dict[str, Any]]]:
     """What was done in words, and the rows: the whole, then its steps. Raises RuntimeError if it does not succeed."""
-    lab = Lab(Home(folder / "home"))
+    home = Home(folder / "home")
+    lab = Lab(home)
     # An installation reads its catalogue once, before anybody can click on anything.
     catalogue = lab.catalogue()
     start = time.time()
     experiment_id = lab.launch(spec)
-    view, most = _ended(lab, experiment_id, until=start + LONGEST_SECONDS)
+    try:
+        view, most = _ended(lab, experiment_id, until=start + LONGEST_SECONDS)
+    finally:
+        _end_dispatcher(home)
     if view.row.state != "succeeded":
         raise RuntimeError(f"the experiment ended as {view.row.state}: {view.row.reason}")
     verdicts = verdicts_of(view, catalogue)
@@ -68,3 +72,13 @@ def _ended(lab: Lab, experiment_id: str, *, until: float) -> tuple[ExperimentVie
                     os.kill(view.worker.pid, signal.SIGTERM)
             raise RuntimeError(f"after {LONGEST_SECONDS:.0f} s the experiment is {view.row.state}")
         time.sleep(POLL_SECONDS)
+
+
+def _end_dispatcher(home: Home) -> None:
+    """It would wait for more to do in a home that is about to be removed."""
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if "distill_core.jobs.dispatcher" in command and str(home.path) in command:
+            with suppress(psutil.Error):
+                process.terminate()
+                process.wait(20)

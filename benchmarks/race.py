@@ -118,6 +118,7 @@ def race(
                 missing[name] = str(reason)
                 continue
             rivals[name].ask(warm_up, heat.seeds[0][:1], heat.variants[:1])
+            print(f"  {TITLES[name]} is warm", flush=True)
         for number in range(max(len(heat.seeds) for heat in heats.values())):
             names = [name for name in rivals if number < min(heats[name].rounds or 10**9, len(heats[name].seeds))]
             place = number % max(len(names), 1)

@@ -96,6 +96,16 @@ def at_most(column: str, most: float, unit: str, **wanted: str) -> Callable[[Res
     return read
 
 
+def largest(column: str, most: float, unit: str) -> Callable[[Result], Found | None]:
+    """The largest figure of the rows that must keep to a bound."""
+
+    def read(result: Result) -> Found | None:
+        found = [number for row in result["rows"] if row.get("must be") and (number := number_of(row, column))]
+        return Found(f"at most {max(found):,g} {unit}", max(found) <= most) if found else None
+
+    return read
+
+
 CLAIMS = (
     Claim("One student on the digits, against the lean loop (fixed views)", "at most 1.05 times its time",
           "performance_digits_one", over_lean("16 fixed views")),
@@ -114,6 +124,8 @@ CLAIMS = (
           "performance_digits_map", same_accuracy("25 cells x 5 seeds", "tutorial script")),
     Claim("The digits' 25 cells with 5 seeds, from launch to verdicts with ONNX and latency", "under 240 s on 2 cores",
           "performance_product", at_most("seconds", 240, "s", what="launch to verdicts")),
+    Claim("A live tick with 25 curves, as sent", "under 60,000 bytes", "live_tick",
+          largest("bytes sent", 60_000, "bytes")),
 )
 
 SECTIONS = (
@@ -126,6 +138,9 @@ SECTIONS = (
     Section("On a GPU: one student on the digits", "performance_digits_one_cuda"),
     Section("On a GPU: a map of 25 cells", "performance_digits_map_cuda"),
     Section("On a GPU: CIFAR-10", "performance_cifar_cuda"),
+    Section("Live curves of many students", "live_tick"),
+    Section("A sweep's heat map", "heat_map"),
+    Section("Pages with many students", "pages"),
     Section("Pages in the browser", "web"),
     Section("Many open tabs", "sessions"),
     Section("The list of experiments", "listing"),

@@ -33,7 +33,7 @@ def to_tensor(given: Given) -> list[object]:
 
 
 def altered(given: Given) -> transforms.Compose:
-    """The work's augmentation by torchvision's transforms, which shift by whole pixels where ours do by parts of one."""
+    """The work's augmentation by torchvision's transforms, which shift by whole pixels where ours shift by parts."""
     spec, size = given.augmentation, given.test.images.shape[2]
     if spec["kind"] == "crop-flip":
         crop: list[object] = [transforms.RandomCrop(size, padding=spec["padding"])]

@@ -43,7 +43,12 @@ def test_targets_are_reached_missed_or_not_measured(results: Path) -> None:
         ],
     )
     report.write_result("performance_product", "Whole.", [{"what": "launch to verdicts", "seconds": 240.5}])
+    ticks = [
+        {"case": "a tick", "bytes sent": 906, "must be": "small"}, {"case": "late", "bytes sent": 61_000, "must be": ""},
+    ]
+    report.write_result("live_tick", "Ticks.", ticks)
     page = performance_markdown(results)
+    assert "| at most 906 bytes | reached |" in line_about(page, "live tick")
     assert "| 9.96 times faster | **missed** |" in line_about(page, "25 cells with 5 seeds, training alone")
     assert "**missed**" in line_about(page, "same students' test accuracy")
     assert "| 2.04 times faster | reached |" in line_about(page, "augmentation, against the tutorial")
@@ -52,7 +57,7 @@ def test_targets_are_reached_missed_or_not_measured(results: Path) -> None:
     assert "| 240.5 s | **missed** |" in line_about(page, "launch to verdicts with ONNX")
     assert "not measured" in line_about(page, "digits, against the lean loop (fixed")
     assert "- command: python -m benchmarks.performance digits_map" in page
-    assert page.count("Measured ") == 3 and "## CIFAR-10" in page and "## The lens" not in page
+    assert page.count("Measured ") == 4 and "## CIFAR-10" in page and "## The lens" not in page
 
 
 @pytest.mark.parametrize(("gap", "verdict"), [
