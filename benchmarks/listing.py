@@ -99,6 +99,7 @@ def main(sizes: tuple[int, ...]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home, have, points = Home(Path(folder) / "home"), 0, 0
         for number in sorted(sizes):
+            assert number <= MOST_BUILT or number % MOST_BUILT == 0, f"copies come by {MOST_BUILT:,}"
             begun = time.perf_counter()
             points, have = fill(home, number, have=have), number
             print(f"{number} experiments of {points} points, made in {time.perf_counter() - begun:.0f} s", flush=True)

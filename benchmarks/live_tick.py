@@ -4,8 +4,8 @@
 
 One answer has everything that the charts of accuracy, NLL, training loss and shares draw, so that changing between them
 asks for nothing. Bytes are those of the body as it is sent, compressed as a browser asks for it; time is from the
-request to the whole body, of the median of many, on the same machine. Must be: a tick under 60 kB; so is a late
-visitor's answer, which brings at most 5,000 points.
+request to the whole body, the median of many, on the same machine. Must be: a tick under 60 kB; so is each answer of a
+late visitor, which brings thousands of points. Shares of the terms are sent only to whoever looks at them.
 """
 
 from __future__ import annotations
@@ -85,8 +85,9 @@ def main() -> int:
         with dashboard(home, log=Path(folder) / "server.log") as (url, _):
             live = f"{url}/lab/live/{worker.experiment_id}"
             asked(f"{live}?since=0")
-            first, content = measured(f"a late visitor, {EPOCHS - 1} epochs of {len(students)} curves", f"{live}?since=0",
-                                      must=must)
+            late = f"a late visitor, {EPOCHS - 1} epochs of {len(students)} curves"
+            first, content = measured(late, f"{live}?since=0", must=must)
+            shares, _told = measured("the same with the shares of the terms", f"{live}?since=0&shares=1", must=must)
             rest, content = measured("what is left of it", f"{live}?since={content['cursor']}", must=must)
             for run in students:
                 train(worker, run, noise, epochs=range(EPOCHS, EPOCHS + 1))
@@ -98,7 +99,7 @@ def main() -> int:
             quiet, _told = measured("a tick without news", f"{live}?since={content['cursor']}")
         if lock:
             lock.close()
-    rows = [tick, runs, quiet, first, rest]
+    rows = [tick, runs, quiet, first, rest, shares]
     write_result("live_tick", __doc__ or "", rows)
     return int(any(row["must be"] and row["bytes sent"] >= MOST_BYTES for row in rows))
 

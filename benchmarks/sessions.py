@@ -3,11 +3,12 @@
     python -m benchmarks.sessions [MINUTES]
 
 10 sessions, then 25, speak the websocket protocol with one real server while a worker of its own trains on the same
-processor: four of five watch the experiment, one the list. Each does what a tab does: the timers that the page sets, the poll of the live
-curves once a second, and the whole page again every 8 to 12 seconds. Time is from the request to the end of the script
-run. Memory is the server's resident set; its growth is counted from half a minute after all tabs are open.
-Must be: 95 of 100 whole reruns under 500 ms, growth under 50 MB in 10 minutes, no error. Until 22 November 2026 the
-sessions that watch were led back to the list at every whole rerun, so earlier figures are of the list.
+processor: four of five watch the experiment, one the list. Each does what a tab does: the timers that the page sets,
+the poll of the live curves once a second, and the whole page again every 8 to 12 seconds. Time is from the request to
+the end of the script run. Memory is the server's resident set; its growth is counted from half a minute after all
+tabs are open. Must be: 95 of 100 whole reruns under 500 ms, growth under 50 MB in 10 minutes, no error. Until 22
+November 2026 the sessions that watch were led back to the list at every whole rerun, so earlier figures are of the
+list.
 """
 
 from __future__ import annotations

@@ -106,7 +106,8 @@ def document_of(
         verdicts=tuple(sentences.told_of(verdicts, view)), rivals=tuple(contents.rivals(view)),
         latency=sentences.latency_words(view),
         figures={section: tuple(one for one in found if one.picture) for section, found in figures.items()},
-        left_out=tuple(told(note) for note in left_out), sure=tuple(sentences.sure(best)), lineage=tuple(contents.lineage(view)),
+        left_out=tuple(told(note) for note in left_out), sure=tuple(sentences.sure(best)),
+        lineage=tuple(contents.lineage(view)),
         limits=tuple(sentences.limits(view, verdicts)), settings=tuple(contents.settings(view)),
         versions=tuple(contents.versions(view)), written=texts, repeat=repeat,
     )

@@ -182,14 +182,15 @@ def test_of_many_variants_those_that_lead_are_drawn_and_the_others_a_press_away(
     names = "s => document.querySelector(s).data.filter(t => t.showlegend).map(t => [t.name, t.visible])"
     assert page.evaluate(names, chart.PLOT) == [[f"v{number}", True] for number in range(2, 10)]
     bar.get_by_role("button", name="List all 10").click()
-    page.wait_for_function("s => document.querySelector(s).data.filter(t => t.showlegend).length === 10", arg=chart.PLOT)
+    listed = "([s, n]) => document.querySelector(s).data.filter(t => t.showlegend).length === n"
+    page.wait_for_function(listed, arg=[chart.PLOT, 10])
     assert page.evaluate(names, chart.PLOT)[:3] == [["v0", "legendonly"], ["v1", "legendonly"], ["v2", True]]
     assert "lines=all" in page.url
     chart.click_legend(page, "v0")
     page.wait_for_function("s => document.querySelector(s)._fullData.find(t => t.name === 'v0').visible === true",
                            arg=chart.PLOT)
     bar.get_by_role("button", name="Only the 8").click()
-    page.wait_for_function("s => document.querySelector(s).data.filter(t => t.showlegend).length === 9", arg=chart.PLOT)
+    page.wait_for_function(listed, arg=[chart.PLOT, 9])
     assert page.evaluate(names, chart.PLOT)[0] == ["v0", True], "what the reader asked for stays"
     assert "lines=all" not in page.url
 

@@ -36,8 +36,8 @@ KNOWN_ID = re.compile(r"[a-z0-9-]{1,64}")
 FRESH_SECONDS = 0.1
 # As many digits as the charts show: 93.41%, and shares to a tenth of a percent.
 FIGURE_DIGITS, SHARE_DIGITS = 4, 3
-# Of the noisiest curves these are about 50 kB on the wire, and with the terms' shares another 30.
-MOST_POINTS = 4000
+# Of the noisiest curves these are about 50 kB on the wire; a point with its terms' shares takes nearly twice as much.
+MOST_POINTS, MOST_WITH_SHARES = 4000, 2500
 
 
 def encode(content: Any) -> bytes:
@@ -98,8 +98,9 @@ def live(request: Request) -> Response:
 
 
 def _points(asked: Lab, experiment_id: str, since: int, *, with_runs: bool, with_shares: bool) -> bytes:
-    content = dict(asked.live(experiment_id, since, most=MOST_POINTS))
-    content["more"] = len(content["points"]) == MOST_POINTS
+    most = MOST_WITH_SHARES if with_shares else MOST_POINTS
+    content = dict(asked.live(experiment_id, since, most=most))
+    content["more"] = len(content["points"]) == most
     content["points"] = [_short(point, with_shares=with_shares) for point in content["points"]]
     if with_runs:
         content["runs"] = _runs(asked.runs([experiment_id]))
