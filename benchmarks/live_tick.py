@@ -101,7 +101,7 @@ def main() -> int:
         if lock:
             lock.close()
     rows = [tick, runs, quiet, first, rest, shares]
-    here = f"\nLoad of the machine at the end: {os.getloadavg()[0]:.1f} processes; without others the times are shorter."
+    here = f"\nLoad of the machine at the end: {os.getloadavg()[0]:.1f} processes; times are shorter without it."
     write_result("live_tick", (__doc__ or "") + here, rows)
     return int(any(row["must be"] and row["bytes sent"] >= MOST_BYTES for row in rows))
 
