@@ -108,7 +108,8 @@ class Stacking:
         groups: dict[Any, list[Candidate]] = {}
         for one in candidates:
             shapes = tuple((name, value.shape, value.dtype) for name, value in one.model.state_dict().items())
-            alike = (_architecture(one), id(one.stream), one.run.seed, one.training, one.total_steps, one.precision, shapes)
+            budget = (one.training, one.total_steps, one.precision)
+            alike = (_architecture(one), id(one.stream), one.run.seed, budget, shapes)
             groups.setdefault(alike, []).append(one)
         units: list[Stack | Candidate] = []
         for group in groups.values():
