@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from distill_core.events import Emit, StepChanged, StepState
@@ -26,6 +26,8 @@ class Context:
     """Called right before anything is kept; it does not return if another process was given the folder."""
     leader: Leader | None = None
     """While networks are trained by several processes: leads them."""
+    told: set[str] = field(default_factory=set)
+    """Notes that need no telling again."""
 
     @property
     def may_train(self) -> bool:

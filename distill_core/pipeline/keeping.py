@@ -65,6 +65,7 @@ def surroundings(context: Context, keeper: Keeper, step: str, title: str) -> Sur
         fence=context.fence,
         leader=context.leader,
         keeps_answers=True,
+        told=context.told,
     )
 
 

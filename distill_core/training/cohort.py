@@ -42,7 +42,7 @@ def predict(model: nn.Module, inputs: Tensor, normalise: Normaliser) -> Tensor:
 
 
 class Answers:
-    """What a candidate, or all those of a stack, answer at the end of an epoch; each kind of inputs is asked about once."""
+    """What a candidate, or all those of a stack, answer at the end of an epoch; the same inputs are asked once."""
 
     def __init__(self, unit: Stack | Candidate) -> None:
         self._unit = unit

@@ -1,4 +1,4 @@
-"""Which students of a cohort train as one stack, and why others train one by one: from what they are, never by timing."""
+"""Which students of a cohort train as one stack, and why others do not: from what they are, never by timing."""
 
 from __future__ import annotations
 
@@ -108,7 +108,8 @@ class Stacking:
         groups: dict[Any, list[Candidate]] = {}
         for one in candidates:
             shapes = tuple((name, value.shape, value.dtype) for name, value in one.model.state_dict().items())
-            alike = (_architecture(one), id(one.stream), one.run.seed, one.training, one.total_steps, shapes)
+            budget = (one.training, one.total_steps, one.precision)
+            alike = (_architecture(one), id(one.stream), one.run.seed, budget, shapes)
             groups.setdefault(alike, []).append(one)
         units: list[Stack | Candidate] = []
         for group in groups.values():
@@ -119,11 +120,11 @@ class Stacking:
         """Candidates of one network in as few stacks as fit into memory, or one by one."""
         if len(group) < FEWEST or _architecture(group[0]) in self._refused:
             return group
-        reasons = [(one, _reason(one)) for one in group]
+        title, reasons = _title(group[0]), [(one, _reason(one)) for one in group]
         members = [one for one, reason in reasons if not reason]
         for reason in sorted({reason for _, reason in reasons if reason}):
             count = sum(other == reason for _, other in reasons)
-            self._tell(f"{count} of {len(group)} students with the network {_title(group[0])} train one by one: {reason}.")
+            self._tell(f"{count} of {len(group)} students with the network {title} train one by one: {reason}.")
         if len(members) < FEWEST:
             return group
         most, reason = self._most_members(members[0])
