@@ -10,6 +10,7 @@ from torch import Tensor
 
 from distill_core.training.candidate import Candidate
 from distill_core.training.normaliser import Normaliser
+from distill_core.training.precision import computing, whole
 from distill_core.training.schedule import build_optimizer, learning_rate
 from distill_core.training.stacked import Unstackable
 from distill_core.training.stacked_network import StackedNetwork
@@ -58,7 +59,9 @@ class Stack:
         seed_noise(first.run.seed, step, self._device)
         self.network.all.train()
         self._optimizer.zero_grad(set_to_none=True)
-        answers, seen = self.network(batch.inputs, self._terms.student_taps)
+        with computing(first.precision, self._device):
+            answers, seen = self.network(batch.inputs, self._terms.student_taps)
+        answers, seen = whole(answers), {name: whole(value) for name, value in seen.items()}
         logits = answers.flatten(1, 2) if answers.dim() == 4 else answers
         # Of one student: every term gets its own rows of the stacked logits in place of these.
         shared = first.step_tensors(batch, answers[0], teacher_logits)
