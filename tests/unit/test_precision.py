@@ -16,6 +16,7 @@ from distill_core.training.cohort import Cohort, Surroundings
 from distill_core.training.folded import folded
 from distill_core.training.precision import as_half, chosen_precision
 from distill_core.training.preparation import Checked, deep_check, installed_catalogue
+from distill_core.training.stack import Stack
 
 CPU = torch.device("cpu")
 CATALOGUE = installed_catalogue()
@@ -98,6 +99,22 @@ def test_a_rival_that_reads_layers_changes_nothing_for_those_that_read_logits(tm
     together, apart = trained(checked, tuple(names)), trained(checked, (plain,))
     for one, other in zip(weights(together, plain), weights(apart, plain), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_stack_of_students_computes_in_sixteen_bits_too(tmp_path) -> None:
+    checked = digits(tmp_path, precision="bfloat16")
+    together = trained(checked)
+    names = [one.run.name for one in together.candidates]
+    assert len(names) >= 4 and any(isinstance(unit, Stack) for unit in together._units(together.candidates))
+    whole = weights(trained(digits(tmp_path)), names[0])
+    half, apart = weights(together, names[0]), weights(trained(checked, (names[0],)), names[0])
+    start = [value.float() for value in checked.network_of(together.candidates[0].run).state_dict().values()]
+
+    def way(ended: list[torch.Tensor]) -> torch.Tensor:
+        return torch.cat([(after.float() - before).flatten() for after, before in zip(ended, start, strict=True)])
+
+    assert F.cosine_similarity(way(half), way(apart), dim=0) > 0.95
+    assert not torch.allclose(way(half), way(whole), rtol=1e-5, atol=1e-6)
 
 
 def test_sixteen_bits_repeat_and_come_close_to_thirty_two(tmp_path) -> None:
