@@ -96,7 +96,7 @@ class Candidate:
         if self.helped is not None:
             self.helped.accumulate(step, batch.inputs, loss_of)
         else:
-            with self._taps.reading() as seen, computing(self.precision, self._device):
+            with self._taps.reading() as seen, computing(self.precision, self.device):
                 logits = self.model(batch.inputs)
             loss_of(whole(logits), {name: whole(value) for name, value in seen.items()}).backward()
         self.optimizer.step()
