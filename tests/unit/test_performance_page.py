@@ -44,7 +44,8 @@ def test_targets_are_reached_missed_or_not_measured(results: Path) -> None:
     )
     report.write_result("performance_product", "Whole.", [{"what": "launch to verdicts", "seconds": 240.5}])
     ticks = [
-        {"case": "a tick", "bytes sent": 906, "must be": "small"}, {"case": "late", "bytes sent": 61_000, "must be": ""},
+        {"case": "a tick", "bytes sent": 906, "must be": "small"},
+        {"case": "late", "bytes sent": 61_000, "must be": ""},
     ]
     report.write_result("live_tick", "Ticks.", ticks)
     page = performance_markdown(results)
