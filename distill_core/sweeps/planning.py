@@ -86,7 +86,9 @@ def plan(spec: SweepSpec, catalogue: Catalogue, networks: Networks | None = None
         runs = (trials + alone) * len(spec.base.seeds) + len(spec.base.teachers)
         return SweepPlan(spec, (), trials, rounds, runs, tuple(notes))
     made = new_trials(spec, (), catalogue, networks or {})
-    if made.merged:
+    if made.merged == 1:
+        notes.append("One combination comes to the same as another and is made once.")
+    elif made.merged:
         notes.append(f"{made.merged} combinations come to the same as another and are made once.")
     if isinstance(spec.method, Random) and made.exhausted and len(made.trials) < spec.method.trials:
         notes.append(f"There are only {len(made.trials)} different combinations, and all of them are made.")

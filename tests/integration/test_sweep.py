@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, spec_data: dict[str, Any]) -> Terminal:
+def terminal(tmp_path: Path, spec_data: dict[str, Any], with_catalogue: Callable[[Home], Home]) -> Terminal:
     base = spec_data | {"students": [spec_data["students"][1] | {"name": "student"}]}
     axes = [{"field": "temperature", "values": [1, 4]}, {"field": "teacher_share", "values": [0.5, 1]}]
     (tmp_path / "grid.json").write_text(json.dumps({"name": "a map", "base": base, "axes": axes}))
@@ -43,6 +44,7 @@ def terminal(tmp_path: Path, spec_data: dict[str, Any]) -> Terminal:
         "method": {"kind": "optuna", "trials": 4, "batch": 2},
     }
     (tmp_path / "search.json").write_text(json.dumps(search))
+    with_catalogue(Home(tmp_path / "home"))
     return Terminal(tmp_path)
 
 

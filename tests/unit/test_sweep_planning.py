@@ -127,7 +127,7 @@ def test_combinations_that_come_to_the_same_are_made_once(catalogue: Catalogue) 
     plan = planning.plan(planning.complete(sweep_spec(axes=axes), catalogue), catalogue)
     assert [cell.name for cell in plan.cells] == ["T=1, kd", "T=1, mse-logits", "T=4, kd"]
     assert plan.cells[1].twins == ({"temperature": 4, "term": "mse-logits"},)
-    assert plan.notes == ("1 combinations come to the same as another and are made once.",)
+    assert plan.notes == ("One combination comes to the same as another and is made once.",)
 
 
 def test_budgets_and_many_cells_become_several_experiments(catalogue: Catalogue) -> None:
