@@ -30,7 +30,8 @@ def best_so_far(results: SweepResults, *, theme: Theme) -> go.Figure:
         hovertext=[told_of(trial, results) for trial, _found in dots], hovertemplate="%{hovertext}<extra></extra>",
         customdata=[trial.number for trial, _found in dots],
     )
-    x, y = [], []
+    x: list[int] = []
+    y: list[float] = []
     for trial, found in dots:
         if not trial.limits_broken and (not y or found.value > y[-1]):
             x.append(trial.number + 1)

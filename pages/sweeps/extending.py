@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
@@ -34,7 +34,8 @@ def extend_button(row: SweepRow) -> None:
 
 
 def _fields(row: SweepRow) -> None:
-    spec, values = row.spec, {}
+    spec = row.spec
+    values: dict[str, list[Any]] = {}
     if spec.method.kind != "random" and not any(axis.ranged for axis in spec.axes):
         for axis in spec.axes:
             if added := _more_values(axis, row):
@@ -49,7 +50,8 @@ def _fields(row: SweepRow) -> None:
         _("More seeds"), key=f"more-seeds-{row.sweep_id}", placeholder=_("such as 5-9"),
         help=_("Every trial is trained on them too; intervals become narrower."),
     )
-    seeds = parse_numbers(text or "")
+    # What is no number stays text, which the service names.
+    seeds = cast(list[int], parse_numbers(text or ""))
     if st.button(
         _("Go on with these"), key="extend-go", type="primary", icon=":material/play_arrow:", width="stretch",
         disabled=not (values or trials or seeds), help=_("The sweep goes on where it ended."),

@@ -7,13 +7,14 @@ from typing import Any
 import streamlit as st
 
 from distill_core.language import _, marked
+from distill_core.spec_parts import Frozen
 from distill_core.sweep_spec import OBJECTIVE_TITLES, OBJECTIVES, Grid, Limits, Objective, Optuna, Random
 from pages.sweeps import states
 from pages.ui.choosing import schema_of
 from pages.ui.fields import NARROW_PX, Fields
 
 Json = dict[str, Any]
-KINDS = {"grid": Grid, "random": Random, "optuna": Optuna}
+KINDS: dict[str, type[Frozen]] = {"grid": Grid, "random": Random, "optuna": Optuna}
 EXPLAINED = {
     "grid": marked("Every combination of the values: a whole map, and the fairest picture of a few settings."),
     "random": marked("Combinations drawn at random: many settings at once, at a price that you set."),

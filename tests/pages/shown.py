@@ -45,7 +45,8 @@ def _of_element(element: Element) -> Iterator[str]:
         yield from figure_words(json.loads(element.proto.spec))
     if element.type in ("arrow_data_frame", "dataframe", "table"):
         yield from _of_frame(element.value)
-        yield from _of_columns(json.loads(element.proto.columns or "{}"))
+        # A plain table has no settings of its columns.
+        yield from _of_columns(json.loads(getattr(element.proto, "columns", "") or "{}"))
     if element.type == "iframe":
         yield re.sub(r"<(script|style|pre|code)\b.*?</\1>|<[^<>]*>", "\n", element.proto.srcdoc, flags=re.DOTALL)
     yield from _of_message(element.proto)
