@@ -227,6 +227,7 @@ def _place(value: ast.expr) -> str:
 def _described(catalogue: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
     """Titles, summaries and descriptions of all entries and presets."""
     from distill_core.presets import load_presets
+    from distill_core.sweep_presets import load_sweep_presets
 
     if catalogue is None:
         from distill_core.pipeline import installed_catalogue
@@ -238,7 +239,7 @@ def _described(catalogue: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
             yield from ((entry[key], origin) for key in ("title", "summary") if entry[key])
             for parameter in entry["schema"].get("properties", {}).values():
                 yield from ((parameter[key], origin) for key in ("title", "description") if parameter.get(key))
-    for preset in load_presets():
+    for preset in (*load_presets(), *load_sweep_presets()):
         texts = (preset.title, preset.summary, preset.spec.name, preset.spec.shows)
         yield from ((text, f"presets/{preset.name}") for text in texts if text)
 
