@@ -60,8 +60,10 @@ def next_step(
     levels = {trial.number: _level(trial.number, rounds, whole) for trial in open_trials}
     stops = rungs(spec)
     going = [trial for trial in open_trials if levels[trial.number] is not None]
-    for batch in sorted({trial.batch for trial in going}):
-        mates = [trial for trial in going if trial.batch == batch]
+    # Only a search goes batch by batch; whatever else is due is trained together.
+    batches = sorted({trial.batch for trial in going}) if isinstance(spec.method, Optuna) else [0]
+    for batch in batches:
+        mates = [trial for trial in going if trial.batch == batch or not isinstance(spec.method, Optuna)]
         for stop in stops[:-1]:
             there = tuple(trial.number for trial in mates if levels[trial.number] == stop)
             behind = any((levels[trial.number] or 0) < stop for trial in mates)
