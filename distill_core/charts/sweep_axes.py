@@ -12,7 +12,7 @@ from distill_core.language import _, marked
 from distill_core.sweep_rows import SweepResults, TrialResult
 from distill_core.sweep_spec import AXIS_TITLES, NUMBERS, SweepSpec, value_key
 
-_START_WORDS = {"random": marked("random weights"), "teacher": marked("the teacher's weights")}
+_START_WORDS = {"random": marked("random"), "teacher": marked("the teacher's")}
 # Above so many values a picture has no cells but a line of numbers.
 MOST_STEPS = 24
 

@@ -233,7 +233,7 @@ def test_importance_tells_how_many_trials_are_behind_it(trials: int, few: bool) 
 
 def test_values_and_intervals_in_words() -> None:
     assert value_word("student", {"name": "mlp", "params": {"width": 16}}) == "mlp (width=16)"
-    assert values_in_words({"temperature": 4.0, "start": "random"}) == "temperature 4, start random weights"
+    assert values_in_words({"temperature": 4.0, "start": "random"}) == "temperature 4, starting weights random"
     results = map_results()
     metric = metric_of(results)
     assert interval_words(results.trials[0].validation, metric).endswith("5 seeds)")
