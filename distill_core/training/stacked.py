@@ -220,8 +220,11 @@ def _batch_norm(
     bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Stacked:
     # Views of the stacked statistics, which are updated in place as a single network's are.
-    stacked = [None if one is None else one.view(-1) for one in (running_mean, running_var, weight, bias)]
-    return Stacked(F.batch_norm(input.channels(), *stacked, training, momentum, eps), input.count, "channels")
+    mean, var, weights, biases = (
+        None if one is None else one.view(-1) for one in (running_mean, running_var, weight, bias)
+    )
+    held = F.batch_norm(input.channels(), mean, var, weights, biases, training, momentum, eps)
+    return Stacked(held, input.count, "channels")
 
 
 def _dropout(input: Stacked, p: float = 0.5, training: bool = True, inplace: bool = False) -> Stacked:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.func import vmap
 from torch.overrides import TorchFunctionMode
@@ -21,13 +22,18 @@ class _Batchable(TorchFunctionMode):
     """Computes by its formula what torch.func.vmap would compute student by student."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return (_kl_div if func is torch.kl_div else func)(*args, **(kwargs or {}))
+        return (_kl_div if func is F.kl_div else func)(*args, **(kwargs or {}))
 
 
-def _kl_div(input: Tensor, target: Tensor, reduction: int = 1, *, log_target: bool = False) -> Tensor:
-    """torch.kl_div; `reduction` 0: none, 1: mean, 2: sum."""
+def _kl_div(
+    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    reduction: str = "mean", log_target: bool = False,
+) -> Tensor:
+    """F.kl_div, without its two settings of old."""
     own = target.exp() * (target - input) if log_target else torch.xlogy(target, target) - target * input
-    return own if reduction == 0 else own.mean() if reduction == 1 else own.sum()
+    if reduction == "none":
+        return own
+    return own.mean() if reduction == "mean" else own.sum() / (len(input) if reduction == "batchmean" else 1)
 
 
 @dataclass
