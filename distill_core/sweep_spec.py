@@ -25,7 +25,8 @@ AXIS_FIELDS: tuple[AxisField, ...] = get_args(AxisField)
 AXIS_TITLES: dict[AxisField, str] = {
     "temperature": marked("temperature"), "teacher_share": marked("share learnt from the teacher"),
     "teacher_weight": marked("learn from the teacher"), "labels_weight": marked("learn from labels"),
-    "term": marked("term"), "student": marked("student"), "start": marked("starting weights"), "epochs": marked("epochs"),
+    "term": marked("term"), "student": marked("student"), "start": marked("starting weights"),
+    "epochs": marked("epochs"),
 }
 """What an axis is called; show it through `_()`."""
 NUMBERS: frozenset[AxisField] = frozenset({"temperature", "teacher_share", "teacher_weight", "labels_weight", "epochs"})

@@ -90,7 +90,7 @@ def _map_choices(results: SweepResults) -> Wanted:
         words = {field: axis_title(field) for field in fields}
         x = _choose("x", fields, label=_("Across"), words=words, help_text=_("The setting from left to right."))
         others = [field for field in fields if field != x]
-        y = _choose("y", others, label=_("Up"), words=words, help_text=_("The setting from bottom to top."))
+        y = _choose("y", others, label=_("Upwards"), words=words, help_text=_("The setting from bottom to top."))
         fixed: dict[str, Any] = {}
         for field in others:
             if field != y and axes[field].stepped:

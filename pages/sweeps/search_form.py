@@ -66,7 +66,7 @@ def method_section(fields: Fields, kind: str, method: Json) -> Json:
     for name in names:
         with grid.cell():
             result[name] = fields.draw(
-                f"method.{name}", schema_of(KINDS[kind], name, HELPS.get(name, "")) | (  # type: ignore[arg-type]
+                f"method.{name}", schema_of(KINDS[kind], name, HELPS.get(name, "")) | (
                     {"description": HELPS[name]} if name in HELPS else {}
                 ),
                 held[name], label=_(LABELS[name]), variant=kind, title_of=WORDS,

@@ -67,7 +67,7 @@ def variants_frame(runs: Sequence[RunRow], found: Sequence[Verdict]) -> pd.DataF
             "verdict": _(verdict.verdict) if verdict and verdict.seeds else None,
             "loss": _mean(members, loss_metric(run.task), loss.factor),
             "ece": _mean(members, "ece", 100.0), "agreement": _mean(members, "agreement", 100.0),
-            "p50": _mean_of([found.p50 for one in members if (found := latency_of(one))]),
+            "p50": _mean_of([timed.p50 for one in members if (timed := latency_of(one))]),
             "parameters": run.parameters,
             "file": None if run.onnx_size_bytes is None else run.onnx_size_bytes / 1000,
         })
