@@ -49,7 +49,7 @@ def test_a_small_sweep_from_the_form_to_a_cell(server: Server, open_tab: OpenTab
     # The same element all the while: nothing is mounted anew when cells fill.
     page.evaluate(f"document.querySelector('{MAP}').dataset.mine = 'yes'")
     page.wait_for_function(f"() => ({FILLED})() === 4", timeout=IN_TIME_MS)
-    expect(page.get_by_text("finished", exact=True).first).to_be_visible(timeout=IN_TIME_MS)
+    expect(page.get_by_role("heading", name="Best trial")).to_be_visible(timeout=IN_TIME_MS)
     settled(page)
     assert page.locator(MAP).get_attribute("data-mine") == "yes"
     box = page.locator(f"{MAP} .nsewdrag").first.bounding_box()
