@@ -159,12 +159,14 @@ class Candidate:
             self.diary.write(folder, fence=fence)
         write_checkpoint(folder, tensors, best=self.best_state, best_epoch=self.best.epoch, facts=facts, fence=fence)
 
-    def load_checkpoint(self, folder: RunFolder, *, tell: Callable[[str], None] = lambda text: None) -> bool:
-        """Continue from the newest whole checkpoint if there is one; bit-identical on CPU.
+    def load_checkpoint(
+        self, folder: RunFolder, *, tell: Callable[[str], None] = lambda text: None, at: int | None = None
+    ) -> bool:
+        """Continue from the newest whole checkpoint (`at`: from that of a step) if there is one; bit-identical on CPU.
 
         `tell` gets a sentence if a damaged one was passed over.
         """
-        found, troubles = read_checkpoint(folder, device=str(self.device))
+        found, troubles = read_checkpoint(folder, device=str(self.device), at=at)
         if troubles:
             back = "the one before is used" if found else "none other is left, so that it begins anew"
             damage = ". ".join(troubles)

@@ -57,14 +57,17 @@ def write_checkpoint(
             old.unlink(missing_ok=True)
 
 
-def read_checkpoint(folder: RunFolder, *, device: str) -> tuple[Checkpoint | None, list[str]]:
+def read_checkpoint(
+    folder: RunFolder, *, device: str, at: int | None = None
+) -> tuple[Checkpoint | None, list[str]]:
     """The newest whole checkpoint, None if there is none; and a sentence on each that could not be used.
 
-    What is damaged is removed, or the next to be written would push the whole one out of its place.
+    `at`: only one of that step. What is damaged is removed, or the next to be written would push the whole one out of
+    its place.
     """
     troubles: list[str] = []
     for path in (folder.checkpoint, folder.checkpoint_before):
-        if not path.exists():
+        if not path.exists() or (at is not None and _fact(path, "step") != at):
             continue
         try:
             return _read(path, folder, device), troubles
@@ -72,6 +75,12 @@ def read_checkpoint(folder: RunFolder, *, device: str) -> tuple[Checkpoint | Non
             troubles.append(f"The checkpoint {path.name} is damaged ({error})")
             path.unlink(missing_ok=True)
     return None, troubles
+
+
+def kept_steps(folder: RunFolder) -> list[int]:
+    """The steps of the checkpoints that are there, by their headers alone; the newest first."""
+    steps = (_fact(path, "step") for path in (folder.checkpoint, folder.checkpoint_before))
+    return [int(step) for step in steps if step is not None]
 
 
 def remove_checkpoints(folder: RunFolder) -> None:
@@ -124,9 +133,14 @@ def _checksum(tensors: Mapping[str, Tensor], words: str) -> str:
 
 
 def _best_file(path: Path) -> str:
-    """The best network that a checkpoint names, from its header alone; empty if there is no readable one."""
+    """The best network that a checkpoint names; empty if there is no readable one."""
+    return str(_fact(path, "best_file") or "")
+
+
+def _fact(path: Path, name: str) -> Any:
+    """One of a checkpoint's facts, from its header alone; None if there is no readable one."""
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            return str(json.loads((file.metadata() or {})["run"]).get("best_file", ""))
+            return json.loads((file.metadata() or {})["run"]).get(name)
     except (SafetensorError, OSError, KeyError, ValueError):
-        return ""
+        return None

@@ -15,6 +15,7 @@ from distill_core.events import Emit, EpochEnded, Noted
 from distill_core.folders import RunFolder
 from distill_core.signature import Task
 from distill_core.training.candidate import Candidate
+from distill_core.training.checkpoint import kept_steps
 from distill_core.training.leading import Leader
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.schedule import learning_rate
@@ -140,10 +141,12 @@ class Cohort:
 
     def fit(self) -> None:
         """Train until every run has ended, by its budget, its patience, divergence or request."""
+        common = self._common_step()
         for candidate in self.candidates:
             candidate.load_checkpoint(
                 self.around.folder_of(candidate.run.run_id),
                 tell=lambda text: self.around.emit(Noted(at=self.around.clock(), text=text, level="warning")),
+                at=common,
             )
         self._share_out()
         start = min(candidate.progress.step for candidate in self.candidates)
@@ -151,6 +154,18 @@ class Cohort:
         for epoch in range(min(candidate.progress.epoch for candidate in self.candidates), self.epochs):
             if not self.train_epoch(epoch, max(start, epoch * self.steps_per_epoch)):
                 return
+
+    def _common_step(self) -> int | None:
+        """Where stacked rivals must go on from together; None: each from its own newest checkpoint.
+
+        Who was killed while checkpoints were written left some rivals ahead. A stack's last digits depend on who is in
+        it, so that all go back to the newest step that all have kept. Without stacks those ahead wait for the others.
+        """
+        kept = [kept_steps(self.around.folder_of(one.run.run_id)) for one in self.candidates]
+        if self.stacking is None or len({steps[0] if steps else 0 for steps in kept}) == 1:
+            return None
+        stacked = self.stacking.any_stack(self.candidates)
+        return max(set.intersection(*({0, *steps} for steps in kept))) if stacked else None
 
     def _share_out(self) -> None:
         """Have the helpers build what the candidates are now."""

@@ -77,6 +77,12 @@ class Stacking:
             self._units = wanted, self._grouped(candidates)
         return self._units[1]
 
+    def any_stack(self, candidates: Sequence[Candidate]) -> bool:
+        """Whether some of these would train as a stack; they are left as they were."""
+        found = any(isinstance(unit, Stack) for unit in self.units(candidates))
+        self.dissolve()
+        return found
+
     def train_step(
         self, stack: Stack, batch: Batch, teacher_logits: Tensor | None, teacher_taps: Mapping[str, Tensor]
     ) -> None:

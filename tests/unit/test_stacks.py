@@ -143,6 +143,42 @@ def test_a_killed_stack_goes_on_to_the_same_numbers(
     assert all(known[event.run_id, event.epoch] == event for event in _by_run(second))
 
 
+def test_a_stack_killed_while_it_was_saved_goes_back_to_where_all_were_together(
+    spec_data: dict[str, Any], tmp_path: Path
+) -> None:
+    checked = experiment(spec_data, tmp_path, optimizer="adamw")
+    whole, _ = cohort_of(checked, tmp_path / "whole", stacks=True)
+    whole.fit()
+    steps = itertools.count()
+
+    def killed_at() -> bool:
+        if next(steps) == 7:
+            raise Killed
+        return False
+
+    killed, _ = cohort_of(checked, tmp_path / "killed", stacks=True, should_stop=killed_at, checkpoint_seconds=0)
+    with pytest.raises(Killed):
+        killed.fit()
+    for run in checked.plan.cohorts[0].runs[3:]:
+        # These had not been written yet.
+        folder = RunFolder(tmp_path / "killed" / run.run_id)
+        folder.checkpoint_before.rename(folder.checkpoint)
+    resumed, _ = cohort_of(checked, tmp_path / "killed", stacks=True)
+    first_steps: list[set[int]] = []
+    train_step = resumed.train_step
+
+    def watched(step: int) -> None:
+        first_steps.append({one.progress.step for one in resumed.candidates})
+        train_step(step)
+
+    resumed.train_step = watched  # type: ignore[method-assign]
+    resumed.fit()
+    assert first_steps[0] == {6}, "the step before the last that was kept"
+    before, after = states(whole), states(resumed)
+    for name, state in before.items():
+        assert all(torch.equal(value, after[name][key]) for key, value in state.items()), name
+
+
 def test_whoever_stops_early_leaves_the_others_as_they_are(spec_data: dict[str, Any], tmp_path: Path) -> None:
     checked = experiment(spec_data, tmp_path, patience=1, epochs=6, monitor="accuracy")
     single, _ = cohort_of(checked, tmp_path / "single", stacks=False)
