@@ -49,8 +49,8 @@ def choose_trial(results: SweepResults) -> int | None:
 
 def show_best(results: SweepResults) -> None:
     """The best by validation, its test figure beside it, and how sure one may be."""
-    with st.container(border=True, key="best-trial"):
-        st.subheader(_("Best so far") if results.row.going else _("Best trial"), anchor=False, help=_(
+    with st.container(border=True, key="card-best-trial"):
+        st.header(_("Best so far") if results.row.going else _("Best trial"), anchor=False, help=_(
             "The trial with the best mean validation figure that keeps to the limits. Test data chose nothing."
         ))
         best = next((trial for trial in results.trials if trial.number == results.best), None)
@@ -96,9 +96,9 @@ def show_trial(results: SweepResults, number: int) -> None:
     if trial is None:
         return
     icon, colour = _BADGES[trial.state]
-    with st.container(border=True, key="one-trial"):
+    with st.container(border=True, key="card-one-trial"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.subheader(markdown_text(trial_title(trial)), anchor=False, width="content")
+            st.header(markdown_text(trial_title(trial)), anchor=False, width="content")
             st.badge(_(STATE_WORDS[trial.state]), icon=icon, color=colour)
         st.markdown(markdown_text(values_in_words(trial.values)))
         if trial.twins:

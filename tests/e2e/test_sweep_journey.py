@@ -56,7 +56,7 @@ def test_a_small_sweep_from_the_form_to_a_cell(server: Server, open_tab: OpenTab
     assert box
     page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + 0.75 * box["height"])
     page.wait_for_url(re.compile(r"trial=1\b"))
-    card = page.locator(".st-key-one-trial")
+    card = page.locator(".st-key-card-one-trial")
     expect(card.get_by_text("Trial 1", exact=True)).to_be_visible()
     card.get_by_role("button", name="Open its experiment").click()
     page.wait_for_url("**/experiment?id=*")

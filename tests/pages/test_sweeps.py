@@ -39,7 +39,7 @@ def routes() -> AsgiClient:
 
 
 def told(app: AppTest) -> str:
-    parts = [*app.title, *app.subheader, *app.info, *app.warning, *app.error, *app.caption, *app.markdown]
+    parts = [*app.title, *app.header, *app.info, *app.warning, *app.error, *app.caption, *app.markdown]
     return " ".join(part.value for part in parts).replace("\\", "").replace("\u2060", "")
 
 
