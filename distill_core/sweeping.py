@@ -14,6 +14,7 @@ from distill_core.errors import Conflict, NotFound, Problem, SpecError
 from distill_core.executors import chosen_executor
 from distill_core.folders import Home, read_json
 from distill_core.jobs.previewing import Previews
+from distill_core.jobs.remembering import forget_oldest
 from distill_core.spec import LONGEST_NAME, ExperimentSpec
 from distill_core.store.records import new_experiment_id
 from distill_core.store.store import Store
@@ -38,13 +39,12 @@ class Sweeps(Acting):
         problems: Callable[[ExperimentSpec], Sequence[Problem]], clock: Callable[[], float],
         randomness: Callable[[int], int],
     ) -> None:
-        """`check_launch` refuses somebody who has as many experiments in the queue as they may; `problems` tells what
-        this machine lacks for a spec."""
+        """`check_launch` raises where a person's quota is used up; `problems`: what this machine lacks for a spec."""
         self._home, self._store, self._catalogue, self._previews = home, store, catalogue, previews
         self._audit, self._ensure_dispatcher, self._check_launch = audit, ensure_dispatcher, check_launch
         self._problems, self._clock, self._randomness = problems, clock, randomness
         self._variants = Variants(catalogue)
-        self._launching = threading.Lock()
+        self._launching, self._remembering = threading.Lock(), threading.Lock()
         # By sweep, for the version it was worked out for: several viewers of one sweep ask for the same.
         self._known: dict[str, tuple[str, SweepResults]] = {}
         self._shares: dict[str, tuple[str, Importance]] = {}
@@ -133,9 +133,8 @@ class Sweeps(Acting):
         """Go on with a stopped or failed sweep; runs go on where they were. Raises NotFound, Conflict, NotAllowed."""
         chosen_executor()
         row = self._own(sweep_id)
-        again = [
-            one.number for one in self._store().sweeps.rounds(sweep_id) if one.outcome in ("failed", "cancelled")
-        ]
+        rounds = self._store().sweeps.rounds(sweep_id)
+        again = [one.number for one in rounds if one.outcome in ("failed", "cancelled")]
         if row.going or (row.state == "finished" and not again):
             raise Conflict(f"Sweep {sweep_id} is {row.state}; only a stopped or failed one can be resumed.")
         with self._launching:
@@ -260,8 +259,8 @@ class Sweeps(Acting):
         if not 0 <= number < len(trials):
             raise NotFound(f"Sweep {sweep_id} has no trial {number}; it has {len(trials)}.")
         trial = trials[number]
-        name = f"{row.name}: {trial.name}"
-        name = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+        whole = f"{row.name}: {trial.name}"
+        name = whole if len(whole) <= LONGEST_NAME else whole[: LONGEST_NAME - 1] + "…"
         student = planning.variant(row.spec, trial, self._catalogue())
         return self._catalogue().check(
             experiment_of(row.spec, [student], seeds=row.spec.base.seeds, epochs=trial.epochs, name=name)
@@ -288,10 +287,9 @@ class Sweeps(Acting):
         return row
 
     def _remember(self, shelf: dict[str, Any], sweep_id: str, what: Any) -> None:
-        shelf.pop(sweep_id, None)
-        shelf[sweep_id] = what
-        for oldest in [*shelf][:-_REMEMBERED]:
-            shelf.pop(oldest, None)
+        with self._remembering:
+            shelf[sweep_id] = what
+            forget_oldest(shelf)
 
     def _record(self, action: Action, sweep_id: str, *, detail: str) -> None:
         self._audit.record(self.actor.name, action, sweep_id, detail=detail)
@@ -301,5 +299,3 @@ class Sweeps(Acting):
         if any(row.going for row in rows):
             self._ensure_dispatcher()
 
-
-_REMEMBERED = 16
