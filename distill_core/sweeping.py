@@ -194,9 +194,9 @@ class Sweeps(Acting):
     def undelete(self, sweep_id: str) -> None:
         """Show a sweep again, and the experiments that were deleted with it. Raises NotFound, NotAllowed."""
         self._own(sweep_id)
-        folder, now = self._home.sweep(sweep_id), self._clock()
+        now = self._clock()
         try:
-            mine = [str(name) for name in read_json(folder.deleted)["experiments"]]
+            mine = [str(name) for name in read_json(self._home.sweep(sweep_id).deleted)["experiments"]]
         except (OSError, ValueError, KeyError, TypeError):
             # Of a damaged file only the sweep itself comes back; its experiments are in the trash.
             mine = []
@@ -237,7 +237,9 @@ class Sweeps(Acting):
         known = self._known.get(sweep_id)
         if known is None or known[0] != version:
             known = version, results_of(held_of(self._store(), sweep_id), self._variants)
-            self._remember(self._known, sweep_id, known)
+            with self._remembering:
+                self._known[sweep_id] = known
+                forget_oldest(self._known)
         self._keep_going(known[1].row)
         return known[1]
 
@@ -248,8 +250,7 @@ class Sweeps(Acting):
         version = f"{found.counts.get('finished', 0)} {len(found.row.spec.base.seeds)} {len(found.trials)}"
         known = self._shares.get(sweep_id)
         if known is None or known[0] != version:
-            known = version, search.importance(found.row.spec, found.trials)
-            self._remember(self._shares, sweep_id, known)
+            self._shares[sweep_id] = known = version, search.importance(found.row.spec, found.trials)
         return known[1]
 
     @needs("viewer")
@@ -285,11 +286,6 @@ class Sweeps(Acting):
         row = self._store().sweeps.row(sweep_id)
         self.actor.require_own(row.owner)
         return row
-
-    def _remember(self, shelf: dict[str, Any], sweep_id: str, what: Any) -> None:
-        with self._remembering:
-            shelf[sweep_id] = what
-            forget_oldest(shelf)
 
     def _record(self, action: Action, sweep_id: str, *, detail: str) -> None:
         self._audit.record(self.actor.name, action, sweep_id, detail=detail)
