@@ -14,6 +14,7 @@ from distill_core.errors import Conflict, NotFound, Problem, SpecError
 from distill_core.executors import chosen_executor
 from distill_core.folders import Home, read_json
 from distill_core.jobs.previewing import Previews
+from distill_core.jobs.remembering import forget_oldest
 from distill_core.spec import LONGEST_NAME, ExperimentSpec
 from distill_core.store.records import new_experiment_id
 from distill_core.store.store import Store
@@ -38,13 +39,12 @@ class Sweeps(Acting):
         problems: Callable[[ExperimentSpec], Sequence[Problem]], clock: Callable[[], float],
         randomness: Callable[[int], int],
     ) -> None:
-        """`check_launch` refuses somebody who has as many experiments in the queue as they may; `problems` tells what
-        this machine lacks for a spec."""
+        """`check_launch` raises where a person's quota is used up; `problems`: what this machine lacks for a spec."""
         self._home, self._store, self._catalogue, self._previews = home, store, catalogue, previews
         self._audit, self._ensure_dispatcher, self._check_launch = audit, ensure_dispatcher, check_launch
         self._problems, self._clock, self._randomness = problems, clock, randomness
         self._variants = Variants(catalogue)
-        self._launching = threading.Lock()
+        self._launching, self._remembering = threading.Lock(), threading.Lock()
         # By sweep, for the version it was worked out for: several viewers of one sweep ask for the same.
         self._known: dict[str, tuple[str, SweepResults]] = {}
         self._shares: dict[str, tuple[str, Importance]] = {}
@@ -133,9 +133,8 @@ class Sweeps(Acting):
         """Go on with a stopped or failed sweep; runs go on where they were. Raises NotFound, Conflict, NotAllowed."""
         chosen_executor()
         row = self._own(sweep_id)
-        again = [
-            one.number for one in self._store().sweeps.rounds(sweep_id) if one.outcome in ("failed", "cancelled")
-        ]
+        rounds = self._store().sweeps.rounds(sweep_id)
+        again = [one.number for one in rounds if one.outcome in ("failed", "cancelled")]
         if row.going or (row.state == "finished" and not again):
             raise Conflict(f"Sweep {sweep_id} is {row.state}; only a stopped or failed one can be resumed.")
         with self._launching:
@@ -195,9 +194,9 @@ class Sweeps(Acting):
     def undelete(self, sweep_id: str) -> None:
         """Show a sweep again, and the experiments that were deleted with it. Raises NotFound, NotAllowed."""
         self._own(sweep_id)
-        folder, now = self._home.sweep(sweep_id), self._clock()
+        now = self._clock()
         try:
-            mine = [str(name) for name in read_json(folder.deleted)["experiments"]]
+            mine = [str(name) for name in read_json(self._home.sweep(sweep_id).deleted)["experiments"]]
         except (OSError, ValueError, KeyError, TypeError):
             # Of a damaged file only the sweep itself comes back; its experiments are in the trash.
             mine = []
@@ -238,7 +237,9 @@ class Sweeps(Acting):
         known = self._known.get(sweep_id)
         if known is None or known[0] != version:
             known = version, results_of(held_of(self._store(), sweep_id), self._variants)
-            self._remember(self._known, sweep_id, known)
+            with self._remembering:
+                self._known[sweep_id] = known
+                forget_oldest(self._known)
         self._keep_going(known[1].row)
         return known[1]
 
@@ -249,8 +250,7 @@ class Sweeps(Acting):
         version = f"{found.counts.get('finished', 0)} {len(found.row.spec.base.seeds)} {len(found.trials)}"
         known = self._shares.get(sweep_id)
         if known is None or known[0] != version:
-            known = version, search.importance(found.row.spec, found.trials)
-            self._remember(self._shares, sweep_id, known)
+            self._shares[sweep_id] = known = version, search.importance(found.row.spec, found.trials)
         return known[1]
 
     @needs("viewer")
@@ -260,8 +260,8 @@ class Sweeps(Acting):
         if not 0 <= number < len(trials):
             raise NotFound(f"Sweep {sweep_id} has no trial {number}; it has {len(trials)}.")
         trial = trials[number]
-        name = f"{row.name}: {trial.name}"
-        name = name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+        whole = f"{row.name}: {trial.name}"
+        name = whole if len(whole) <= LONGEST_NAME else whole[: LONGEST_NAME - 1] + "…"
         student = planning.variant(row.spec, trial, self._catalogue())
         return self._catalogue().check(
             experiment_of(row.spec, [student], seeds=row.spec.base.seeds, epochs=trial.epochs, name=name)
@@ -287,12 +287,6 @@ class Sweeps(Acting):
         self.actor.require_own(row.owner)
         return row
 
-    def _remember(self, shelf: dict[str, Any], sweep_id: str, what: Any) -> None:
-        shelf.pop(sweep_id, None)
-        shelf[sweep_id] = what
-        for oldest in [*shelf][:-_REMEMBERED]:
-            shelf.pop(oldest, None)
-
     def _record(self, action: Action, sweep_id: str, *, detail: str) -> None:
         self._audit.record(self.actor.name, action, sweep_id, detail=detail)
 
@@ -301,5 +295,3 @@ class Sweeps(Acting):
         if any(row.going for row in rows):
             self._ensure_dispatcher()
 
-
-_REMEMBERED = 16

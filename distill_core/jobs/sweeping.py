@@ -26,8 +26,9 @@ from distill_core.sweeps import search
 from distill_core.sweeps.cells import experiment_of, round_name
 from distill_core.sweeps.gathering import held_of
 from distill_core.sweeps.planning import variant
-from distill_core.sweeps.results import Held, Variants, front_of, results_of
+from distill_core.sweeps.results import Variants, front_of, results_of
 from distill_core.sweeps.steps import Ask, End, Judge, Train, next_step, pruned
+from distill_core.sweeps.trial_results import Held
 
 _MOST_TROUBLES = 5
 _MOST_STEPS = 1_000

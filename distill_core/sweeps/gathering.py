@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distill_core.store.store import Store
-from distill_core.sweeps.results import Held
+from distill_core.sweeps.trial_results import Held
 
 
 def held_of(store: Store, sweep_id: str) -> Held:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from statistics import fmean
-from typing import Any
+from dataclasses import replace
 
 from distill_core.catalog import Catalogue
-from distill_core.evaluation.verdict import t_interval
-from distill_core.events import LatencyRow, State
 from distill_core.plan import ALONE, with_baselines
 from distill_core.spec import Student
 from distill_core.sweep_rows import (
     AloneResult,
     Round,
-    SeedFigures,
-    Spread,
     SweepResults,
     SweepRow,
     SweepRun,
@@ -26,37 +19,14 @@ from distill_core.sweep_rows import (
     TrialResult,
     TrialState,
 )
-from distill_core.sweep_spec import Limits, SweepSpec, value_json
+from distill_core.sweep_spec import SweepSpec, value_json
 from distill_core.sweeps.cells import experiment_of, network_key
 from distill_core.sweeps.front import pareto_front
-from distill_core.sweeps.planning import Networks, broken_before_training, variant
+from distill_core.sweeps.planning import variant
 from distill_core.sweeps.search import objective_value
+from distill_core.sweeps.trial_results import WITH_FIGURES, Graph, Held, seed_figures, spread, trial_result
 
-_WITH_FIGURES = ("finished", "reused")
 _ALL_THREADS = 100_000
-NOTHING = Spread(None, None, None, 0)
-
-
-@dataclass(frozen=True)
-class Held:
-    """All that results are made of. `states` and `runs` are of the rounds' experiments, by id."""
-
-    row: SweepRow
-    trials: Sequence[Trial]
-    rounds: Sequence[Round]
-    states: Mapping[str, State]
-    runs: Sequence[SweepRun]
-    networks: Networks
-
-
-@dataclass(frozen=True)
-class _Graph:
-    """What was measured of one network; the first measurement stands for all trials of it."""
-
-    parameters: int | None = None
-    size_bytes: int | None = None
-    latency_p50_ms: float | None = None
-    where: LatencyRow | None = None
 
 
 class Variants:
@@ -104,8 +74,8 @@ def results_of(held: Held, variants: Variants) -> SweepResults:
     for trial in held.trials:
         student = students[trial.number]
         beside = alone.get((network_of(student), trial.epochs), {})
-        graph = graphs.get(network_key(student.architecture), _Graph())
-        trials.append(_trial(held, trial, by_trial.get(trial.number, []), beside, graph, student))
+        graph = graphs.get(network_key(student.architecture), Graph())
+        trials.append(trial_result(held, trial, by_trial.get(trial.number, []), beside, graph, student))
     front = front_of(spec, trials)
     trials = [replace(one, on_front=one.number in front) for one in trials]
     states: Counter[TrialState] = Counter(one.state for one in trials)
@@ -142,107 +112,6 @@ def best_of(trials: Sequence[TrialResult]) -> int | None:
     return None if best is None else best.number
 
 
-def spread(values: Sequence[float | None]) -> Spread:
-    """Mean and 95% interval of what is known and finite."""
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    if not known:
-        return NOTHING
-    low, high = t_interval(known) or (None, None)
-    return Spread(fmean(known), low, high, len(known))
-
-
-def is_whole(runs: Sequence[SweepRun], name: str, seeds: Sequence[int]) -> bool:
-    """Whether all runs of a variant on these seeds are trained to their end."""
-    there = {run.seed for run in runs if run.name == name and run.state in _WITH_FIGURES}
-    return there >= set(seeds)
-
-
-# Of one trial ---------------------------------------------------------------------------------
-
-
-def _trial(
-    held: Held, trial: Trial, runs: Sequence[SweepRun], alone: Mapping[int, SweepRun], graph: _Graph,
-    student: Student,
-) -> TrialResult:
-    by_seed = {run.seed: run for run in runs if run.state in _WITH_FIGURES}
-    figures = tuple(
-        _figures(by_seed[seed], alone.get(seed)) for seed in held.row.spec.base.seeds if seed in by_seed
-    )
-    mine = [one for one in held.rounds if trial.number in one.trials]
-    state, reason = _state(held, trial, mine, runs, by_seed)
-    validation = spread([one.validation for one in figures])
-    found = TrialResult(
-        number=trial.number, name=trial.name, values=trial.values, twins=trial.twins, state=state, reason=reason,
-        seeds=figures, validation=validation, test=spread([one.test for one in figures]),
-        gain=spread([one.gain for one in figures]), validation_gain=spread([one.validation_gain for one in figures]),
-        architecture=value_json(student.architecture), parameters=graph.parameters, size_bytes=graph.size_bytes,
-        latency_p50_ms=graph.latency_p50_ms, experiment_id=mine[-1].experiment_id if mine else "",
-        variant=trial.name if mine else "", progress=_progress(runs) if state == "training" else 0.0,
-    )
-    return replace(found, limits_broken=tuple(_broken(held.row.spec.limits, found)))
-
-
-def _figures(run: SweepRun, alone: SweepRun | None) -> SeedFigures:
-    def gain(mine: float | None, other: float | None) -> float | None:
-        return None if mine is None or other is None else mine - other
-
-    validation, test = _finite(run.validation), _finite(run.test)
-    beside = (None, None) if alone is None else (_finite(alone.validation), _finite(alone.test))
-    return SeedFigures(
-        seed=run.seed, validation=validation, test=test, validation_gain=gain(validation, beside[0]),
-        gain=gain(test, beside[1]),
-    )
-
-
-def _state(
-    held: Held, trial: Trial, mine: Sequence[Round], runs: Sequence[SweepRun], finished: Mapping[int, SweepRun]
-) -> tuple[TrialState, str]:
-    if trial.refused:
-        return "refused", trial.refused
-    if trial.pruned:
-        return "pruned", trial.pruned
-    every = finished.keys() >= set(held.row.spec.base.seeds)
-    if not mine:
-        if held.row.state in ("stopped", "failed", "finished"):
-            return "stopped", "The sweep ended before its turn came."
-        return "waiting", ""
-    last = mine[-1]
-    if every:
-        return "finished", ""
-    if not last.outcome and held.row.going:
-        begun = held.states.get(last.experiment_id) in ("running", "stopping") and runs
-        return ("training" if begun else "waiting"), ""
-    if diverged := next((run for run in runs if run.state == "diverged"), None):
-        return "failed", f"Its run of seed {diverged.seed} diverged; lower the learning rate or the weights."
-    if finished.keys() >= set(last.seeds):
-        # Between two rounds, or ended before its further seeds.
-        return ("waiting", "") if held.row.going else ("stopped", "The sweep ended before its further seeds.")
-    if last.outcome == "failed":
-        return "failed", last.reason or "Its experiment failed."
-    return "stopped", last.reason or "Its experiment was stopped."
-
-
-def _progress(runs: Sequence[SweepRun]) -> float:
-    """Of the epochs of its newest round."""
-    due = sum(run.epochs for run in runs)
-    done = sum(run.epochs if run.state in _WITH_FIGURES else run.epochs_done for run in runs)
-    return min(1.0, done / due) if due else 0.0
-
-
-def _broken(limits: Limits, found: TrialResult) -> list[str]:
-    known = {"parameters": found.parameters, "size_bytes": found.size_bytes}
-    sentences = list(broken_before_training(limits, {name: value for name, value in known.items() if value}))
-    if limits.latency_ms is not None and found.latency_p50_ms is not None and found.latency_p50_ms > limits.latency_ms:
-        sentences.append(f"It takes {found.latency_p50_ms:.3g} ms a sample; allowed: at most {limits.latency_ms:g} ms.")
-    mean = found.validation.mean
-    if limits.accuracy is not None and mean is not None and mean < limits.accuracy:
-        sentences.append(f"Its validation accuracy is {mean:.2%}; allowed: at least {limits.accuracy:.2%}.")
-    return sentences
-
-
-# Of all of them -------------------------------------------------------------------------------
-
-
 def network_of(student: Student) -> str:
     """What must be the same for two variants to be compared with the same one alone."""
     return f"{network_key(student.architecture)} {student.start} {student.weights}"
@@ -257,14 +126,14 @@ def _sorted_out(
     mine: dict[tuple[int, int], SweepRun] = {}
     alone: dict[tuple[str, int], dict[int, SweepRun]] = {}
     for run in held.runs:
-        done = run.state in _WITH_FIGURES
+        done = run.state in WITH_FIGURES
         if (network := names_alone[run.experiment_id].get(run.name)) is not None:
             if done:
                 alone.setdefault((network, budgets[run.experiment_id]), {})[run.seed] = run
         elif (trial := by_name.get(run.name)) is not None:
             before = mine.get((trial.number, run.seed))
             # What is finished stays so while a later round has not yet taken it over.
-            if before is None or before.state not in _WITH_FIGURES or done:
+            if before is None or before.state not in WITH_FIGURES or done:
                 mine[trial.number, run.seed] = run
     by_trial: dict[int, list[SweepRun]] = {}
     for (number, _), run in mine.items():
@@ -282,7 +151,7 @@ def _alone(
     result = []
     for key, numbers in of_trials.items():
         runs, student = found.get(key, {}), students[numbers[0]]
-        figures = tuple(_figures(runs[seed], None) for seed in held.row.spec.base.seeds if seed in runs)
+        figures = tuple(seed_figures(runs[seed], None) for seed in held.row.spec.base.seeds if seed in runs)
         result.append(
             AloneResult(
                 name=next((run.name for run in runs.values()), ALONE), architecture=value_json(student.architecture),
@@ -293,16 +162,16 @@ def _alone(
     return result
 
 
-def _graphs(held: Held, students: Mapping[int, Student]) -> dict[str, _Graph]:
+def _graphs(held: Held, students: Mapping[int, Student]) -> dict[str, Graph]:
     """By network what is known of it: exported runs first measured, or what was told before training."""
     keys = {trial.name: network_key(students[trial.number].architecture) for trial in held.trials}
-    found: dict[str, _Graph] = {
-        key: _Graph(told.get("parameters"), told.get("size_bytes")) for key, told in held.networks.items()
+    found: dict[str, Graph] = {
+        key: Graph(told.get("parameters"), told.get("size_bytes")) for key, told in held.networks.items()
     }
     for run in held.runs:
         if (key := keys.get(run.name)) is None:
             continue
-        known = found.get(key, _Graph())
+        known = found.get(key, Graph())
         row = min(run.latency, key=lambda one: (one.batch, one.threads or _ALL_THREADS), default=None)
         if known.latency_p50_ms is None and row is not None:
             known = replace(known, latency_p50_ms=row.p50, where=row)
@@ -311,7 +180,3 @@ def _graphs(held: Held, students: Mapping[int, Student]) -> dict[str, _Graph]:
             size_bytes=run.onnx_size_bytes if known.size_bytes is None else known.size_bytes,
         )
     return found
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None

@@ -16,7 +16,7 @@ from distill_core.jobs import sweeping
 from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.sweeping import round_key
 from distill_core.sweep_rows import Spread, SweepResults
-from distill_core.sweeps.results import spread
+from distill_core.sweeps.trial_results import spread
 from tests.sweep_samples import SweepLab, optuna_data, sweep_data, width_of
 
 ADA = Actor("ada@example.org", "operator")
