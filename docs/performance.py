@@ -124,6 +124,8 @@ CLAIMS = (
           "performance_digits_map", same_accuracy("25 cells x 5 seeds", "tutorial script")),
     Claim("The digits' 25 cells with 5 seeds, from launch to verdicts with ONNX and latency", "under 240 s on 2 cores",
           "performance_product", at_most("seconds", 240, "s", what="launch to verdicts")),
+    Claim("The 9th to 16th variant of a cohort of small students, each", "at most 50% of the first", "cohort_cost",
+          largest("a variant, % of the first", 50, "%")),
     Claim("A live tick with 25 curves, as sent", "under 60,000 bytes", "live_tick",
           largest("bytes sent", 60_000, "bytes")),
 )
