@@ -5,7 +5,7 @@
 A cohort of n distilled students (other temperatures and shares of the teacher) trains an epoch or more of the default
 preset's transfer set: batches, the teacher's kept answers, losses, gradients, optimiser, validation. Rounds are
 interleaved and the median of processor seconds is taken, on one thread. "a variant, % of the first" is what each of
-the variants since the row before adds. Must be: up to the 16th at most half of what the first costs, for the small students.
+the variants since the row before adds. Must be: up to the 16th at most half of the first, for small students.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+# Before torch.
+import benchmarks.passive_threads  # noqa: F401 isort: skip
 import torch
 
-import benchmarks.passive_threads  # noqa: F401 - before torch
 from benchmarks.cases import distilled
 from benchmarks.report import write_result
 from distill_core.folders import Home
