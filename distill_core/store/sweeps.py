@@ -190,8 +190,10 @@ class SweepStore:
         self._write(sweep_id, MovedLine(at=at, number=number, experiment_id=experiment_id))
 
     def judge(self, sweep_id: str, *, batch: int, seeds: int, pruned: Mapping[int, str], at: float) -> None:
-        """Write down what the pruner made of a batch after so many seeds."""
-        self._write(sweep_id, JudgedLine(at=at, batch=batch, seeds=seeds, pruned=dict(pruned)))
+        """Write down what the pruner made of a batch after so many seeds; of trials that are there alone."""
+        known = {trial.number for trial in self.trials(sweep_id)}
+        told = {number: why for number, why in pruned.items() if number in known}
+        self._write(sweep_id, JudgedLine(at=at, batch=batch, seeds=seeds, pruned=told))
 
     def move(
         self, sweep_id: str, *, expected: Collection[SweepState], to: SweepState, at: float, reason: str = "",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from distill_core.backup import unpack, write_backup
@@ -70,6 +70,7 @@ def act(store: Store, number: int, what: str, name: str, *told: Any) -> None:
 @pytest.mark.usefixtures("new_index")
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=st.lists(_acts, max_size=20))
+@example(acts=[("trial", "one", "", False), ("judge", "one", 2), ("trial", "one", "", False)])
 def test_the_index_after_any_history_is_the_one_that_its_folders_make(
     new_index: Callable[[], None], acts: list[tuple[Any, ...]]
 ) -> None:
