@@ -107,7 +107,7 @@ class Tab(threading.Thread):
 def long_training() -> ExperimentSpec:
     """The digits with so many epochs that it outlives any benchmark."""
     data = find_preset("digits").spec.to_json()
-    data["student_training"]["epochs"] = 2000
+    data["student_training"]["epochs"] = 10_000
     data["student_training"]["patience"] = None
     return parse_spec(data | {"name": "a long training", "seeds": [0]})
 
