@@ -33,7 +33,7 @@ class EventLog:
 
 def read_events(path: Path, *, offset: int = 0) -> Iterator[tuple[AnyEvent, int]]:
     """Yield whole events from a byte offset on, each with the offset after it. A missing file is empty."""
-    for line, after in _whole_lines(path, offset=offset):
+    for line, after in whole_lines(path, offset=offset):
         yield parse_event(line), after
 
 
@@ -42,7 +42,7 @@ def read_lines(path: Path, *, offset: int) -> Iterator[tuple[AnyEvent | None, in
 
     Unlike `read_events` it goes on behind a damaged line: what else the file tells must not be lost.
     """
-    for line, after in _whole_lines(path, offset=offset):
+    for line, after in whole_lines(path, offset=offset):
         try:
             event = parse_event(line)
         except ValueError:
@@ -51,7 +51,8 @@ def read_lines(path: Path, *, offset: int) -> Iterator[tuple[AnyEvent | None, in
             yield event, after
 
 
-def _whole_lines(path: Path, *, offset: int) -> Iterator[tuple[bytes, int]]:
+def whole_lines(path: Path, *, offset: int) -> Iterator[tuple[bytes, int]]:
+    """Whole lines from a byte offset on, each with the offset after it. A missing file is empty."""
     try:
         file = path.open("rb")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Where everything lies in the home folder: with run_folder the one place that spells file names."""
+"""Where everything lies in the home folder: with what it imports from, the one place that spells file names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Literal
 
 from distill_core.chosen_home import default_home as default_home
 from distill_core.errors import HomeUnusable as HomeUnusable
+from distill_core.home_locks import HomeLocks
 from distill_core.run_folder import RunFolder as RunFolder
+from distill_core.sweep_folder import SweepFolder as SweepFolder
 from distill_core.whole_files import read_json as read_json
 from distill_core.whole_files import write_bytes as write_bytes
 from distill_core.whole_files import write_json as write_json
@@ -142,37 +144,8 @@ class ExperimentFolder:
 
 
 @dataclass(frozen=True)
-class SweepFolder:
-    """The files of one sweep, the truth about it; what its experiments found lies in theirs."""
-
-    path: Path
-
-    @property
-    def sweep(self) -> Path:
-        """Spec, time of creation, idempotency key, owner, and figures of networks where limits need them."""
-        return self.path / "sweep.json"
-
-    @property
-    def trials(self) -> Path:
-        """A JSON line each, appended by whoever launches or extends, and by the dispatcher."""
-        return self.path / "trials.jsonl"
-
-    @property
-    def journal(self) -> Path:
-        """States, rounds, how these ended and what was pruned, a JSON line each."""
-        return self.path / "journal.jsonl"
-
-    @property
-    def deleted(self) -> Path:
-        """Its presence hides the sweep; tells which experiments were deleted with it."""
-        return self.path / "deleted.json"
-
-
-@dataclass(frozen=True)
-class Home:
+class Home(HomeLocks):
     """The home folder of one installation."""
-
-    path: Path
 
     @contextmanager
     def usable(self) -> Iterator[None]:
@@ -187,11 +160,6 @@ class Home:
     @property
     def database(self) -> Path:
         return self.path / "lab.sqlite"
-
-    @property
-    def database_lock(self) -> Path:
-        """Held while the database's schema is made or migrated."""
-        return self.path / "lab.lock"
 
     @property
     def experiments(self) -> Path:
@@ -282,24 +250,6 @@ class Home:
         return self.path / "access.json"
 
     @property
-    def dispatcher_lock(self) -> Path:
-        return self.path / "dispatcher.lock"
-
-    @property
-    def processor_lock(self) -> Path:
-        """Held by whoever trains on the processor, or measures latency there: see processes.lock_held."""
-        return self.path / "processor.lock"
-
-    def device_lock(self, slot: str) -> Path:
-        """The same of another device, by its slot's name, such as cuda:1; shared by those that share a GPU."""
-        return self.path / f"device-{''.join(one if one.isalnum() else '-' for one in slot)}.lock"
-
-    @property
-    def measuring_lock(self) -> Path:
-        """Held while latency is measured, and by the preview while its own steps keep the processor busy."""
-        return self.path / "measuring.lock"
-
-    @property
     def queue_paused(self) -> Path:
         """{"by", "at"}; its presence keeps the dispatcher from beginning anything."""
         return self.path / "queue-paused.json"
@@ -320,10 +270,6 @@ class Home:
     @property
     def preview_socket(self) -> Path:
         return self.path / "preview.sock"
-
-    @property
-    def preview_lock(self) -> Path:
-        return self.path / "preview.lock"
 
     @property
     def preview_log(self) -> Path:

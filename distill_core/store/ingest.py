@@ -56,14 +56,17 @@ def apply_journal(
 
 
 class EventBatch:
-    """Applies some of an experiment's events inside one transaction. Call `add` for each, then `flush`."""
+    """Applies some of an experiment's events inside one transaction. Call `add` for each, then `flush`.
 
-    def __init__(self, connection: Connection, experiment_id: str) -> None:
+    A damaged line is as old as the event before it: `last_at` is that of the event before the first one added.
+    """
+
+    def __init__(self, connection: Connection, experiment_id: str, *, last_at: float = 0.0) -> None:
         self._connection, self._id = connection, experiment_id
         self._points: dict[tuple[str, int], EpochEnded] = {}
         self._steps: dict[str, dict[str, Any]] | None = None
         self._resources: Resources | None = None
-        self._last_at = 0.0
+        self._last_at = last_at
 
     def add(self, event: AnyEvent | None, offset: int) -> None:
         if event is None:

@@ -15,6 +15,7 @@ from distill_core.event_log import EventLog, read_lines
 from distill_core.events import Event
 from distill_core.folders import ExperimentFolder, read_json
 from distill_core.spec import ExperimentSpec
+from distill_core.store.deleted import deleted_at
 from distill_core.store.ingest import EventBatch, apply_journal
 from distill_core.store.schema import DETAILS, experiments
 from distill_core.store.transitions import FRESH
@@ -64,7 +65,7 @@ def add(connection: Connection, folder: ExperimentFolder, spec: ExperimentSpec) 
     key = identity["idempotency_key"] or None
     if key and connection.scalar(select(experiments.c.experiment_id).where(experiments.c.idempotency_key == key)):
         key = None
-    gone = deleted_at(folder)
+    gone = deleted_at(folder.deleted)
     row: dict[str, Any] = {
         **FRESH, "experiment_id": folder.path.name, "idempotency_key": key, "created_at": identity["created_at"],
         "deleted": gone is not None, "deleted_at": gone, "owner": identity["owner"],
@@ -85,14 +86,26 @@ def catch_up(connection: Connection, row: Mapping[str, Any], folder: ExperimentF
 
 def apply_events(connection: Connection, row: Mapping[str, Any], folder: ExperimentFolder) -> int:
     """Apply up to EVENTS_A_TRANSACTION new events and move the offset; returns how many there were."""
-    batch = EventBatch(connection, row["experiment_id"])
-    lines = list(islice(read_lines(folder.events, offset=row["events_offset"]), EVENTS_A_TRANSACTION))
+    begun = row["events_offset"]
+    lines = list(islice(read_lines(folder.events, offset=begun), EVENTS_A_TRANSACTION))
+    damaged = bool(lines) and lines[0][0] is None
+    batch = EventBatch(connection, row["experiment_id"], last_at=_time_before(folder, begun) if damaged else 0.0)
     for event, offset in lines:
         batch.add(event, offset)
     batch.flush()
     if lines:
         change(connection, row["experiment_id"], {"events_offset": lines[-1][1]})
     return len(lines)
+
+
+def _time_before(folder: ExperimentFolder, offset: int) -> float:
+    """When the last event before a place in the file was told; 0 if there is none. It reads all that is before."""
+    found = 0.0
+    for event, after in read_lines(folder.events, offset=0):
+        if after > offset:
+            break
+        found = found if event is None else event.at
+    return found
 
 
 def forget_details(connection: Connection, experiment_id: str) -> None:
@@ -116,13 +129,3 @@ def _identity(folder: ExperimentFolder) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError):
         first = next((event for event, _ in read_lines(folder.journal, offset=0) if event is not None), None)
         return {"created_at": first.at if first else folder.path.stat().st_mtime, "idempotency_key": "", "owner": ""}
-
-
-def deleted_at(folder: ExperimentFolder) -> float | None:
-    """When it was deleted; None if it is not. A damaged file hides it all the same, as of its own time."""
-    try:
-        return float(read_json(folder.deleted)["at"])
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return folder.deleted.stat().st_mtime

@@ -11,7 +11,7 @@ from distill_core.events import LatencyRow
 from distill_core.store.queries import DONE
 from distill_core.store.schema import epochs, experiments, rounds, runs, sweeps, trials
 from distill_core.store.sweep_records import unknown
-from distill_core.sweep_rows import Round, SweepRow, SweepRun, Trial
+from distill_core.sweep_rows import GOING, Round, SweepRow, SweepRun, Trial
 from distill_core.sweep_spec import parse_sweep
 
 _TRAINED = ("student", "baseline")
@@ -65,6 +65,30 @@ def sweep_rows(
             )
         )
     return result
+
+
+def going(connection: Connection) -> list[str]:
+    """Oldest first."""
+    return list(
+        connection.scalars(select(sweeps.c.sweep_id).where(sweeps.c.state.in_(GOING)).order_by(sweeps.c.sweep_id))
+    )
+
+
+def made_by(connection: Connection, idempotency_key: str) -> str | None:
+    """The sweep that was launched with this key; None for no key."""
+    if not idempotency_key:
+        return None
+    found: str | None = connection.scalar(select(sweeps.c.sweep_id).where(sweeps.c.idempotency_key == idempotency_key))
+    return found
+
+
+def ids_starting(connection: Connection, prefix: str, *, limit: int) -> list[str]:
+    """Newest first."""
+    found = connection.scalars(
+        select(sweeps.c.sweep_id).where(sweeps.c.sweep_id.startswith(prefix, autoescape=True))
+        .order_by(sweeps.c.created_at.desc()).limit(limit)
+    )
+    return list(found)
 
 
 def trials_of(connection: Connection, sweep_id: str) -> list[Trial]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,8 +12,10 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from sqlalchemy import Connection, delete, insert, select, update
 
 from distill_core.errors import NotFound
+from distill_core.event_log import whole_lines
 from distill_core.folders import SweepFolder, read_json
 from distill_core.spec_parts import Frozen
+from distill_core.store.deleted import deleted_at
 from distill_core.store.schema import SWEEP_DETAILS, rounds, sweeps, trials
 from distill_core.sweep_rows import GOING, RoundOutcome, SweepState, Trial
 from distill_core.sweep_spec import SweepSpec, parse_sweep
@@ -126,7 +128,7 @@ def add(connection: Connection, folder: SweepFolder) -> None:
     key = told["idempotency_key"]
     if key and connection.scalar(select(sweeps.c.sweep_id).where(sweeps.c.idempotency_key == key)):
         key = None
-    gone = deleted_at(folder)
+    gone = deleted_at(folder.deleted)
     row = told | {
         "idempotency_key": key, "spec": spec.to_json(), "name": spec.name, "deleted": gone is not None,
         "deleted_at": gone, "state": "running", "reason": "", "finished_at": None, "judged": [],
@@ -157,11 +159,11 @@ def catch_up(connection: Connection, folder: SweepFolder) -> dict[str, Any]:
     """Apply lines that the index does not hold yet, and return the sweep's row as it is then. Raises NotFound."""
     row = get(connection, folder.path.name)
     changes: dict[str, Any] = {}
-    for content, after in _read(folder.trials, offset=row["trials_offset"]):
+    for content, after in whole_lines(folder.trials, offset=row["trials_offset"]):
         changes["trials_offset"] = after
         if (trial := _parsed(_TRIALS, content)) is not None:
             _insert_trial(connection, row["sweep_id"], trial)
-    for content, after in _read(folder.journal, offset=row["journal_offset"]):
+    for content, after in whole_lines(folder.journal, offset=row["journal_offset"]):
         changes["journal_offset"] = after
         if (line := _parsed(_LINES, content)) is not None:
             changes |= _applied(connection, row | changes, line)
@@ -175,16 +177,6 @@ def line_of(trial: Trial) -> TrialLine:
         number=trial.number, name=trial.name, values=dict(trial.values), epochs=trial.epochs, batch=trial.batch,
         twins=tuple(dict(twin) for twin in trial.twins), refused=trial.refused, attrs=dict(trial.attrs),
     )
-
-
-def deleted_at(folder: SweepFolder) -> float | None:
-    """When it was deleted; None if it is not. A damaged file hides it all the same, as of its own time."""
-    try:
-        return float(read_json(folder.deleted)["at"])
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return folder.deleted.stat().st_mtime
 
 
 def _insert_trial(connection: Connection, sweep_id: str, trial: TrialLine) -> None:
@@ -234,21 +226,6 @@ def _change_rounds(connection: Connection, sweep_id: str, numbers: Iterable[int]
     connection.execute(
         update(rounds).where(rounds.c.sweep_id == sweep_id, rounds.c.number.in_(list(numbers))).values(**changes)
     )
-
-
-def _read(path: Path, *, offset: int) -> Iterator[tuple[bytes, int]]:
-    """Whole lines from a byte offset on, each with the offset after it."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return
-    with file:
-        file.seek(offset)
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            offset += len(line)
-            yield line, offset
 
 
 def _parsed(kind: TypeAdapter[Any], content: bytes) -> Any:

@@ -59,31 +59,17 @@ class SweepStore:
     def going(self) -> list[str]:
         """Ids of the sweeps that the dispatcher has to look after, oldest first."""
         with self._database.read() as connection:
-            return list(
-                connection.scalars(
-                    select(sweeps.c.sweep_id).where(sweeps.c.state.in_(GOING)).order_by(sweeps.c.sweep_id)
-                )
-            )
+            return sweep_queries.going(connection)
 
     def made_by(self, idempotency_key: str) -> str | None:
         """The sweep that a launch with this key made before; None for no key."""
-        if not idempotency_key:
-            return None
         with self._database.read() as connection:
-            found: str | None = connection.scalar(
-                select(sweeps.c.sweep_id).where(sweeps.c.idempotency_key == idempotency_key)
-            )
-        return found
+            return sweep_queries.made_by(connection, idempotency_key)
 
     def ids_starting(self, prefix: str, *, limit: int = 5) -> list[str]:
         """Sweeps whose id begins so, newest first."""
         with self._database.read() as connection:
-            return list(
-                connection.scalars(
-                    select(sweeps.c.sweep_id).where(sweeps.c.sweep_id.startswith(prefix, autoescape=True))
-                    .order_by(sweeps.c.created_at.desc()).limit(limit)
-                )
-            )
+            return sweep_queries.ids_starting(connection, prefix, limit=limit)
 
     def networks(self, sweep_id: str) -> dict[str, dict[str, int]]:
         """Parameters and file size by student network; empty where no limit needs them. Raises NotFound."""
@@ -131,10 +117,9 @@ class SweepStore:
         """
         folder = self._home.sweep(sweep_id)
         with self._database.write() as connection:
-            if idempotency_key:
-                known = connection.scalar(select(sweeps.c.sweep_id).where(sweeps.c.idempotency_key == idempotency_key))
-                if known is not None:
-                    return str(known)
+            known = sweep_queries.made_by(connection, idempotency_key)
+            if known is not None:
+                return known
             try:
                 with self._home.usable():
                     folder.path.mkdir(parents=True)

@@ -16,6 +16,7 @@ from distill_core.folders import ExperimentFolder, Home, read_json
 from distill_core.rows import ExperimentRow
 from distill_core.store import queries, records
 from distill_core.store.database import Database
+from distill_core.store.deleted import deleted_at
 from distill_core.store.schema import experiments, runs
 from distill_core.store.transitions import BUSY, ENDED
 from distill_core.whole_files import sync_folder
@@ -54,7 +55,7 @@ class Trash:
         """Also of one deleted before the index knew when."""
         if row.deleted_at is not None:
             return row.deleted_at
-        told = records.deleted_at(self._home.experiment(row.experiment_id))
+        told = deleted_at(self._home.experiment(row.experiment_id).deleted)
         return row.created_at if told is None else told
 
     def purge(self, experiment_id: str) -> None:

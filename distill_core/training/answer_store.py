@@ -7,6 +7,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -155,8 +156,11 @@ class AnswerStore:
     def _drop(self) -> None:
         writing, self._writing = self._writing, None
         if writing is not None and writing.file is not None and writing.path is not None:
-            writing.file.close()
-            writing.path.unlink(missing_ok=True)
+            # On a full disk even closing may fail, and so may a folder that somebody took away.
+            with suppress(OSError):
+                writing.file.close()
+            with suppress(OSError):
+                writing.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """The training has ended: what was asked of its last pass is kept too."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -92,6 +92,8 @@ def act(store: Store, number: int, what: str, name: str, *told: Any) -> None:
 @pytest.mark.usefixtures("new_index")
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=st.lists(_acts, max_size=25))
+# A damaged line that is taken in by itself.
+@example(acts=[("finish", "one", 0.5), ("ingest", "one"), ("damage", "one", "events")])
 def test_the_index_after_any_history_is_the_one_that_its_folders_make(
     new_index: Callable[[], None], acts: list[tuple[Any, ...]]
 ) -> None:
