@@ -9,6 +9,8 @@ from collections.abc import Callable
 import torch
 
 MOST_STEPS, MOST_SECONDS, ROUNDS = 5, 0.5, 2
+# A second round costs as much again; a first that somebody else's work disturbed costs a whole training its half.
+MOST_SECONDS_A_ROUND = 4.0
 # A second thread must earn its place; on a shared machine it costs others more than it gains.
 WORTH_IT = 0.85
 
@@ -19,7 +21,7 @@ def calibrate_threads(
 ) -> int:
     """1 or `most`, by the quickest of a few of the given steps with each; leaves torch set to the choice.
 
-    Of slow steps one with each must do, so that a large network does not keep its user waiting.
+    Of very slow steps one with each must do, so that a large network does not keep its user waiting.
     """
     torch.set_num_threads(1)
     if most <= 1:
@@ -32,7 +34,7 @@ def calibrate_threads(
         for threads in quickest:
             torch.set_num_threads(threads)
             quickest[threads] = min(quickest[threads], _quickest(step, should_stop, clock))
-        if clock() - began > 2 * MOST_SECONDS:
+        if clock() - began > MOST_SECONDS_A_ROUND:
             break
     chosen = most if quickest[most] < WORTH_IT * quickest[1] else 1
     torch.set_num_threads(chosen)

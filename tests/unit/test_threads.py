@@ -51,6 +51,17 @@ def test_a_large_network_is_judged_in_three_steps() -> None:
     assert chosen(work) == 2 and work.steps == 3
 
 
+def test_one_disturbed_step_of_a_slow_network_does_not_decide() -> None:
+    class Disturbed(Work):
+        def step(self) -> None:
+            super().step()
+            # The first with two threads, while something else was running.
+            self.now += 2.0 if self.steps == 3 else 0.0
+
+    work = Disturbed({1: 0.6, 2: 0.35})
+    assert chosen(work) == 2 and work.steps == 5
+
+
 def test_a_stop_is_heard_between_two_steps() -> None:
     work = Work({1: 0.01, 2: 0.001})
     assert chosen(work, stop_after=1) == 1 and work.steps == 1
