@@ -2,9 +2,10 @@
 
     python -m benchmarks.performance [TABLE ...] [--cifar FOLDER] [--device cuda] [--rounds N] [--whole]
 
-Tables: digits_one, digits_map, cifar, growth, product; all of them without a name, each into a result file of its own,
-so that one can be measured again without the others. Every rival is a process of its own that trains in turn with the
-others (benchmarks/race.py); "times ours" is the median over rounds of its seconds divided by ours in the same round.
+Tables: digits_one, digits_map, cifar, precision, growth, product; all of them without a name, each into a result file
+of its own, so that one can be measured again without the others. Every rival is a process of its own that trains in
+turn with the others (benchmarks/race.py); "times ours" is the median over rounds of its seconds divided by ours in the
+same round.
 Afterwards `python -m docs.performance` writes docs/performance.md.
 """
 
@@ -35,13 +36,28 @@ from benchmarks.cases import (
 )
 from benchmarks.growth import growth
 from benchmarks.product import product
-from benchmarks.race import LAB, LEAN, RIVALS, TORCHDISTILL, TUTORIAL, Heat, difference, race, ratios, summary
+from benchmarks.race import (
+    LAB,
+    LAB_HALF,
+    LEAN,
+    RIVALS,
+    TORCHDISTILL,
+    TUTORIAL,
+    Heat,
+    difference,
+    race,
+    ratios,
+    summary,
+)
 from benchmarks.report import write_result
 from benchmarks.rivals.environment import TORCHDISTILL as TORCHDISTILL_VERSION
+from benchmarks.rivals.environment import NotMeasured
 from distill_core.spec import ExperimentSpec
+from distill_core.training.precision import is_quick_in_bfloat16
 from distill_core.training.timing import choose_threads
 
 Rows = list[dict[str, Any]]
+PRECISION_EPOCHS = 5
 CIFAR_WORKERS = 2
 """Of data loaders: what CIFAR scripts usually have. The digits' have none: a worker costs more than so few images."""
 
@@ -85,7 +101,7 @@ def contest(
     write_work(warm_up(spec), folder / "warm", workers=workers, weights=weights, seeds=seeds)
     logs = folder / "logs"
     logs.mkdir()
-    chosen = {name: heat for name, heat in heats.items() if name in options.rivals}
+    chosen = {name: heat for name, heat in heats.items() if name in (*options.rivals, LAB_HALF)}
     outcomes, missing = race(
         chosen, folder / "work", warm_up=folder / "warm", threads=threads, device=options.device, logs=logs
     )
@@ -182,14 +198,16 @@ def cifar_students(options: Options, folder: Path) -> Table:
     weights = trained_teacher(checked, threads=threads)
     names = tuple(student.name for student in spec.students)
     one = Heat(seeds=[(seed,) for seed in range(options.rounds)], variants=names[2:3])
+    # Where a device does not have bfloat16 built in, nobody would choose it.
+    all_of_us = (*RIVALS, LAB_HALF) if is_quick_in_bfloat16(checked.device) else RIVALS
     rows = contest(
-        "1 student", spec, dict.fromkeys(RIVALS, one), options, folder / "one", workers=CIFAR_WORKERS,
+        "1 student", spec, dict.fromkeys(all_of_us, one), options, folder / "one", workers=CIFAR_WORKERS,
         threads=threads, weights=weights,
     )
     # Four take four times as long: fewer rounds.
     four = Heat(seeds=[(seed,) for seed in range(max(1, options.rounds // 3))], variants=names)
     rows += contest(
-        "4 students", spec, dict.fromkeys(RIVALS, four), options, folder / "four", workers=CIFAR_WORKERS,
+        "4 students", spec, dict.fromkeys(all_of_us, four), options, folder / "four", workers=CIFAR_WORKERS,
         threads=threads, weights=weights,
     )
     source = "CIFAR-10 images" if options.cifar else "drawn images of CIFAR-10's size (no folder was given)"
@@ -197,11 +215,34 @@ def cifar_students(options: Options, folder: Path) -> Table:
     about = (
         f"One epoch of resnet20 from a resnet32 that is given trained: {learnt:,} {source}, batches of 128, random "
         f"crop and flip; {options.images - learnt:,} more validate. The four students are one alone and three "
-        "temperatures. "
-        "The script and torchdistill have their images decoded in memory, as torchvision's CIFAR10 does."
+        "temperatures. The script and torchdistill have their images decoded in memory, as torchvision's CIFAR10 does. "
+        "All compute in 32 bits, but for Distill Lab in bfloat16, which `precision: auto` is on a device that has it "
+        "built in."
     )
     settings = {"images": source, "threads of torch": threads, "workers of data loaders": CIFAR_WORKERS}
     return Table(about, rows, settings)
+
+
+def precisions(options: Options, folder: Path) -> Table:
+    """What bfloat16 does to the accuracy of resnet20: longer trainings, the same seeds in 32 and in 16 bits."""
+    arrays = cifar_arrays(options.cifar, images=options.images)
+    spec = cifar(arrays, device=options.device, epochs=PRECISION_EPOCHS)
+    checked = prepared(spec, folder)
+    if not is_quick_in_bfloat16(checked.device):
+        raise NotMeasured("this device does not have bfloat16 built in")
+    threads = options.threads_for(spec, folder)
+    weights = trained_teacher(checked, threads=threads)
+    heat = Heat(seeds=[(seed,) for seed in range(options.rounds)], variants=(spec.students[2].name,))
+    rows = contest(
+        f"{PRECISION_EPOCHS} epochs", spec, {LAB: heat, LAB_HALF: heat}, options, folder / "work", workers=0,
+        threads=threads, weights=weights,
+    )
+    about = (
+        f"One student at T=5 for {PRECISION_EPOCHS} epochs of {len(checked.split.learn):,} "
+        f"{'CIFAR-10' if options.cifar else 'drawn'} images, with the same seeds, batches and teacher in 32 bits and "
+        "in bfloat16; tested on 2,000 images in 32 bits."
+    )
+    return Table(about, rows, {"threads of torch": threads})
 
 
 def grown(options: Options, folder: Path) -> Table:
@@ -215,8 +256,8 @@ def whole_way(options: Options, folder: Path) -> Table:
 
 
 TABLES: dict[str, Callable[[Options, Path], Table]] = {
-    "digits_one": one_digits_student, "digits_map": digits_cells, "cifar": cifar_students, "growth": grown,
-    "product": whole_way,
+    "digits_one": one_digits_student, "digits_map": digits_cells, "cifar": cifar_students,
+    "precision": precisions, "growth": grown, "product": whole_way,
 }
 
 
@@ -246,7 +287,11 @@ def main(arguments: Sequence[str]) -> None:
         command = shlex.join(["python", "-m", "benchmarks.performance", name, *chosen])
         before = os.getloadavg()[0]
         with tempfile.TemporaryDirectory() as folder:
-            table = TABLES[name](options, Path(folder))
+            try:
+                table = TABLES[name](options, Path(folder))
+            except NotMeasured as reason:
+                print(f"{name}: not measured: {reason}", flush=True)
+                continue
         settings = {
             "command": command, "device": _device(options.device), **table.settings,
             "torchdistill": TORCHDISTILL_VERSION,

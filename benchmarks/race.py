@@ -23,8 +23,16 @@ from distill_core.evaluation.verdict import t_interval
 ROOT = Path(__file__).parent.parent
 LAB, TUTORIAL, TORCHDISTILL, LEAN = "lab", "tutorial", "torchdistill", "lean"
 RIVALS = (LAB, TUTORIAL, TORCHDISTILL, LEAN)
-TITLES = {LAB: "Distill Lab", TUTORIAL: "tutorial script", TORCHDISTILL: "torchdistill", LEAN: "lean loop"}
-_MODULES = {LAB: "lab", TUTORIAL: "tutorial", TORCHDISTILL: "torchdistill_run", LEAN: "lean"}
+LAB_HALF = "lab-bfloat16"
+"""This project with `precision: bfloat16`; no rival of ours has that, so it is told beside the race."""
+TITLES = {
+    LAB: "Distill Lab", LAB_HALF: "Distill Lab in bfloat16", TUTORIAL: "tutorial script", TORCHDISTILL: "torchdistill",
+    LEAN: "lean loop",
+}
+_MODULES = {
+    LAB: ("lab",), LAB_HALF: ("lab", "bfloat16"), TUTORIAL: ("tutorial",), TORCHDISTILL: ("torchdistill_run",),
+    LEAN: ("lean",),
+}
 _MEMORY_SECONDS = 0.25
 Student = tuple[str, int]
 """Variant and seed."""
@@ -74,10 +82,11 @@ def start(name: str, *, threads: int, device: str, logs: Path) -> Rival:
     """Start a rival and wait until it has loaded its libraries. Raises NotMeasured with the reason."""
     python = torchdistill_python() if name == TORCHDISTILL else Path(sys.executable)
     unseen = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
+    module, *extra = _MODULES[name]
     log = logs / f"{name}.log"
     with log.open("ab") as said:
         process = subprocess.Popen(
-            [str(python), "-m", f"benchmarks.rivals.{_MODULES[name]}", str(threads)], cwd=ROOT, text=True,
+            [str(python), "-m", f"benchmarks.rivals.{module}", str(threads), *extra], cwd=ROOT, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
             # As the product's worker sets them: waiting threads sleep.
             env=os.environ | {

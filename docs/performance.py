@@ -14,6 +14,8 @@ RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
 MEANS_NOTHING = 0.5
 """Points of accuracy; as in the product's verdicts."""
 
+HALF = "Distill Lab in bfloat16"
+
 Row = Mapping[str, Any]
 Result = Mapping[str, Any]
 """What benchmarks/report.py writes: date, machine, versions, settings and rows."""
@@ -45,7 +47,7 @@ class Section:
     result: str
 
 
-def row_of(result: Result, **wanted: str) -> Row | None:
+def row_of(result: Result, **wanted: str | int) -> Row | None:
     """The first row with these values (an underscore in a name stands for a space)."""
     fields = {name.replace("_", " "): value for name, value in wanted.items()}
     return next((row for row in result["rows"] if all(row.get(name) == value for name, value in fields.items())), None)
@@ -66,10 +68,14 @@ def over_lean(case: str) -> Callable[[Result], Found | None]:
     return read
 
 
-def faster_than(case: str, rival: str, *, times: float) -> Callable[[Result], Found | None]:
+def faster_than(
+    case: str, rival: str, *, times: float, ours: str = "Distill Lab"
+) -> Callable[[Result], Found | None]:
     def read(result: Result) -> Found | None:
-        found = number_of(row_of(result, case=case, rival=rival), "times ours")
-        return None if found is None else Found(f"{found:.2f} times faster", found >= times)
+        theirs, own = (number_of(row_of(result, case=case, rival=name), "times ours") for name in (rival, ours))
+        if theirs is None or own is None:
+            return None
+        return Found(f"{theirs / own:.2f} times faster", theirs / own >= times)
 
     return read
 
@@ -88,7 +94,7 @@ def same_accuracy(case: str, rival: str) -> Callable[[Result], Found | None]:
     return read
 
 
-def at_most(column: str, most: float, unit: str, **wanted: str) -> Callable[[Result], Found | None]:
+def at_most(column: str, most: float, unit: str, **wanted: str | int) -> Callable[[Result], Found | None]:
     def read(result: Result) -> Found | None:
         found = number_of(row_of(result, **wanted), column)
         return None if found is None else Found(f"{found:g} {unit}", found <= most)
@@ -117,6 +123,13 @@ CLAIMS = (
           "performance_cifar", faster_than("1 student", "tutorial script", times=2)),
     Claim("One student on CIFAR-10 with augmentation, against torchdistill", "at least 2 times faster",
           "performance_cifar", faster_than("1 student", "torchdistill", times=2)),
+    Claim("The same in bfloat16 (`precision: auto` where the device has it), against the tutorial script",
+          "at least 2 times faster", "performance_cifar",
+          faster_than("1 student", "tutorial script", times=2, ours=HALF)),
+    Claim("The same in bfloat16, against torchdistill", "at least 2 times faster", "performance_cifar",
+          faster_than("1 student", "torchdistill", times=2, ours=HALF)),
+    Claim("Test accuracy in bfloat16, against 32 bits", "no difference beyond noise, or under half a point",
+          "performance_precision", same_accuracy("5 epochs", HALF)),
     Claim("The digits' 25 cells with 5 seeds, training alone, against the tutorial script", "at least 10 times faster",
           "performance_digits_map", faster_than("25 cells x 5 seeds", "tutorial script", times=10)),
     Claim("The same students' test accuracy, against the tutorial script's",
@@ -126,6 +139,8 @@ CLAIMS = (
           "performance_product", at_most("seconds", 240, "s", what="launch to verdicts")),
     Claim("The 9th to 16th variant of a cohort of small students, each", "at most 50% of the first", "cohort_cost",
           largest("a variant, % of the first", 50, "%")),
+    Claim("A sweep's heat map, from the store to the drawn frame, 95 of 100 repaints", "under 1,000 ms", "heat_map",
+          at_most("p95 ms", 1000, "ms", cells=25)),
     Claim("A live tick with 25 curves, as sent", "under 60,000 bytes", "live_tick",
           largest("bytes sent", 60_000, "bytes")),
 )
@@ -135,6 +150,7 @@ SECTIONS = (
     Section("A map of 25 cells on the digits", "performance_digits_map"),
     Section("The map through the product", "performance_product"),
     Section("CIFAR-10: resnet20 from resnet32", "performance_cifar"),
+    Section("What bfloat16 does to accuracy", "performance_precision"),
     Section("What the n-th variant of a cohort costs", "cohort_cost"),
     Section("How cost grows with data and epochs", "performance_growth"),
     Section("On a GPU: one student on the digits", "performance_digits_one_cuda"),

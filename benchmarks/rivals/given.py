@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -145,6 +145,38 @@ class Result:
 
 
 Train = Callable[[Any, Order], Result]
+
+
+class TrainNetwork(Protocol):
+    """Trains a network with a variant's loss by a part of the data; answers the steps made."""
+
+    def __call__(
+        self, given: Given, network: nn.Module, part: Part, budget: Budget, variant: Variant, *,
+        teacher: nn.Module | None, seed: int,
+    ) -> int: ...
+
+
+def train_one_by_one(given: Given, order: Order, train_network: TrainNetwork) -> Result:
+    """The teacher unless it is given, then each student by itself."""
+    start = time.perf_counter()
+    teacher, teacher_seconds = given.given_teacher(), 0.0
+    if teacher is None:
+        seed = given.settings["teacher_seed"]
+        teacher = given.network("teacher_network", seed=seed)
+        train_network(given, teacher, given.teacher_part, given.teacher_budget, PLAIN, teacher=None, seed=seed)
+        teacher_seconds = time.perf_counter() - start
+    teacher.eval()
+    students = []
+    for seed in order.seeds:
+        for variant in (one for one in given.variants if one.name in order.variants):
+            start = time.perf_counter()
+            network = given.network("student_network", seed=seed)
+            steps = train_network(
+                given, network, given.student_parts[seed], given.student_budget, variant, teacher=teacher, seed=seed
+            )
+            wait_for(given.device)
+            students.append(Trained(variant.name, seed, network, steps, time.perf_counter() - start))
+    return Result(tuple(students), teacher_seconds, teacher)
 
 
 def read_given(folder: Path) -> Given:

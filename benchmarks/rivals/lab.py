@@ -1,6 +1,6 @@
 """This project's own training of the same work: the cohort of each seed, as the worker trains it.
 
-    python -m benchmarks.rivals.lab THREADS
+    python -m benchmarks.rivals.lab THREADS [PRECISION]
 
 Nothing is told or kept, for the rivals keep nothing either; benchmarks/product.py measures the whole way.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from torch import nn
 
@@ -29,8 +30,12 @@ class Prepared:
     checked: Checked
 
 
-def prepare(given: Given) -> Prepared:
-    return Prepared(given, deep_check(read_spec(given.folder / "spec.json"), home=Home(given.folder / "home")))
+def prepare(given: Given, *, precision: str | None = None) -> Prepared:
+    """`precision` None: what the work's spec says."""
+    spec = read_spec(given.folder / "spec.json")
+    if precision is not None:
+        spec = spec.model_copy(update={"precision": precision})
+    return Prepared(given, deep_check(spec, home=Home(given.folder / "home")))
 
 
 def train(prepared: Prepared, order: Order) -> Result:
@@ -67,4 +72,4 @@ def _given_teacher(given: Given, checked: Checked) -> nn.Module | None:
 
 
 if __name__ == "__main__":
-    serve(prepare, train, sys.argv[1:])
+    serve(partial(prepare, precision=next(iter(sys.argv[2:]), None)), train, sys.argv[1:])

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import copy
 import sys
-import time
 
 import torch
 from torch import Tensor, nn, optim
 from torch.utils.data import DataLoader
 
-from benchmarks.rivals.given import PLAIN, Budget, Given, Order, Part, Result, Trained, Variant, serve, wait_for
+from benchmarks.rivals.given import Budget, Given, Order, Part, Result, Variant, serve, train_one_by_one
 from benchmarks.rivals.pictures import plain_batches, training_batches
 
 
@@ -82,25 +81,7 @@ def evaluate(network: nn.Module, loader: DataLoader[tuple[Tensor, Tensor]], devi
 
 
 def train(given: Given, order: Order) -> Result:
-    start = time.perf_counter()
-    teacher, teacher_seconds = given.given_teacher(), 0.0
-    if teacher is None:
-        seed = given.settings["teacher_seed"]
-        teacher = given.network("teacher_network", seed=seed)
-        train_network(given, teacher, given.teacher_part, given.teacher_budget, PLAIN, teacher=None, seed=seed)
-        teacher_seconds = time.perf_counter() - start
-    teacher.eval()
-    students = []
-    for seed in order.seeds:
-        for variant in (one for one in given.variants if one.name in order.variants):
-            start = time.perf_counter()
-            network = given.network("student_network", seed=seed)
-            steps = train_network(
-                given, network, given.student_parts[seed], given.student_budget, variant, teacher=teacher, seed=seed
-            )
-            wait_for(given.device)
-            students.append(Trained(variant.name, seed, network, steps, time.perf_counter() - start))
-    return Result(tuple(students), teacher_seconds, teacher)
+    return train_one_by_one(given, order, train_network)
 
 
 if __name__ == "__main__":
