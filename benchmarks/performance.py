@@ -57,7 +57,7 @@ from distill_core.training.precision import is_quick_in_bfloat16
 from distill_core.training.timing import choose_threads
 
 Rows = list[dict[str, Any]]
-PRECISION_EPOCHS = 5
+PRECISION_EPOCHS, MAP_ROUNDS = 5, 3
 CIFAR_WORKERS = 2
 """Of data loaders: what CIFAR scripts usually have. The digits' have none: a worker costs more than so few images."""
 
@@ -71,7 +71,7 @@ class Options:
     images: int = 10_000
     rounds: int = 5
     threads: int | None = None
-    sample: int = 26
+    sample: int = 9
     whole: bool = False
     rivals: tuple[str, ...] = RIVALS
 
@@ -159,13 +159,14 @@ def digits_cells(options: Options, folder: Path) -> Table:
     threads = options.threads_for(spec, folder)
     names = tuple(student.name for student in spec.students)
     total = len(names) * len(spec.seeds)
-    sample = evenly(names, options.sample)
-    few = evenly(names, max(1, options.sample // 4))
+    rounds = min(options.rounds, MAP_ROUNDS)
+    # We train the whole map in each round, those who train one by one a sample of the variants with a seed of its own.
+    own_seed = [(seed,) for seed in spec.seeds[:rounds]]
+    sample = evenly(names, len(names) if options.whole else options.sample)
+    few = evenly(names, max(1, options.sample // 3))
     heats = {
-        LAB: Heat(seeds=[spec.seeds], variants=names),
-        TUTORIAL: Heat(seeds=[spec.seeds], variants=names) if options.whole else Heat(seeds=[(0,)], variants=sample),
-        TORCHDISTILL: Heat(seeds=[(0,)], variants=few),
-        LEAN: Heat(seeds=[(0,)], variants=sample),
+        LAB: Heat(seeds=[spec.seeds] * rounds, variants=names), TUTORIAL: Heat(seeds=own_seed, variants=sample),
+        TORCHDISTILL: Heat(seeds=own_seed, variants=few), LEAN: Heat(seeds=own_seed, variants=sample),
     }
 
     def scaled(name: str, outcome: dict[str, Any]) -> float:
@@ -177,8 +178,9 @@ def digits_cells(options: Options, folder: Path) -> Table:
     )
     about = (
         f"One teacher, {len(names) - 1} cells (5 temperatures, 5 weights) and the student alone, each with "
-        f"{len(spec.seeds)} seeds: {total} students of 1,000 steps. Where `students` is fewer, that many were trained "
-        f"one after the other and their time was scaled to {total}."
+        f"{len(spec.seeds)} seeds: {total} students of 1,000 steps. Distill Lab trains all of them in each round. The "
+        "others train some of the variants in each round, with another seed each time, and their time is scaled to "
+        f"{total}: `students` are those of all rounds."
     )
     return Table(about, rows, {"threads of torch": threads, "workers of data loaders": 0})
 
@@ -271,7 +273,7 @@ def parse(arguments: Sequence[str]) -> tuple[list[str], Options]:
     parser.add_argument("--rounds", type=int, default=Options.rounds)
     parser.add_argument("--threads", type=int, help="of torch; none: what the product would choose")
     parser.add_argument("--sample", type=int, default=Options.sample, help="students of the map that rivals train")
-    parser.add_argument("--whole", action="store_true", help="the script trains the whole map, not a sample")
+    parser.add_argument("--whole", action="store_true", help="all variants, not a sample, also one by one")
     parser.add_argument("--rivals", nargs="+", choices=RIVALS, default=list(RIVALS))
     found = vars(parser.parse_args(arguments))
     tables = found.pop("tables") or list(TABLES)

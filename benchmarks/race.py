@@ -175,11 +175,18 @@ def students_of(outcomes: Sequence[Mapping[str, Any]]) -> dict[Student, dict[str
 
 
 def difference(ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]]) -> str:
-    """Our accuracy minus theirs in points, of the same variants and seeds, with the 95% t interval of the mean."""
+    """Our accuracy minus theirs in points, of the same variants and seeds, with the 95% t interval of the mean.
+
+    The interval is over seeds: variants of one seed share their samples, so that they err together.
+    """
     mine, other = students_of(ours), students_of(theirs)
-    gaps = [100 * (mine[key]["accuracy"] - other[key]["accuracy"]) for key in mine if key in other]
-    if not gaps:
+    by_seed: dict[int, list[float]] = {}
+    for variant, seed in mine:
+        if (found := other.get((variant, seed))) is not None:
+            by_seed.setdefault(seed, []).append(100 * (mine[variant, seed]["accuracy"] - found["accuracy"]))
+    if not by_seed:
         return ""
+    gaps = [fmean(found) for found in by_seed.values()]
     interval = t_interval(gaps)
     told = "" if interval is None else f" ({interval[0]:+.2f} to {interval[1]:+.2f})"
     return f"{fmean(gaps):+.2f}{told}"

@@ -167,7 +167,7 @@ SECTIONS = (
 
 INTRODUCTION = """# Performance
 
-Made from `benchmarks/results` by `python -m docs.performance`; do not edit.
+Made from `benchmarks/results` by `python -m docs.performance`; do not edit. `python -m benchmarks` measures all of it anew.
 
 The rivals do the same work as Distill Lab: the same data, networks with the same initial weights, steps, batches,
 augmentation, learning rates, seeds, validation after each epoch and the best epoch kept. Each is a process of its own,

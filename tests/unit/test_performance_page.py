@@ -93,7 +93,10 @@ def test_differences_and_ratios_are_of_the_same_students_and_rounds() -> None:
         return [{"students": [{"variant": name, "seed": 0, "accuracy": value} for name, value in accuracies.items()]}]
 
     ours, theirs = outcome(a=0.90, b=0.92, c=0.5), outcome(a=0.89, b=0.90)
-    assert difference(ours, theirs).startswith("+1.50 (")
+    # Variants of one seed err together: they are no reason for an interval.
+    assert difference(ours, theirs) == "+1.50"
+    second = [{"students": [{"variant": "a", "seed": 1, "accuracy": value}]} for value in (0.9, 0.875)]
+    assert difference([*ours, second[0]], [*theirs, second[1]]) == "+2.00 (-4.35 to +8.35)"
     assert difference(ours, outcome(z=0.1)) == ""
     assert difference(ours, outcome(a=0.80)) == "+10.00"
     assert len(students_of(ours + theirs)) == 3
