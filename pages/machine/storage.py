@@ -14,9 +14,10 @@ from distill_core.disk_use import KINDS, Kind
 from distill_core.errors import LabError
 from distill_core.language import _, counted, marked
 from distill_core.store.transitions import ENDED
-from distill_core.upkeep import HomeUse, Trashed
+from distill_core.upkeep import HomeUse
+from pages.machine.trash import show_trash
 from pages.ui import account, places, words
-from pages.ui.asking import ask, asked, say, show_told
+from pages.ui.asking import ask, asked, show_told
 from pages.ui.guard import tell
 from pages.ui.session import lab
 
@@ -157,63 +158,6 @@ def teacher_answers() -> None:
     )
 
 
-def trash(found: list[Trashed]) -> None:
-    st.header(
-        _("Trash"), anchor=False,
-        help=_("Deleted experiments stay for 30 days, or as long as DISTILL_TRASH_DAYS says, then leave the disk when "
-        "nothing runs."),
-    )
-    if not found:
-        st.caption(
-            _(":material/delete: The trash is empty. What you delete is kept here for a while and can come back.")
-        )
-        return
-    for item in found:
-        row, mine = item.row, account.may_change(item.row.owner)
-        with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"trash-{row.experiment_id}"):
-            with st.container(gap="xxsmall", width="stretch"):
-                st.markdown(f"**{markdown_name(row.name, 60)}**")
-                left = _("kept for ever") if item.days_left is None else (
-                    counted("{number} day left", "{number} days left", item.days_left) if item.days_left
-                    else _("goes when nothing runs")
-                )
-                st.caption(_(
-                    "Deleted {ago} · {left} · {size}"
-                ).format(ago=words.ago(item.deleted_at), left=left, size=words.size(item.use.total)))
-            if st.button(
-                _("Restore"), key=f"restore-{row.experiment_id}", icon=":material/undo:",
-                disabled=not mine,
-                help=_("Puts it back on the list of experiments.") if mine else account.why_not(row.owner),
-            ):
-                put_back(row.experiment_id, row.name)
-            st.button(
-                _("Purge now"), key=f"purge-{row.experiment_id}", icon=":material/delete_forever:", type="tertiary",
-                disabled=not mine, on_click=ask, args=(f"purge-{row.experiment_id}",),
-                help=_("Takes it from the disk for good.") if mine else account.why_not(row.owner),
-            )
-        asked(
-            f"purge-{row.experiment_id}",
-            _(
-                "**{name}** leaves the disk with all its networks, curves and figures ({size})."
-            ).format(name=markdown_name(row.name, 60), size=words.size(item.use.total)),
-            sure=_("Purge"), icon=":material/delete_forever:", work=partial(purged, row.experiment_id, row.name),
-        )
-
-
-def put_back(experiment_id: str, name: str) -> None:
-    try:
-        lab().undelete(experiment_id)
-    except LabError as error:
-        tell(error)
-        return
-    say(_("“{name}” is back on the list.").format(name=name))
-
-
-def purged(experiment_id: str, name: str) -> str:
-    lab().upkeep.purge(experiment_id)
-    return _("“{name}” is gone for good.").format(name=name)
-
-
 def backups() -> None:
     st.header(
         _("Backups"), anchor=False,
@@ -292,7 +236,7 @@ def show() -> None:
     totals(use, lab().doctor()["disk"]["free_bytes"])
     experiments(use)
     teacher_answers()
-    trash(lab().upkeep.trash())
+    show_trash()
     if lab().actor.has("admin"):
         backups()
 

@@ -22,6 +22,9 @@ def header(row: SweepRow) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(markdown_name(row.name, 80), anchor=False, width="content")
         st.badge(word, icon=icon, color=colour, help=_("The state of the whole sweep; its experiments have their own."))
+    if row.deleted:
+        _in_trash(row)
+        return
     with st.container(horizontal=True, gap="small", key="doings"):
         _course(row)
         if not row.going:
@@ -37,6 +40,18 @@ def header(row: SweepRow) -> None:
         say(markdown_text(told(row.reason)), icon=icon)
     if row.spec.shows:
         st.markdown(markdown_text(told(row.spec.shows)))
+
+
+def _in_trash(row: SweepRow) -> None:
+    mine = account.may_change(row.owner)
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="in-trash"):
+        st.markdown(_(":material/delete: This sweep is in the trash."), width="stretch")
+        st.button(
+            _("Restore"), icon=":material/undo:", key="restore", disabled=not mine, on_click=_act,
+            args=("undelete", row.sweep_id),
+            help=_("Puts it back on the list of sweeps, with the experiments that were deleted with it.") if mine
+            else account.why_not(row.owner),
+        )
 
 
 def _course(row: SweepRow) -> None:
@@ -64,9 +79,10 @@ def _course(row: SweepRow) -> None:
 
 
 def _act(action: str, sweep_id: str) -> None:
-    """Stop or resume; a press that came too late is told in a sentence."""
+    """Stop, resume or restore; a press that came too late is told in a sentence."""
+    sweeps = lab().sweeps
     try:
-        lab().sweeps.stop(sweep_id) if action == "stop" else lab().sweeps.resume(sweep_id)
+        {"stop": sweeps.stop, "resume": sweeps.resume, "undelete": sweeps.undelete}[action](sweep_id)
     except LabError as error:
         st.toast(markdown_text(told(error.sentence)), icon=":material/info:")
 

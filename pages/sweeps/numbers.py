@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import streamlit as st
 
 from distill_core.charts.sweep_figures import state_counts
+from distill_core.errors import NotFound
 from distill_core.language import _, counted
 from distill_core.progress import sweep_progress
-from distill_core.sweep_rows import SweepResults
+from distill_core.rows import ExperimentView
+from distill_core.sweep_rows import SweepResults, SweepRow
 from pages.sweeps import states
 from pages.ui import places, words
 from pages.ui.session import watched
@@ -20,7 +23,7 @@ _MOST_LINKS = 6
 def show_numbers(results: SweepResults) -> None:
     """Counts and times; while it goes on, a bar."""
     row = results.row
-    rounds = [watched(one) for one in row.experiment_ids]
+    rounds = _experiments(row)
     done, total, reused = (
         sum(getattr(view.row, name) for view in rounds) for name in ("runs_done", "runs_total", "runs_reused")
     )
@@ -57,6 +60,15 @@ def show_numbers(results: SweepResults) -> None:
             )
     if row.going:
         st.progress(progress.share, text=state_counts(results.counts) or _("It begins."))
+
+
+def _experiments(row: SweepRow) -> list[ExperimentView]:
+    """Those that are there: the newest may be about to be made, and others purged."""
+    found = []
+    for one in row.experiment_ids:
+        with suppress(NotFound):
+            found.append(watched(one))
+    return found
 
 
 def show_rounds(results: SweepResults) -> None:

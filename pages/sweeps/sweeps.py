@@ -67,14 +67,13 @@ def line(row: SweepRow) -> None:
 def listing_live(search: str) -> None:
     """The list while something on it moves."""
     if not any(row.going for row in listing(search)):
+        # `show` asks the same of the same rows, or the page would be drawn again and again.
         st.rerun()
 
 
 def listing(search: str) -> list[SweepRow]:
     """One page of the list; returns what it shows."""
-    # One more than fits tells whether there is another page.
-    number = max(1, int(st.session_state.get("sweeps-page", 1)))
-    rows = lab().sweeps.list(search=search, limit=ON_ONE_PAGE + 1, offset=(number - 1) * ON_ONE_PAGE)
+    number, rows = _page_of_list(search)
     with st.container(gap="xsmall"):
         for row in rows[:ON_ONE_PAGE]:
             line(row)
@@ -87,6 +86,12 @@ def listing(search: str) -> list[SweepRow]:
             st.button(_("Older"), key="older", icon=":material/arrow_forward:", disabled=len(rows) <= ON_ONE_PAGE,
                       on_click=_turn, args=(number + 1,), help=_("The next page."))
     return rows[:ON_ONE_PAGE]
+
+
+def _page_of_list(search: str) -> tuple[int, list[SweepRow]]:
+    """Its number, and what is on it with one more than fits, which tells whether there is another page."""
+    number = max(1, int(st.session_state.get("sweeps-page", 1)))
+    return number, lab().sweeps.list(search=search, limit=ON_ONE_PAGE + 1, offset=(number - 1) * ON_ONE_PAGE)
 
 
 def _turn(number: int) -> None:
@@ -106,7 +111,7 @@ def show() -> None:
         _("Search"), key="q", bind="query-params", type="search", placeholder=_("Name, dataset or id"),
         label_visibility="collapsed", width=320, on_change=_turn, args=(1,),
     )
-    if any(row.going for row in lab().sweeps.list(limit=ON_ONE_PAGE)):
+    if any(row.going for row in _page_of_list(search or "")[1][:ON_ONE_PAGE]):
         listing_live(search or "")
     else:
         listing(search or "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from distill_core.folders import Home
 from distill_core.store.store import Store
 from tests.fixtures import build_finished_experiment, preset_spec
+from tests.told_sweeps import map_spec
 
 PAGE = "machine/storage.py"
 
@@ -43,6 +44,21 @@ def test_the_trash_gives_back_and_lets_go(open_page, home: Home) -> None:
     app.button(key=f"purge-{identity}").click().run()
     app.button(key=f"purge-{identity}-sure").click().run()
     assert not app.exception and not home.experiment(identity).path.exists()
+
+
+def test_a_deleted_sweep_comes_back_with_its_experiments(open_page, home: Home) -> None:
+    identity = build_finished_experiment(home, spec=preset_spec(seeds=1))
+    store = Store(home)
+    store.sweeps.create(map_spec(), sweep_id="mapped", created_at=1.0)
+    store.sweeps.move("mapped", expected={"running"}, to="stopped", at=2.0)
+    store.sweeps.set_deleted("mapped", True, at=3.0, experiments=[identity])
+    store.set_deleted(identity, True, at=3.0)
+    app = open_page(PAGE)
+    assert not app.exception and any("Sweep · deleted" in one.value for one in app.caption)
+    app.button(key="restore-sweep-mapped").click().run()
+    assert not app.exception and "is back on the list" in app.success[0].value
+    assert [row.deleted for row in store.sweeps.rows()] == [False]
+    assert [row.experiment_id for row in Store(home).experiments()] == [identity]
 
 
 def test_a_backup_is_made_and_brings_back_what_is_missing(open_page, home: Home) -> None:

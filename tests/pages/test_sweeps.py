@@ -68,6 +68,33 @@ def test_the_list_has_every_sweep_and_deleting_can_be_undone(open_page, sweeps: 
     assert not app.exception and "No sweep fits" in told(app)
 
 
+def test_a_list_whose_page_shows_none_that_runs_stands_still(open_page, sweeps: FakeSweeps) -> None:
+    sweeps.held["map-one"] = map_results(done=10, state="running")
+    app = open_page(LIST)
+    assert not app.exception and "10 of 25 trials" in told(app)
+    app.text_input(key="q").set_value("small").run()
+    assert not app.exception and "24 of 24 trials" in told(app) and "10 of 25" not in told(app)
+
+
+def test_a_sweep_whose_experiment_is_gone_or_not_made_yet_is_shown(open_page, sweeps: FakeSweeps) -> None:
+    results = sweeps.held["map-one"]
+    row = replace(results.row, experiment_ids=("round-one", "not-there"))
+    sweeps.held["map-one"] = replace(results, row=row)
+    app = open_page(SWEEP, id="map-one")
+    assert not app.exception and metrics(app)["Trials"] == "25 of 25" and len(app.dataframe[0].value) == 25
+
+
+def test_a_deleted_sweep_says_so_and_comes_back(open_page, sweeps: FakeSweeps) -> None:
+    results = sweeps.held["map-one"]
+    sweeps.held["map-one"] = replace(results, row=replace(results.row, deleted=True, deleted_at=1.0))
+    sweeps.hidden = results
+    app = open_page(SWEEP, id="map-one")
+    assert not app.exception and "This sweep is in the trash" in told(app)
+    assert not [one for one in app.button if one.key in ("same", "delete", "stop")]
+    app.button(key="restore").click().run()
+    assert not app.exception and "is in the trash" not in told(app) and app.button(key="same")
+
+
 def test_a_finished_sweep_tells_its_best_and_how_sure_that_is(open_page, sweeps: FakeSweeps) -> None:
     app = open_page(SWEEP, id="map-one")
     results = sweeps.held["map-one"]
