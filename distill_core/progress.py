@@ -62,12 +62,15 @@ def sweep_progress(
 ) -> Progress:
     """How far a sweep is, whose trials its experiments (`rounds`) train; elapsed time is that of their work alone.
 
-    As long as one experiment has all trials its own estimate is the sweep's; else the pace of the trials so far tells.
+    As long as the newest experiment has all open trials its own estimate is the sweep's; else the pace of the trials
+    so far tells.
     """
     each = [progress_of(row, steps, now=now) for row, steps in rounds]
     elapsed = sum(one.elapsed_seconds or 0.0 for one in each)
-    if len(each) == 1 and trials_planned <= len(rounds[0][0].students):
-        return Progress(elapsed or None, each[0].remaining_seconds, each[0].share)
+    open_trials = max(trials_planned - trials_ended, 0)
+    if each and open_trials <= len(rounds[-1][0].students) and rounds[-1][0].finished_at is None:
+        share = (trials_ended + open_trials * each[-1].share) / trials_planned if trials_planned else 0.0
+        return Progress(elapsed or None, each[-1].remaining_seconds, share)
     share = min(1.0, trials_ended / trials_planned) if trials_planned else 0.0
     left = elapsed * (1 - share) / share if share >= TELLING_SHARE else None
     return Progress(elapsed or None, left, share)

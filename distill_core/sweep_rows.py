@@ -143,7 +143,7 @@ class SweepRow:
     trials: int
     """Made so far."""
     trials_ended: int
-    """Of those, how many are pruned or refused, or were in a round that has ended."""
+    """Of those, how many are pruned or refused, or were in a round of all seeds that has ended."""
     runs_total: int
     """Of its experiments so far."""
     runs_done: int
@@ -208,6 +208,8 @@ class TrialResult:
     """Its name there."""
     limits_broken: tuple[str, ...] = ()
     """Sentences."""
+    costs_broken: tuple[str, ...] = ()
+    """Those of parameters, size and latency, which no further seed can mend."""
     on_front: bool = False
     progress: float = 0.0
     """Share of its epochs that are done, 0..1; while it trains."""

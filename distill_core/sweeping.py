@@ -26,7 +26,7 @@ from distill_core.sweeps import planning, search
 from distill_core.sweeps.cells import experiment_of
 from distill_core.sweeps.extending import extended
 from distill_core.sweeps.forecasting import forecast_of, round_specs
-from distill_core.sweeps.gathering import held_of
+from distill_core.sweeps.gathering import held_of, require_out_of_trash
 from distill_core.sweeps.results import Variants, results_of
 
 
@@ -137,6 +137,7 @@ class Sweeps(Acting):
         again = [one.number for one in rounds if one.outcome in ("failed", "cancelled")]
         if row.going or (row.state == "finished" and not again):
             raise Conflict(f"Sweep {sweep_id} is {row.state}; only a stopped or failed one can be resumed.")
+        require_out_of_trash(self._store(), (one.experiment_id for one in rounds if one.number in again))
         with self._launching:
             self._check_launch(self.actor)
             self._store().sweeps.move(
@@ -164,12 +165,13 @@ class Sweeps(Acting):
         store = self._store().sweeps
         known, networks = store.trials(sweep_id), self._networks(spec, catalogue) or store.networks(sweep_id)
         made = () if isinstance(spec.method, Optuna) else planning.new_trials(spec, known, catalogue, networks).trials
-        cancelled = [one.number for one in store.rounds(sweep_id) if one.outcome == "cancelled"]
+        again = [one for one in store.rounds(sweep_id) if one.outcome == "cancelled"]
+        require_out_of_trash(self._store(), (one.experiment_id for one in again))
         with self._launching:
             self._check_launch(self.actor)
             store.move(
                 sweep_id, expected={"stopped", "failed", "finished"}, to="running", at=self._clock(),
-                reason="Extended.", spec=spec, trials=made, reopened=cancelled, networks=networks,
+                reason="Extended.", spec=spec, trials=made, reopened=[one.number for one in again], networks=networks,
             )
         self._record("extend", sweep_id, detail=f"{len(made) or trials} trials, {len(seeds)} seeds more")
         self._ensure_dispatcher()

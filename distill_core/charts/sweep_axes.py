@@ -9,7 +9,7 @@ from typing import Any
 
 from distill_core.charts.names import plain_name
 from distill_core.language import _, marked
-from distill_core.sweep_rows import SweepResults, TrialResult
+from distill_core.sweep_rows import SweepResults, TrialResult, Values
 from distill_core.sweep_spec import AXIS_TITLES, NUMBERS, SweepSpec, value_key
 
 _START_WORDS = {"random": marked("random"), "teacher": marked("the teacher's")}
@@ -97,10 +97,15 @@ def values_in_words(values: Mapping[str, Any]) -> str:
     )
 
 
-def fitting(trials: Sequence[TrialResult], fixed: Mapping[str, Any]) -> list[TrialResult]:
-    """The trials that have these values of these axes."""
+def fitting(trials: Sequence[TrialResult], fixed: Mapping[str, Any]) -> list[tuple[TrialResult, list[Values]]]:
+    """The trials that have these values of these axes, each with its combinations that have them.
+
+    A trial stands for all combinations that come to the same.
+    """
     wanted = {field: value_key(value) for field, value in fixed.items()}
-    return [
-        trial for trial in trials
-        if all(field in trial.values and value_key(trial.values[field]) == key for field, key in wanted.items())
-    ]
+
+    def fits(values: Values) -> bool:
+        return all(field in values and value_key(values[field]) == key for field, key in wanted.items())
+
+    found = [(trial, [values for values in (trial.values, *trial.twins) if fits(values)]) for trial in trials]
+    return [(trial, values) for trial, values in found if values]

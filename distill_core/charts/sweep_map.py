@@ -24,7 +24,7 @@ from distill_core.charts.sweep_figures import (
     told_of,
 )
 from distill_core.language import _, counted
-from distill_core.sweep_rows import SweepResults, TrialResult, TrialState
+from distill_core.sweep_rows import SweepResults, TrialResult, TrialState, Values
 
 _NO_AXIS = ShownAxis("", "", ("",), ("",), numeric=False, log=False)
 CELL_TEXT = "numbers"
@@ -55,13 +55,14 @@ def sweep_map(
     but points at their numbers. `customdata` is the trial's number; `layout.meta["cells"]` has the counts of columns
     and rows and, by number, the places of the cells.
     """
-    trials = fitting(results.trials, fixed or {})
+    placed = fitting(results.trials, fixed or {})
+    trials = [trial for trial, _values in placed]
     axes = {axis.field: axis for axis in axes_of(results)} | {"": _NO_AXIS}
     if not trials or x not in axes or y not in axes:
         return empty_figure(_("No trial is made yet."), theme)
     span = _span(trials, results, figure)
     if axes[x].stepped and axes[y].stepped:
-        fig = _cells(trials, results, axes[x], axes[y], figure, span, theme=theme)
+        fig = _cells(placed, results, axes[x], axes[y], figure, span, theme=theme)
     else:
         fig = _points(trials, results, axes[x], axes[y], figure, span, theme=theme)
     fig.update_layout(uirevision=f"map {x} {y}", showlegend=False, coloraxis=_colours(figure, results, span, theme))
@@ -98,10 +99,10 @@ def _colours(figure: Figure, results: SweepResults, span: Span, theme: Theme) ->
 
 
 def _cells(
-    trials: Sequence[TrialResult], results: SweepResults, across: ShownAxis, up: ShownAxis, figure: Figure, span: Span,
-    *, theme: Theme,
+    placed: Sequence[tuple[TrialResult, Sequence[Values]]], results: SweepResults, across: ShownAxis, up: ShownAxis,
+    figure: Figure, span: Span, *, theme: Theme,
 ) -> go.Figure:
-    cells, fig = _placed(trials, results, across, up, figure), go.Figure()
+    cells, fig = _placed(placed, results, across, up, figure), go.Figure()
     columns, rows = len(across.values), len(up.values)
 
     def heat(some: Sequence[_Cell], value_of: Any, **look: Any) -> None:
@@ -149,22 +150,30 @@ def _cells(
 
 
 def _placed(
-    trials: Sequence[TrialResult], results: SweepResults, across: ShownAxis, up: ShownAxis, figure: Figure
+    placed: Sequence[tuple[TrialResult, Sequence[Values]]], results: SweepResults, across: ShownAxis, up: ShownAxis,
+    figure: Figure,
 ) -> list[_Cell]:
-    """A cell for each place that has a trial; of several, the best by validation, so that the map hides no success."""
+    """A cell for each place that has a trial; of several, the best by validation, so that the map hides no success.
+
+    Those that keep to the limits go first: only of them one can be the best of all.
+    """
     metric = metric_of(results)
     by_place: dict[tuple[int, int], list[TrialResult]] = {}
-    for trial in trials:
-        for values in (trial.values, *trial.twins):
-            told = {"": "", **values}
-            if across.field in told and up.field in told:
-                place = across.place(told[across.field]), up.place(told[up.field])
-                by_place.setdefault(place, []).append(trial)
+    for trial, combinations in placed:
+        known = [told for told in ({"": "", **one} for one in combinations) if {across.field, up.field} <= told.keys()]
+        # Combinations that differ in other axes alone have one place.
+        for place in {(across.place(told[across.field]), up.place(told[up.field])) for told in known}:
+            by_place.setdefault(place, []).append(trial)
     cells = []
     for (i, j), here in by_place.items():
-        first = max(here, key=lambda one: float("-inf") if one.validation.mean is None else one.validation.mean)
+        first = max(here, key=_worth)
         cells.append(_Cell(first, reading(first, figure, metric), i, j, len(here) - 1))
     return cells
+
+
+def _worth(trial: TrialResult) -> tuple[bool, bool, float]:
+    mean = trial.validation.mean
+    return mean is not None, not trial.limits_broken, mean or 0.0
 
 
 def _cell_text(cell: _Cell, results: SweepResults, figure: Figure) -> str:
@@ -264,6 +273,8 @@ def _notes(trials: Sequence[TrialResult], figure: Figure, span: Span) -> list[st
     ]
     if signs:
         notes.append(_("Without a figure: {signs}.").format(signs=_(", ").join(signs)))
+    if figure == "gain-low" and any(trial.gain.mean is not None and trial.gain.low is None for trial in trials):
+        notes.append(_("An interval needs two seeds; cells with one have none."))
     if any(trial.state == "training" and trial.validation.seeds for trial in trials):
         notes.append(_("2/5: so many of its seeds are done."))
     unsure = sum(trial.state == "pruned" for trial in trials)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from distill_core.cli.terminal import print_table
+from distill_core.evaluation.metrics import METRICS, Metric
 from distill_core.sweep_rows import TRIAL_STATES, Forecast, Spread, SweepPlan, SweepResults, SweepRow, TrialResult
 from distill_core.sweeps.cells import value_label
 
@@ -43,41 +44,45 @@ def summary(found: SweepResults) -> str:
     told += f"; {row.runs_done} of {row.runs_total} runs" if row.runs_total else ""
     if found.best is not None:
         best = found.trials[found.best]
-        told += f"; best {best.name}: {_spread(best.validation)}"
+        told += f"; best {best.name}: {_spread(best.validation, METRICS[found.metric])}"
     return told
 
 
 def print_results(found: SweepResults) -> None:
     print(f"{found.row.sweep_id}  {found.row.name}: {summary(found)}")
+    metric = METRICS[found.metric]
     for alone in found.alone:
         if alone.test.seeds:
             label, seeds = value_label(alone.architecture), alone.test.seeds
-            print(f"{label} alone, {alone.epochs} epochs: {_spread(alone.test)} on test data, seeds: {seeds}")
+            print(f"{label} alone, {alone.epochs} epochs: {_spread(alone.test, metric)} on test data, seeds: {seeds}")
     for note in found.notes:
         print(note)
     known = [one for one in found.trials if one.validation.mean is not None]
     rest = [one for one in found.trials if one.validation.mean is None]
     ordered = sorted(known, key=lambda one: (-(one.validation.mean or 0), one.number)) + rest
     columns = ("trial", "name", "state", "seeds", "validation", "test", "gain", "parameters", "file kB", "p50 ms", "")
-    print_table("Trials, by validation accuracy", columns, (_cells(one) for one in ordered))
+    title = f"Trials, by {metric.title} on validation data"
+    print_table(title, columns, (_cells(one, metric) for one in ordered))
 
 
-def _cells(one: TrialResult) -> tuple[object, ...]:
+def _cells(one: TrialResult, metric: Metric) -> tuple[object, ...]:
     marks = [*(["front"] if one.on_front else []), *one.limits_broken, *([one.reason] if one.reason else [])]
     size = "" if one.size_bytes is None else f"{one.size_bytes / 1000:.1f}"
     return (
-        one.number, one.name, one.state, one.validation.seeds, _spread(one.validation), _spread(one.test),
-        _spread(one.gain, signed=True), one.parameters, size, _rounded(one.latency_p50_ms), " ".join(marks),
+        # Counted from 1, as on the page.
+        one.number + 1, one.name, one.state, one.validation.seeds, _spread(one.validation, metric),
+        _spread(one.test, metric), _spread(one.gain, metric, signed=True), one.parameters, size,
+        _rounded(one.latency_p50_ms), " ".join(marks),
     )
 
 
-def _spread(spread: Spread, *, signed: bool = False) -> str:
+def _spread(spread: Spread, metric: Metric, *, signed: bool = False) -> str:
     if spread.mean is None:
         return ""
-    mean = f"{spread.mean:+.2%}" if signed else f"{spread.mean:.2%}"
+    told = metric.difference if signed else metric.value
     if spread.low is None or spread.high is None:
-        return mean
-    return f"{mean} ({spread.low:.2%} to {spread.high:.2%})"
+        return told(spread.mean)
+    return f"{told(spread.mean)} ({told(spread.low)} to {told(spread.high)})"
 
 
 def _duration(seconds: float) -> str:

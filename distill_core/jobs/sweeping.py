@@ -24,7 +24,7 @@ from distill_core.sweep_rows import GOING, Round, RoundOutcome, SweepRow, Trial
 from distill_core.sweep_spec import Optuna
 from distill_core.sweeps import search
 from distill_core.sweeps.cells import experiment_of, round_name
-from distill_core.sweeps.gathering import held_of
+from distill_core.sweeps.gathering import held_of, in_the_trash
 from distill_core.sweeps.planning import variant
 from distill_core.sweeps.results import Variants, front_of, results_of
 from distill_core.sweeps.steps import Ask, End, Judge, Train, next_step, pruned
@@ -91,6 +91,9 @@ class Sweeper:
             return
         experiment = self._store.experiment(one.experiment_id).row
         waits = one.reopened_at is not None and (experiment.queued_at or 0.0) < one.reopened_at
+        if waits and experiment.deleted:
+            self._end(row, End("stopped", in_the_trash(one.experiment_id)))
+            return
         if waits and state != "succeeded" and row.state == "running":
             self._store.transition(
                 one.experiment_id, expected={"failed", "cancelled"}, to="queued", at=self._clock(), attempt=0,
@@ -155,8 +158,10 @@ class Sweeper:
             held = held_of(self._store, row.sweep_id)
             found = results_of(held, self._variants)
             there = {one.number: {seed.seed for seed in one.seeds} for one in found.trials}
+            # What was purged is trained again, if it is still wanted.
+            rounds = [one for one in held.rounds if one.experiment_id in held.states]
             step = next_step(
-                held.row.spec, held.trials, held.rounds, judged=self._store.sweeps.judged(row.sweep_id),
+                held.row.spec, held.trials, rounds, judged=self._store.sweeps.judged(row.sweep_id),
                 whole=lambda number, seeds, there=there: there[number] >= set(seeds),  # type: ignore[misc]
             )
             if isinstance(step, End):
@@ -202,12 +207,15 @@ class Sweeper:
             known = [figure for figure in figures if figure is not None]
             return sum(known) / len(known) if len(known) == len(seeds) else None
 
-        others = [mean(trial.number) for trial in held.trials if trial.number not in judge.trials]
+        # What costs more than a limit allows can never be the best, and must not push out what can.
+        costly = {one.number for one in found.trials if one.costs_broken}
+        others = [mean(one.number) for one in held.trials if one.number not in {*judge.trials, *costly}]
         front = front_of(spec, found.trials, finished=False) if len(spec.objectives) > 1 else []
         left = pruned(
-            spec, judge, {number: mean(number) for number in judge.trials},
+            spec, judge, {number: mean(number) for number in judge.trials if number not in costly},
             others=[value for value in others if value is not None], front=front,
-        )
+        ) | {number: "It breaks a limit, so that no further seed is trained." for number in judge.trials
+             if number in costly}
         self._store.sweeps.judge(
             held.row.sweep_id, batch=judge.batch, seeds=judge.seeds, pruned=left, at=self._clock()
         )

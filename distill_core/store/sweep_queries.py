@@ -42,22 +42,24 @@ def sweep_rows(
     made, left = _counts_of_trials(connection, ids)
     by_sweep: dict[str, list[Any]] = {}
     for line in connection.execute(
-        select(rounds.c.sweep_id, rounds.c.experiment_id, rounds.c.trials, rounds.c.outcome)
+        select(rounds.c.sweep_id, rounds.c.experiment_id, rounds.c.trials, rounds.c.seeds, rounds.c.outcome)
         .where(rounds.c.sweep_id.in_(ids)).order_by(rounds.c.number)
     ):
         by_sweep.setdefault(line.sweep_id, []).append(line)
     done = _counts_of_runs(connection, [line.experiment_id for lines in by_sweep.values() for line in lines])
     result = []
     for row in found:
-        lines = by_sweep.get(row["sweep_id"], [])
+        lines, spec = by_sweep.get(row["sweep_id"], []), parse_sweep(row["spec"])
+        # Between two rounds of few seeds a trial has not ended, unless its sweep has.
+        whole = [line for line in lines if row["state"] not in GOING or len(line.seeds) >= len(spec.base.seeds)]
         open_trials = {number for line in lines if not line.outcome for number in line.trials}
-        ended = {number for line in lines for number in line.trials} - open_trials
+        ended = {number for line in whole for number in line.trials} - open_trials
         counts = [done.get(line.experiment_id, (0, 0)) for line in lines]
         result.append(
             SweepRow(
                 sweep_id=row["sweep_id"], name=row["name"], state=row["state"], reason=row["reason"],
                 created_at=row["created_at"], finished_at=row["finished_at"], owner=row["owner"],
-                spec=parse_sweep(row["spec"]), trials=made.get(row["sweep_id"], 0),
+                spec=spec, trials=made.get(row["sweep_id"], 0),
                 trials_ended=len(ended | left.get(row["sweep_id"], set())),
                 runs_total=sum(total for total, _ in counts), runs_done=sum(number for _, number in counts),
                 experiment_ids=tuple(line.experiment_id for line in lines), deleted=bool(row["deleted"]),

@@ -29,6 +29,9 @@ def extended(
         problems.append(Problem("trials", trials, "0 or more", "Trials are never taken away."))
     elif trials:
         data["method"]["trials"] += trials
+    if any(values.values()) and not trials and not isinstance(spec.method, Grid):
+        remedy = "Tell how many trials more; the new values are tried in these."
+        problems.append(Problem("trials", trials, "1 or more, with new values", remedy))
     if not (trials or seeds or any(values.values())):
         problems.append(Problem("extend", "nothing", "values, trials or seeds", "Add some."))
     if problems:

@@ -24,7 +24,7 @@ from distill_core.sweeps.cells import experiment_of, network_key
 from distill_core.sweeps.front import pareto_front
 from distill_core.sweeps.planning import variant
 from distill_core.sweeps.search import objective_value
-from distill_core.sweeps.trial_results import WITH_FIGURES, Graph, Held, seed_figures, spread, trial_result
+from distill_core.sweeps.trial_results import WITH_FIGURES, Graph, Held, score_spread, seed_figures, trial_result
 
 _ALL_THREADS = 100_000
 
@@ -156,7 +156,8 @@ def _alone(
             AloneResult(
                 name=next((run.name for run in runs.values()), ALONE), architecture=value_json(student.architecture),
                 start=student.start, epochs=key[1], seeds=figures, trials=tuple(numbers),
-                validation=spread([one.validation for one in figures]), test=spread([one.test for one in figures]),
+                validation=score_spread([one.validation for one in figures]),
+                test=score_spread([one.test for one in figures]),
             )
         )
     return result

@@ -90,7 +90,9 @@ def next_step(
     reasons = [one.reason for one in rounds if one.outcome == "failed"]
     if reasons:
         return End("failed", reasons[-1])
-    return End("finished", "No trial was trained: all of them break a limit." if trials else "There is no trial.")
+    if trials and all(trial.refused or trial.pruned for trial in trials):
+        return End("finished", "No trial keeps to the limits.")
+    return End("finished", "No trial came to an end." if trials else "There is no trial.")
 
 
 def _level(number: int, rounds: Sequence[Round], whole: Callable[[int, Sequence[int]], bool]) -> int | None:

@@ -49,6 +49,12 @@ def spread(values: Sequence[float | None]) -> Spread:
     return Spread(fmean(known), low, high, len(known))
 
 
+def score_spread(values: Sequence[float | None]) -> Spread:
+    """The same of accuracies or R²: neither goes beyond 1, nor does the interval."""
+    found = spread(values)
+    return found if found.high is None else replace(found, high=min(found.high, 1.0))
+
+
 def trial_result(
     held: Held, trial: Trial, runs: Sequence[SweepRun], alone: Mapping[int, SweepRun], graph: Graph,
     student: Student,
@@ -59,16 +65,17 @@ def trial_result(
     )
     mine = [one for one in held.rounds if trial.number in one.trials]
     state, reason = _state(held, trial, mine, runs, by_seed)
-    validation = spread([one.validation for one in figures])
+    validation = score_spread([one.validation for one in figures])
     found = TrialResult(
         number=trial.number, name=trial.name, values=trial.values, twins=trial.twins, state=state, reason=reason,
-        seeds=figures, validation=validation, test=spread([one.test for one in figures]),
+        seeds=figures, validation=validation, test=score_spread([one.test for one in figures]),
         gain=spread([one.gain for one in figures]), validation_gain=spread([one.validation_gain for one in figures]),
         architecture=value_json(student.architecture), parameters=graph.parameters, size_bytes=graph.size_bytes,
         latency_p50_ms=graph.latency_p50_ms, experiment_id=mine[-1].experiment_id if mine else "",
         variant=trial.name if mine else "", progress=_progress(runs) if state == "training" else 0.0,
     )
-    return replace(found, limits_broken=tuple(_broken(held.row.spec.limits, found)))
+    costs = _costs_broken(held.row.spec.limits, found)
+    return replace(found, costs_broken=costs, limits_broken=(*costs, *_score_broken(held.row.spec.limits, found)))
 
 
 def seed_figures(run: SweepRun, alone: SweepRun | None) -> SeedFigures:
@@ -101,6 +108,8 @@ def _state(
     if not last.outcome and held.row.going:
         begun = held.states.get(last.experiment_id) in ("running", "stopping") and runs
         return ("training" if begun else "waiting"), ""
+    if last.experiment_id not in held.states:
+        return "stopped", "Its experiment was purged; add points to the sweep, and it is trained again."
     if diverged := next((run for run in runs if run.state == "diverged"), None):
         return "failed", f"Its run of seed {diverged.seed} diverged; lower the learning rate or the weights."
     if finished.keys() >= set(last.seeds):
@@ -118,15 +127,19 @@ def _progress(runs: Sequence[SweepRun]) -> float:
     return min(1.0, done / due) if due else 0.0
 
 
-def _broken(limits: Limits, found: TrialResult) -> list[str]:
+def _costs_broken(limits: Limits, found: TrialResult) -> tuple[str, ...]:
     known = {"parameters": found.parameters, "size_bytes": found.size_bytes}
     sentences = list(broken_before_training(limits, {name: value for name, value in known.items() if value}))
     if limits.latency_ms is not None and found.latency_p50_ms is not None and found.latency_p50_ms > limits.latency_ms:
         sentences.append(f"It takes {found.latency_p50_ms:.3g} ms a sample; allowed: at most {limits.latency_ms:g} ms.")
+    return tuple(sentences)
+
+
+def _score_broken(limits: Limits, found: TrialResult) -> tuple[str, ...]:
     mean = found.validation.mean
-    if limits.accuracy is not None and mean is not None and mean < limits.accuracy:
-        sentences.append(f"Its validation accuracy is {mean:.2%}; allowed: at least {limits.accuracy:.2%}.")
-    return sentences
+    if limits.accuracy is None or mean is None or mean >= limits.accuracy:
+        return ()
+    return (f"Its validation accuracy is {mean:.2%}; allowed: at least {limits.accuracy:.2%}.",)
 
 
 def _finite(value: float | None) -> float | None:

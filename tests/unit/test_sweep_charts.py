@@ -113,6 +113,30 @@ def test_of_several_trials_in_one_place_the_best_is_shown_unless_an_axis_is_fixe
     assert cells.customdata[0][0] == 0 and "best of" not in cells.hovertext[0][0]
 
 
+def test_a_trial_stands_wherever_its_combinations_do_and_once_a_place() -> None:
+    axes = [
+        {"field": "temperature", "values": [1.0, 4.0]}, {"field": "teacher_share", "values": [0.5, 1.0]},
+        {"field": "start", "values": ["random", "teacher"]},
+    ]
+    # At share 1 the start makes no difference, say; at T=4 the same again.
+    twins = tuple({"temperature": t, "teacher_share": 1.0, "start": s} for t, s in ((1.0, "teacher"), (4.0, "random")))
+    one = replace(trial(0, {"temperature": 1.0, "teacher_share": 1.0, "start": "random"}, level=0.9), twins=twins)
+    dear = trial(
+        1, {"temperature": 4.0, "teacher_share": 1.0, "start": "random"}, level=0.99, limits_broken=("Too large.",)
+    )
+    results = results_of(map_spec(axes=axes), [one, dear])
+
+    def numbers_of(fixed: dict[str, str]) -> list[list[int | None]]:
+        fig = sweep_map(results, figure="validation", fixed=fixed, **MAP)
+        cells = next(found for found in fig.data if found.coloraxis == "coloraxis")
+        assert "best of" not in (cells.hovertext[1][0] or "")
+        return [list(row) for row in cells.customdata]
+
+    # What keeps to the limits is shown before what is better and does not.
+    assert numbers_of({}) == [[None, None], [0, 0]]
+    assert numbers_of({"start": "teacher"}) == [[None, None], [0, None]]
+
+
 def test_an_equal_combination_stands_in_both_places() -> None:
     twins = ({"temperature": 4.0, "teacher_share": 0.25},)
     results = results_of(map_spec(), [replace(trial(0, {"temperature": 1.0, "teacher_share": 0.25}), twins=twins)])
@@ -222,6 +246,10 @@ def test_a_sweeps_time_is_that_of_its_experiment_or_the_pace_of_its_trials(tmp_p
     assert many.share == 0.25 and many.elapsed_seconds == pytest.approx(2 * (alone.elapsed_seconds or 0))
     assert many.remaining_seconds == pytest.approx(3 * (many.elapsed_seconds or 0))
     assert sweep_progress(0, 40, [], now=1.0).remaining_seconds is None
+    # The newest has all that is open: after an extension, say.
+    extended = sweep_progress(36, 40, [one, one], now=worker.at)
+    assert extended.remaining_seconds == alone.remaining_seconds
+    assert extended.share == pytest.approx((36 + 4 * alone.share) / 40)
 
 
 @pytest.mark.parametrize(("trials", "few"), [(12, True), (200, False)])

@@ -55,7 +55,7 @@ def test_a_grid_trains_budget_by_budget_and_64_at_a_time() -> None:
 def test_the_refused_are_never_trained() -> None:
     trials = [trial(0, refused="too large"), trial(1)]
     assert step(sweep_spec(), trials, []) == Train((1,), (0, 1))
-    assert step(sweep_spec(), trials[:1], []) == End("finished", "No trial was trained: all of them break a limit.")
+    assert step(sweep_spec(), trials[:1], []) == End("finished", "No trial keeps to the limits.")
 
 
 def test_a_batch_is_judged_after_one_two_and_four_seeds_and_then_comes_the_next() -> None:

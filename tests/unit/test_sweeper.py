@@ -16,7 +16,7 @@ from distill_core.jobs import sweeping
 from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.sweeping import round_key
 from distill_core.sweep_rows import Spread, SweepResults
-from distill_core.sweeps.trial_results import spread
+from distill_core.sweeps.trial_results import score_spread, spread
 from tests.sweep_samples import SweepLab, optuna_data, sweep_data, width_of
 
 ADA = Actor("ada@example.org", "operator")
@@ -69,6 +69,13 @@ def test_the_interval_of_a_mean_is_student_s(sweeps: SweepLab) -> None:
     # t(0.975, 2) = 4.302653, standard deviation 1, of three.
     told = spread([1.0, 2.0, 3.0, None, float("nan")])
     assert told == Spread(2.0, pytest.approx(2 - 4.302653 / 3**0.5), pytest.approx(2 + 4.302653 / 3**0.5), 3)
+
+
+def test_the_interval_of_accuracies_ends_at_all_right() -> None:
+    beyond = spread([0.9, 1.0, 1.0])
+    assert beyond.high is not None and beyond.high > 1
+    assert score_spread([0.9, 1.0, 1.0]) == Spread(beyond.mean, beyond.low, 1.0, 3)
+    assert score_spread([0.2, 0.3, 0.25]) == spread([0.2, 0.3, 0.25]) and score_spread([0.5]) == spread([0.5])
 
 
 def test_while_it_trains_each_trial_tells_how_far_it_is(sweeps: SweepLab) -> None:
@@ -249,15 +256,6 @@ def test_half_a_launch_of_a_round_is_made_anew_and_a_whole_one_taken_over(
 
 
 # Ends ----------------------------------------------------------------------------------------
-
-
-def test_a_failed_round_leaves_its_trials_and_a_search_goes_on(sweeps: SweepLab) -> None:
-    sweep_id = sweeps.launch(optuna_data(method={"trials": 8, "batch": 4}))
-    sweeps.sweeper.tick()
-    sweeps.end(sweeps.queued()[0], outcome="failed", missing="", reason="No room on the device.")
-    sweeps.play(sweep_id)
-    # The samples tell all runs before the end, so that only a run that is missing is a trial that failed.
-    assert states(sweeps.lab.sweeps.results(sweep_id)) == ["finished"] * 8
 
 
 def test_a_sweep_that_fails_again_and_again_ends_with_the_reason_and_can_be_resumed(sweeps: SweepLab) -> None:
