@@ -116,8 +116,9 @@ def contest(
         rows[-1]["teacher seconds"] = round(median(one["teacher_seconds"] for one in outcomes[name]), 2)
         rows[-1]["times ours"] = ""
         rows[-1]["ours more accurate by"] = ""
-        if LAB in outcomes:
-            rows[-1]["times ours"] = round(median(ratios(seconds[LAB], seconds[name])), 3)
+        for own, column in ((LAB, "times ours"), (LAB_HALF, "times ours in bfloat16")):
+            if own in outcomes:
+                rows[-1][column] = round(median(ratios(seconds[own], seconds[name])), 3)
         if LAB in outcomes and name != LAB:
             rows[-1]["ours more accurate by"] = difference(outcomes[LAB], outcomes[name])
         if options.device != "cpu":

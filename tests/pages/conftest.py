@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
+from distill_core import services
+from distill_core.catalog import Catalogue
 from distill_core.folders import Home
+from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
 from tests.pages.design_form import Layers
@@ -18,10 +22,27 @@ START = "experiments/overview.py"
 OpenPage = Callable[..., AppTest]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def components_looked_for_once() -> Iterator[None]:
+    """Each AppTest reads what every installed package says of itself, which stays the same meanwhile."""
+    found = manifest_scanner.scan_component_manifests()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", lambda: found)
+        yield
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Catalogue:
+    return load_catalogue(with_catalogue(Home(tmp_path_factory.mktemp("catalogued"))))
+
+
 @pytest.fixture
-def home(tmp_path: Path, with_catalogue: Callable[[Home], Home], monkeypatch: pytest.MonkeyPatch) -> Home:
-    """An empty home that pages use; experiments stay as a test writes them."""
+def home(
+    tmp_path: Path, with_catalogue: Callable[[Home], Home], catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> Home:
+    """An empty home that pages use; experiments stay as a test writes them. Its catalogue is read once for all."""
     found = with_catalogue(Home(tmp_path / "home"))
+    monkeypatch.setattr(services, "load_catalogue", lambda home: catalogue)
     monkeypatch.setenv("DISTILL_HOME", str(found.path))
     monkeypatch.setattr(DispatcherStarter, "ensure", lambda self: None)
     return found

@@ -95,11 +95,13 @@ def test_only_known_kinds_can_be_asked_for(
     assert answer.status == 404 and b"root:" not in answer.body
 
 
-@pytest.mark.parametrize("name", ["..", "%2E%2E", "..%2F..", "A", "a" * 65, "%00", "lab.sqlite", "%E2%80%AE"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_ids_lead_nowhere_else(get: Callable[..., Answer], identity: str, run_id: str, kind: str, name: str) -> None:
-    assert get(name, run_id, kind).status == 404
-    assert get(identity, name, kind).status == 404
+def test_ids_lead_nowhere_else(get: Callable[..., Answer], identity: str, run_id: str) -> None:
+    names = ("..", "%2E%2E", "..%2F..", "A", "a" * 65, "%00", "lab.sqlite", "%E2%80%AE")
+    led = [
+        asked for kind in KINDS for name in names for asked in ((name, run_id, kind), (identity, name, kind))
+        if get(*asked).status != 404
+    ]
+    assert led == []
 
 
 def test_a_link_out_of_the_folder_is_refused(

@@ -176,39 +176,52 @@ class Killed(BaseException):
     """Nothing of ours catches it."""
 
 
+def story(
+    kill: Callable[[SweepLab], None] | None, home: Home, catalogue: Catalogue
+) -> list[Any]:
+    """A search from launch to end, and what it has become; `kill` is done to the lab after the launch."""
+    data = optuna_data(method={"trials": 6, "batch": 3, "pruner": "halving"}, base={"seeds": [0, 1]})
+    sweeps = SweepLab(home, catalogue)
+    sweep_id = sweeps.launch(data)
+    if kill is not None:
+        kill(sweeps)
+    for _ in range(80):
+        try:
+            sweeps.sweeper.tick()
+            for experiment_id in sweeps.queued():
+                sweeps.end(experiment_id)
+        except Killed:
+            sweeps.new_sweeper()
+        if not sweeps.lab.sweeps.find(sweep_id).going:
+            break
+    found = sweeps.lab.sweeps.results(sweep_id)
+    rounds = sweeps.lab.store.sweeps.rounds(sweep_id)
+    assert len(sweeps.lab.experiments(limit=100)) == len(rounds) == len({one.experiment_id for one in rounds})
+    return [
+        found.row.state, [(one.values, one.state, one.reason, one.validation) for one in found.trials],
+        [(one.number, one.trials, one.seeds, one.outcome) for one in rounds],
+    ]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home], catalogue: Catalogue
+) -> list[Any]:
+    return story(None, with_catalogue(Home(tmp_path_factory.mktemp("undisturbed"))), catalogue)
+
+
 @pytest.mark.parametrize(
     "at", ["create", "sweeps.begin_round", "sweeps.add_trials", "sweeps.tell", "sweeps.judge", "sweeps.move"]
 )
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_killed_around_any_write_it_goes_on_to_the_same_trials_and_makes_nothing_twice(
-    tmp_path: Path, with_catalogue: Callable[[Home], Home], catalogue: Catalogue, at: str, moment: str,
+    sweeps: SweepLab, catalogue: Catalogue, undisturbed: list[Any], at: str, moment: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    data = optuna_data(method={"trials": 6, "batch": 3, "pruner": "halving"}, base={"seeds": [0, 1]})
+    def kill(lab: SweepLab) -> None:
+        _kill_once_everywhere(lab, at, moment, monkeypatch)
 
-    def story(name: str, kill: bool) -> list[Any]:
-        sweeps = SweepLab(with_catalogue(Home(tmp_path / name)), catalogue)
-        sweep_id = sweeps.launch(data)
-        if kill:
-            _kill_once_everywhere(sweeps, at, moment, monkeypatch)
-        for _ in range(80):
-            try:
-                sweeps.sweeper.tick()
-                for experiment_id in sweeps.queued():
-                    sweeps.end(experiment_id)
-            except Killed:
-                sweeps.new_sweeper()
-            if not sweeps.lab.sweeps.find(sweep_id).going:
-                break
-        found = sweeps.lab.sweeps.results(sweep_id)
-        rounds = sweeps.lab.store.sweeps.rounds(sweep_id)
-        assert len(sweeps.lab.experiments(limit=100)) == len(rounds) == len({one.experiment_id for one in rounds})
-        return [
-            found.row.state, [(one.values, one.state, one.reason, one.validation) for one in found.trials],
-            [(one.number, one.trials, one.seeds, one.outcome) for one in rounds],
-        ]
-
-    assert story("killed", True) == story("undisturbed", False)
+    assert story(kill, sweeps.lab.home, catalogue) == undisturbed
 
 
 def _kill_once_everywhere(sweeps: SweepLab, at: str, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
