@@ -289,7 +289,8 @@ def main(arguments: Sequence[str]) -> None:
         chosen = [argument for argument in arguments if argument not in TABLES]
         command = shlex.join(["python", "-m", "benchmarks.performance", name, *chosen])
         before = os.getloadavg()[0]
-        with tempfile.TemporaryDirectory() as folder:
+        # What a process left behind still writes must not cost the figures.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             try:
                 table = TABLES[name](options, Path(folder))
             except NotMeasured as reason:

@@ -83,6 +83,8 @@ def start(name: str, *, threads: int, device: str, logs: Path) -> Rival:
     python = torchdistill_python() if name == TORCHDISTILL else Path(sys.executable)
     unseen = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
     module, *extra = _MODULES[name]
+    # As the product's worker does it, and no script: large tensors in large pages.
+    own = {"THP_MEM_ALLOC_ENABLE": "1"} if module == "lab" else {}
     log = logs / f"{name}.log"
     with log.open("ab") as said:
         process = subprocess.Popen(
@@ -90,7 +92,8 @@ def start(name: str, *, threads: int, device: str, logs: Path) -> Rival:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said,
             # As the product's worker sets them: waiting threads sleep.
             env=os.environ | {
-                "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", **unseen
+                "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE",
+                **unseen, **own,
             },
         )
     rival = Rival(name, process, log)

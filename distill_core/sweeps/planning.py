@@ -70,7 +70,9 @@ def complete(spec: SweepSpec, catalogue: Catalogue) -> SweepSpec:
 def probe(spec: SweepSpec, catalogue: Catalogue) -> ExperimentSpec:
     """One experiment that has every axis value at least once, but for budgets; what only networks can tell is asked
     of it, and so are their figures."""
-    values = {cell_key(student_of(spec, one, catalogue), 0): one for _, _, one in spaces.one_by_one(spec)}
+    # Networks first: of more values than fit, these are what limits are about.
+    ordered = sorted(spaces.one_by_one(spec), key=lambda one: spec.axes[one[0]].field != "student")
+    values = {cell_key(student_of(spec, one, catalogue), 0): one for _, _, one in ordered}
     return catalogue.check(_experiment(spec, list(values.values())[:MOST_VARIANTS], catalogue))
 
 

@@ -82,7 +82,9 @@ class Candidate:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.training, step, self.total_steps)
         seed_noise(self.run.seed, step, self.device)
-        self.model.train()
+        if not self.model.training:
+            # Walking through all layers at every step costs a small network as much as one of them.
+            self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         measured = self._trainable if self.measures(step) else ()
 

@@ -225,3 +225,10 @@ def test_an_optuna_plan_tells_the_most_there_can_be(catalogue: Catalogue) -> Non
     # Three batches, each looked at after one seed and after both.
     assert (plan.cells, plan.trials, plan.experiments) == ((), 12, 6)
     assert plan.runs == (12 + 4) * 2 + 1
+
+
+def test_of_more_values_than_fit_one_experiment_it_asks_about_every_network(catalogue: Catalogue) -> None:
+    widths = [{"name": "tiny-cnn", "params": {"width": width}} for width in (2, 4, 8, 16)]
+    axes = [axis("temperature", *range(1, 70)), axis("student", *widths)]
+    asked = planning.probe(planning.complete(sweep_spec(axes=axes, method={"kind": "grid"}), catalogue), catalogue)
+    assert {student.architecture.params["width"] for student in asked.students} >= {2, 4, 8, 16}
