@@ -131,7 +131,7 @@ def test_a_row_counts_the_runs_and_ended_trials_of_its_rounds(new_index: Callabl
     store.sweeps.create(sweep_spec(), sweep_id="a", created_at=1.0, trials=trials)
     for number, experiment_id in enumerate(("e1", "e2"), 1):
         store.create(small_spec(), experiment_id=experiment_id, created_at=2.0)
-        store.sweeps.begin_round("a", experiment_id=experiment_id, trials=[0, number + 1], seeds=[0], at=3.0)
+        store.sweeps.begin_round("a", experiment_id=experiment_id, trials=[0, number + 1], seeds=[0, 1], at=3.0)
         write_events(store.home, experiment_id, *whole_story())
         store.ingest(experiment_id)
     store.sweeps.tell("a", 1, outcome="succeeded", reason="", at=4.0)
