@@ -149,12 +149,19 @@ class SweepRow:
     runs_done: int
     experiment_ids: tuple[str, ...]
     """In the order of their rounds, counted from 1."""
+    rounds_broken_off: int = 0
+    """Those that failed or were stopped: resuming the sweep goes on with them."""
     deleted: bool = False
     deleted_at: float | None = None
 
     @property
     def going(self) -> bool:
         return self.state in GOING
+
+    @property
+    def resumable(self) -> bool:
+        """Also one that finished, of which some rounds failed."""
+        return self.state in ("stopped", "failed") or (self.state == "finished" and self.rounds_broken_off > 0)
 
 
 @dataclass(frozen=True)

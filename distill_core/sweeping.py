@@ -135,7 +135,7 @@ class Sweeps(Acting):
         row = self._own(sweep_id)
         rounds = self._store().sweeps.rounds(sweep_id)
         again = [one.number for one in rounds if one.outcome in ("failed", "cancelled")]
-        if row.going or (row.state == "finished" and not again):
+        if not row.resumable:
             raise Conflict(f"Sweep {sweep_id} is {row.state}; only a stopped or failed one can be resumed.")
         require_out_of_trash(self._store(), (one.experiment_id for one in rounds if one.number in again))
         with self._launching:
@@ -211,11 +211,11 @@ class Sweeps(Acting):
 
     @needs("viewer")
     def list(
-        self, *, search: str = "", limit: int = 50, offset: int = 0, include_deleted: bool = False, owner: str = ""
+        self, *, search: str = "", limit: int = 50, offset: int = 0, deleted: bool | None = False, owner: str = ""
     ) -> builtins.list[SweepRow]:
-        """Newest first."""
+        """Newest first; those that were deleted, those that were not, or (None) all."""
         rows = self._store().sweeps.rows(
-            search=search, limit=limit, offset=offset, include_deleted=include_deleted, owner=owner
+            search=search, limit=limit, offset=offset, deleted=deleted, owner=owner
         )
         self._keep_going(*rows)
         return rows

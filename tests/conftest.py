@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from distill_core.catalog import Catalogue
 from distill_core.folders import Home
 from distill_core.jobs.catalogue import code_version, load_catalogue
 from distill_core.processes import lock_held
@@ -82,6 +83,12 @@ def with_catalogue(described: Path) -> Callable[[Home], Home]:
         return home
 
     return give
+
+
+@pytest.fixture(scope="session")
+def catalogue(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Catalogue:
+    """Every entry there is; frozen, so that all tests may share it."""
+    return load_catalogue(with_catalogue(Home(tmp_path_factory.mktemp("catalogued"))))
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from distill_core.plan import with_baselines
 from distill_core.planned import digest
 from distill_core.services import Lab
 from distill_core.spec import ExperimentSpec, Student
+from distill_core.sweep_rows import SweepResults
 from distill_core.sweep_spec import SweepSpec, parse_sweep
 from tests.store_samples import worker_started, write_events
 
@@ -77,6 +78,10 @@ def by_temperature(student: Student, seed: int) -> float:
     if not temperature:
         return ALONE + seed / 1000
     return 0.95 - abs(temperature - 8) / 100 + seed / 1000
+
+
+def states(found: SweepResults) -> list[str]:
+    return [one.state for one in found.trials]
 
 
 class SweepLab:

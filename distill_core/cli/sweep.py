@@ -77,7 +77,7 @@ def list_sweeps(
     as_json: Json = False,
 ) -> None:
     """List sweeps, newest first."""
-    rows = Lab().sweeps.list(search=search, limit=limit, include_deleted=deleted)
+    rows = Lab().sweeps.list(search=search, limit=limit, deleted=None if deleted else False)
     print_json([asdict(row) | {"spec": row.spec.to_json()} for row in rows]) if as_json else print_sweeps(rows)
 
 

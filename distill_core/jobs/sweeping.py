@@ -213,7 +213,7 @@ class Sweeper:
         front = front_of(spec, found.trials, finished=False) if len(spec.objectives) > 1 else []
         left = pruned(
             spec, judge, {number: mean(number) for number in judge.trials if number not in costly},
-            others=[value for value in others if value is not None], front=front,
+            others=[value for value in others if value is not None], front=front, regression=found.metric == "r2",
         ) | {number: "It breaks a limit, so that no further seed is trained." for number in judge.trials
              if number in costly}
         self._store.sweeps.judge(

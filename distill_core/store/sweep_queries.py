@@ -19,14 +19,14 @@ _TRAINED = ("student", "baseline")
 
 def sweep_rows(
     connection: Connection, *, sweep_id: str = "", search: str = "", limit: int = 50, offset: int = 0,
-    include_deleted: bool = False, owner: str = "",
+    deleted: bool | None = False, owner: str = "",
 ) -> list[SweepRow]:
     """Newest first; with `sweep_id` that one alone."""
     conditions: list[ColumnElement[bool]] = [sweeps.c.sweep_id == sweep_id] if sweep_id else []
     if owner:
         conditions.append(sweeps.c.owner == owner)
-    if not include_deleted:
-        conditions.append(sweeps.c.deleted.is_(False))
+    if deleted is not None:
+        conditions.append(sweeps.c.deleted.is_(deleted))
     for word in search.replace("\0", " ").split():
         conditions.append(
             or_(
@@ -62,8 +62,9 @@ def sweep_rows(
                 spec=spec, trials=made.get(row["sweep_id"], 0),
                 trials_ended=len(ended | left.get(row["sweep_id"], set())),
                 runs_total=sum(total for total, _ in counts), runs_done=sum(number for _, number in counts),
-                experiment_ids=tuple(line.experiment_id for line in lines), deleted=bool(row["deleted"]),
-                deleted_at=row["deleted_at"],
+                experiment_ids=tuple(line.experiment_id for line in lines),
+                rounds_broken_off=sum(line.outcome in ("failed", "cancelled") for line in lines),
+                deleted=bool(row["deleted"]), deleted_at=row["deleted_at"],
             )
         )
     return result

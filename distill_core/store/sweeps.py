@@ -35,18 +35,18 @@ class SweepStore:
     # Look ------------------------------------------------------------------------------------
 
     def rows(
-        self, *, search: str = "", limit: int = 50, offset: int = 0, include_deleted: bool = False, owner: str = ""
+        self, *, search: str = "", limit: int = 50, offset: int = 0, deleted: bool | None = False, owner: str = ""
     ) -> list[SweepRow]:
-        """Newest first; every word of `search` must occur in the name or begin the id."""
+        """Newest first; every word of `search` must occur in the name or begin the id. `deleted` None: those too."""
         with self._database.read() as connection:
             return sweep_queries.sweep_rows(
-                connection, search=search, limit=limit, offset=offset, include_deleted=include_deleted, owner=owner
+                connection, search=search, limit=limit, offset=offset, deleted=deleted, owner=owner
             )
 
     def row(self, sweep_id: str) -> SweepRow:
         """Raises NotFound."""
         with self._database.read() as connection:
-            found = sweep_queries.sweep_rows(connection, sweep_id=sweep_id, include_deleted=True)
+            found = sweep_queries.sweep_rows(connection, sweep_id=sweep_id, deleted=None)
         if not found:
             raise sweep_records.unknown(sweep_id)
         return found[0]

@@ -116,13 +116,13 @@ def _failed_in_vain(rounds: Sequence[Round], whole: Callable[[int, Sequence[int]
 
 def pruned(
     spec: SweepSpec, judge: Judge, means: Mapping[int, float | None], *, others: Sequence[float],
-    front: Collection[int] = (),
+    front: Collection[int] = (), regression: bool = False,
 ) -> dict[int, str]:
     """Which trials of a batch are pruned after so many seeds, by number, and why.
 
-    `means`: each one's mean validation accuracy over these seeds; `others`: that of all further trials that have as
-    many. `front`: trials that no other beats in every objective, of which none is pruned. Optuna's own pruners judge
-    one trial while it trains; here a batch has come equally far, so that all of it can be compared.
+    `means`: each one's mean validation accuracy, or R² of a regression, over these seeds; `others`: that of all further
+    trials that have as many. `front`: trials that no other beats in every objective, of which none is pruned. Optuna's
+    own pruners judge one trial while it trains; here a batch has come equally far, so that all of it can be compared.
     """
     assert isinstance(spec.method, Optuna)
     known = {number: mean for number, mean in means.items() if mean is not None}
@@ -138,6 +138,11 @@ def pruned(
             return {}
         middle = median(everyone)
         left = [number for number in ranked if known[number] < middle]
-        reason = f"After {seeds} its validation accuracy was below the median of {len(everyone)} trials, {middle:.2%}."
+        if regression:
+            reason = f"After {seeds} its validation R² was below the median of {len(everyone)} trials, {middle:.3f}."
+        else:
+            reason = (
+                f"After {seeds} its validation accuracy was below the median of {len(everyone)} trials, {middle:.2%}."
+            )
     return {number: reason for number in sorted(left) if number not in front}
 

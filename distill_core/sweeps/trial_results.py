@@ -75,7 +75,9 @@ def trial_result(
         variant=trial.name if mine else "", progress=_progress(runs) if state == "training" else 0.0,
     )
     costs = _costs_broken(held.row.spec.limits, found)
-    return replace(found, costs_broken=costs, limits_broken=(*costs, *_score_broken(held.row.spec.limits, found)))
+    regression = any(run.task == "regression" for run in runs)
+    broken = (*costs, *_score_broken(held.row.spec.limits, found, regression=regression))
+    return replace(found, costs_broken=costs, limits_broken=broken)
 
 
 def seed_figures(run: SweepRun, alone: SweepRun | None) -> SeedFigures:
@@ -135,10 +137,12 @@ def _costs_broken(limits: Limits, found: TrialResult) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _score_broken(limits: Limits, found: TrialResult) -> tuple[str, ...]:
+def _score_broken(limits: Limits, found: TrialResult, *, regression: bool) -> tuple[str, ...]:
     mean = found.validation.mean
     if limits.accuracy is None or mean is None or mean >= limits.accuracy:
         return ()
+    if regression:
+        return (f"Its validation R² is {mean:.3f}; allowed: at least {limits.accuracy:.3f}.",)
     return (f"Its validation accuracy is {mean:.2%}; allowed: at least {limits.accuracy:.2%}.",)
 
 

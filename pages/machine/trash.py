@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
@@ -21,7 +22,7 @@ MOST_SWEEPS = 1000
 def show_trash() -> None:
     """Sweeps first: what was deleted with one comes back with it."""
     found = lab().upkeep.trash()
-    sweeps = [row for row in lab().sweeps.list(include_deleted=True, limit=MOST_SWEEPS) if row.deleted]
+    sweeps = lab().sweeps.list(deleted=True, limit=MOST_SWEEPS)
     st.header(
         _("Trash"), anchor=False,
         help=_("Deleted experiments stay for 30 days, or as long as DISTILL_TRASH_DAYS says, then leave the disk when "
@@ -51,7 +52,7 @@ def show_trash() -> None:
                 disabled=not mine,
                 help=_("Puts it back on the list of experiments.") if mine else account.why_not(row.owner),
             ):
-                put_back(row.experiment_id, row.name)
+                put_back(lab().undelete, row.experiment_id, row.name)
             st.button(
                 _("Purge now"), key=f"purge-{row.experiment_id}", icon=":material/delete_forever:", type="tertiary",
                 disabled=not mine, on_click=ask, args=(f"purge-{row.experiment_id}",),
@@ -79,17 +80,12 @@ def _sweep(row: SweepRow) -> None:
             help=_("Puts it back on the list of sweeps, with the experiments that were deleted with it.") if mine
             else account.why_not(row.owner),
         ):
-            try:
-                lab().sweeps.undelete(row.sweep_id)
-            except LabError as error:
-                tell(error)
-                return
-            say(_("“{name}” is back on the list.").format(name=row.name))
+            put_back(lab().sweeps.undelete, row.sweep_id, row.name)
 
 
-def put_back(experiment_id: str, name: str) -> None:
+def put_back(give_back: Callable[[str], None], identity: str, name: str) -> None:
     try:
-        lab().undelete(experiment_id)
+        give_back(identity)
     except LabError as error:
         tell(error)
         return

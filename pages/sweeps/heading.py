@@ -69,7 +69,7 @@ def _course(row: SweepRow) -> None:
             _("Stopping …"), icon=":material/stop_circle:", key="stopping", disabled=True,
             help=_("The worker saves a checkpoint and tests what it has."),
         )
-    elif row.state in ("stopped", "failed"):
+    elif row.resumable:
         st.button(
             _("Resume"), icon=":material/play_circle:", key="resume", type="primary", on_click=_act,
             args=("resume", row.sweep_id), disabled=not mine,

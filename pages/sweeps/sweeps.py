@@ -66,14 +66,19 @@ def line(row: SweepRow) -> None:
 @st.fragment(run_every="2s", key="sweeps-live")
 def listing_live(search: str) -> None:
     """The list while something on it moves."""
-    if not any(row.going for row in listing(search)):
-        # `show` asks the same of the same rows, or the page would be drawn again and again.
+    number, rows = page_of_list(search)
+    listing(number, rows)
+    if not moves(rows):
         st.rerun()
 
 
-def listing(search: str) -> list[SweepRow]:
-    """One page of the list; returns what it shows."""
-    number, rows = _page_of_list(search)
+def moves(rows: list[SweepRow]) -> bool:
+    """Whether what the list shows must be looked at again; asked of the same rows by whoever draws them."""
+    return any(row.going for row in rows[:ON_ONE_PAGE])
+
+
+def listing(number: int, rows: list[SweepRow]) -> None:
+    """One page of the list."""
     with st.container(gap="xsmall"):
         for row in rows[:ON_ONE_PAGE]:
             line(row)
@@ -85,10 +90,9 @@ def listing(search: str) -> list[SweepRow]:
                       on_click=_turn, args=(number - 1,), help=_("The page before this one."))
             st.button(_("Older"), key="older", icon=":material/arrow_forward:", disabled=len(rows) <= ON_ONE_PAGE,
                       on_click=_turn, args=(number + 1,), help=_("The next page."))
-    return rows[:ON_ONE_PAGE]
 
 
-def _page_of_list(search: str) -> tuple[int, list[SweepRow]]:
+def page_of_list(search: str) -> tuple[int, list[SweepRow]]:
     """Its number, and what is on it with one more than fits, which tells whether there is another page."""
     number = max(1, int(st.session_state.get("sweeps-page", 1)))
     return number, lab().sweeps.list(search=search, limit=ON_ONE_PAGE + 1, offset=(number - 1) * ON_ONE_PAGE)
@@ -111,10 +115,11 @@ def show() -> None:
         _("Search"), key="q", bind="query-params", type="search", placeholder=_("Name, dataset or id"),
         label_visibility="collapsed", width=320, on_change=_turn, args=(1,),
     )
-    if any(row.going for row in _page_of_list(search or "")[1][:ON_ONE_PAGE]):
+    number, rows = page_of_list(search or "")
+    if moves(rows):
         listing_live(search or "")
     else:
-        listing(search or "")
+        listing(number, rows)
 
 
 show()

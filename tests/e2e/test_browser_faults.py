@@ -37,6 +37,11 @@ def test_a_browser_goes_on_by_itself_when_its_killed_server_is_back(
     with dashboard(scene.home, log=log, port=port) as (url, process):
         page = open_tab(f"{url}/experiment?id={name}")
         chart.wait_for_curves(page)
+        # Signed out meanwhile: the page says so, and goes on by itself once it may.
+        page.route("**/lab/live/**", lambda route: route.fulfill(status=403, json={"error": "You are signed out."}))
+        expect(page.get_by_text("You are signed out, or may not see this")).to_be_visible()
+        page.unroute("**/lab/live/**")
+        expect(page.get_by_text("You are signed out, or may not see this")).to_be_hidden(timeout=60_000)
         os.killpg(process.pid, signal.SIGKILL)
         expect(page.get_by_text("No connection to the server")).to_be_visible()
     assert scene.state(name) == "running" and scene.worker(name) is not None

@@ -63,3 +63,9 @@ def test_a_small_sweep_from_the_form_to_a_cell(server: Server, open_tab: OpenTab
     expect(page.get_by_role("link", name="The sweep it belongs to")).to_be_visible()
     results = Lab(server.home).sweeps.results(Lab(server.home).sweeps.list()[0].sweep_id)
     assert [trial.state for trial in results.trials] == ["finished"] * 4 and results.best is not None
+    # Whoever is signed out meanwhile is told so, and sees the map once it may.
+    page.route("**/lab/sweep/**", lambda route: route.fulfill(status=403, json={"error": "You are signed out."}))
+    page.goto(f"{server.url}/sweep?id={results.row.sweep_id}")
+    expect(page.get_by_text("You are signed out, or may not see this")).to_be_visible(timeout=IN_TIME_MS)
+    page.unroute("**/lab/sweep/**")
+    page.wait_for_selector(MAP, timeout=IN_TIME_MS)

@@ -12,7 +12,6 @@ from streamlit.testing.v1 import AppTest
 from distill_core import services
 from distill_core.catalog import Catalogue
 from distill_core.folders import Home
-from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.previewing import Previews
 from distill_core.jobs.starting import DispatcherStarter
 from tests.pages.design_form import Layers
@@ -29,11 +28,6 @@ def components_looked_for_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", lambda: found)
         yield
-
-
-@pytest.fixture(scope="session")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Catalogue:
-    return load_catalogue(with_catalogue(Home(tmp_path_factory.mktemp("catalogued"))))
 
 
 @pytest.fixture

@@ -62,9 +62,11 @@ class FakeSweeps:
         return next(iter(self.held))
 
     def list(
-        self, *, search: str = "", limit: int = 50, offset: int = 0, include_deleted: bool = False, owner: str = ""
+        self, *, search: str = "", limit: int = 50, offset: int = 0, deleted: bool | None = False, owner: str = ""
     ) -> list[SweepRow]:
-        rows = [one.row for one in self.held.values() if search in one.row.name]
+        rows = [
+            one.row for one in self.held.values() if search in one.row.name and deleted in (None, one.row.deleted)
+        ]
         return rows[offset : offset + limit]
 
     def _of(self, sweep_id: str) -> SweepResults:

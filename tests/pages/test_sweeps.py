@@ -141,6 +141,16 @@ def test_a_sweep_under_way_follows_and_stops(open_page, sweeps: FakeSweeps) -> N
     assert ("resume", "map-one") in sweeps.calls
 
 
+def test_a_finished_sweep_is_resumed_where_a_round_of_it_failed(open_page, sweeps: FakeSweeps) -> None:
+    app = open_page(SWEEP, id="map-one")
+    assert not app.exception and "resume" not in [one.key for one in app.button]
+    held = sweeps.held["map-one"]
+    sweeps.held["map-one"] = replace(held, row=replace(held.row, rounds_broken_off=1))
+    app.run()
+    app.button(key="resume").click().run()
+    assert ("resume", "map-one") in sweeps.calls
+
+
 def test_points_are_added_as_they_were_typed(open_page, sweeps: FakeSweeps) -> None:
     app = open_page(SWEEP, id="map-one")
     app.text_input(key="more-temperature-map-one").set_value("3, 6 x")

@@ -15,7 +15,6 @@ from markdown_it import MarkdownIt
 from distill_core.catalog import Catalogue
 from distill_core.evaluation.verdict import t_interval
 from distill_core.folders import Home
-from distill_core.jobs.catalogue import code_version, load_catalogue
 from distill_core.language import speaking
 from distill_core.report import sentences
 from distill_core.report.archive import markdown
@@ -33,14 +32,6 @@ from tests.hostile_names import INVISIBLE, NAMES, SCRIPT_LINK
 
 SVG = re.compile(r'<svg [^>]*class="chart".*?</svg>', re.DOTALL)
 CHINESE = re.compile("[\u4e00-\u9fff]")
-
-
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, described: Path) -> Catalogue:
-    home = Home(tmp_path_factory.mktemp("with-catalogue"))
-    home.cache.mkdir()
-    home.catalogue(code_version()).write_bytes(described.read_bytes())
-    return load_catalogue(home)
 
 
 @pytest.fixture(scope="module")

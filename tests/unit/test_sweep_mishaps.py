@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
-from distill_core.catalog import Catalogue
 from distill_core.errors import Conflict, SpecError
-from distill_core.folders import Home
-from distill_core.jobs.catalogue import load_catalogue
-from distill_core.sweep_rows import SweepResults
-from tests.sweep_samples import SweepLab, optuna_data, sweep_data, width_of
-
-
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Catalogue:
-    return load_catalogue(with_catalogue(Home(tmp_path_factory.mktemp("home"))))
-
-
-@pytest.fixture
-def sweeps(tmp_path: Path, with_catalogue: Callable[[Home], Home], catalogue: Catalogue) -> SweepLab:
-    return SweepLab(with_catalogue(Home(tmp_path / "home")), catalogue)
-
-
-def states(found: SweepResults) -> list[str]:
-    return [one.state for one in found.trials]
+from tests.sweep_samples import SweepLab, optuna_data, states, sweep_data, width_of
 
 
 def stopped_at_its_only_round(sweeps: SweepLab) -> tuple[str, str]:
@@ -84,6 +63,11 @@ def test_a_failed_trial_is_left_and_a_search_goes_on(sweeps: SweepLab) -> None:
     found = sweeps.lab.sweeps.results(sweep_id)
     assert states(found) == ["finished", "failed", *["finished"] * 6]
     assert found.trials[1].reason == "No room on the device." and found.row.state == "finished"
+    assert found.row.resumable
+    sweeps.lab.sweeps.resume(sweep_id)
+    sweeps.play(sweep_id)
+    again = sweeps.lab.sweeps.results(sweep_id)
+    assert states(again) == ["finished"] * 8 and not again.row.resumable
 
 
 def test_trials_that_cost_too_much_are_pruned_and_push_nobody_out(sweeps: SweepLab) -> None:

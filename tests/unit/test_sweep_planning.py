@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from distill_core.catalog import Catalogue
 from distill_core.errors import SpecError
-from distill_core.folders import Home
-from distill_core.jobs.catalogue import load_catalogue
 from distill_core.sweep_presets import load_sweep_presets
 from distill_core.sweep_spec import parse_sweep
 from distill_core.sweeps import planning
 from distill_core.sweeps.cells import cell_name, distinct, network_key
 from distill_core.sweeps.extending import extended
 from tests.sweep_samples import optuna_data, sweep_data, sweep_spec
-
-
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Catalogue:
-    path: Path = tmp_path_factory.mktemp("home")
-    return load_catalogue(with_catalogue(Home(path)))
 
 
 def axis(field: str, *values: Any, **more: Any) -> dict[str, Any]:

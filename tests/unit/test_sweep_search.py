@@ -10,18 +10,11 @@ import pytest
 
 from distill_core.catalog import Catalogue
 from distill_core.errors import Conflict
-from distill_core.folders import Home
-from distill_core.jobs.catalogue import load_catalogue
 from distill_core.sweep_rows import Spread, Trial, TrialResult
 from distill_core.sweep_spec import SweepSpec, parse_sweep
 from distill_core.sweeps import planning, search
 from distill_core.sweeps.cells import network_key
 from tests.sweep_samples import optuna_data, sweep_data
-
-
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Catalogue:
-    return load_catalogue(with_catalogue(Home(tmp_path_factory.mktemp("home"))))
 
 
 def found(trial: Trial, accuracy: float, **more: Any) -> TrialResult:

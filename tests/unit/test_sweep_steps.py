@@ -132,6 +132,8 @@ def test_what_lies_below_the_median_of_all_is_pruned_once_there_are_enough() -> 
         (1, 2), "After 1 seed its validation accuracy was below the median of 4 trials, 82.50%."
     )
     assert list(pruned(optuna("median"), judge, {0: 0.9, 1: 0.8, 2: 0.7}, others=[0.85], front=(2,))) == [1]
+    (reason,) = pruned(optuna("median"), judge, {0: 0.4, 1: 0.3, 2: -0.1, 3: 0.3}, others=[], regression=True).values()
+    assert reason == "After 1 seed its validation R² was below the median of 4 trials, 0.300."
 
 
 def test_the_front_is_what_no_other_beats() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,27 +12,12 @@ from distill_core.catalog import Catalogue
 from distill_core.errors import Conflict, NotFound
 from distill_core.folders import Home
 from distill_core.jobs import sweeping
-from distill_core.jobs.catalogue import load_catalogue
 from distill_core.jobs.sweeping import round_key
-from distill_core.sweep_rows import Spread, SweepResults
+from distill_core.sweep_rows import Spread
 from distill_core.sweeps.trial_results import score_spread, spread
-from tests.sweep_samples import SweepLab, optuna_data, sweep_data, width_of
+from tests.sweep_samples import SweepLab, optuna_data, states, sweep_data, width_of
 
 ADA = Actor("ada@example.org", "operator")
-
-
-@pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home], Home]) -> Catalogue:
-    return load_catalogue(with_catalogue(Home(tmp_path_factory.mktemp("home"))))
-
-
-@pytest.fixture
-def sweeps(tmp_path: Path, with_catalogue: Callable[[Home], Home], catalogue: Catalogue) -> SweepLab:
-    return SweepLab(with_catalogue(Home(tmp_path / "home")), catalogue)
-
-
-def states(found: SweepResults) -> list[str]:
-    return [one.state for one in found.trials]
 
 
 # From launch to results ----------------------------------------------------------------------
@@ -434,11 +418,13 @@ def test_deleting_hides_a_sweep_with_its_experiments_and_brings_both_back(sweeps
     sweeps.play(sweep_id)
     sweeps.lab.sweeps.delete(sweep_id)
     assert sweeps.lab.sweeps.list() == [] and sweeps.lab.experiments() == []
-    assert [row.deleted for row in sweeps.lab.sweeps.list(include_deleted=True)] == [True]
+    assert [row.deleted for row in sweeps.lab.sweeps.list(deleted=None)] == [True]
+    assert [row.sweep_id for row in sweeps.lab.sweeps.list(deleted=True)] == [sweep_id]
     with pytest.raises(Conflict, match="in the trash"):
         sweeps.lab.sweeps.extend(sweep_id, seeds=[7])
     sweeps.lab.sweeps.undelete(sweep_id)
     assert [row.sweep_id for row in sweeps.lab.sweeps.list()] == [sweep_id] and len(sweeps.lab.experiments()) == 1
+    assert sweeps.lab.sweeps.list(deleted=True) == []
 
 
 def test_a_sweep_can_be_found_by_words_and_an_unknown_one_is_told(sweeps: SweepLab) -> None:

@@ -30,12 +30,13 @@ from pages.ui.addresses import base_path
 from pages.ui.scripts import joined_script
 
 HERE = Path(__file__).parent
+REFUSED = marked("You are signed out, or may not see this; reload the page to sign in")
 WORDS = {
     "waiting": marked("Waiting for the first epoch. Curves appear here as soon as one has ended."),
     "none": marked("No epoch was finished, so there are no curves."),
     "single": marked("Every student here minimises a single term, so there are no shares to show."),
     "paused": marked("Paused while hidden"), "live": marked("Live"), "png": marked("Download plot as PNG"),
-    "offline": marked("No connection to the server; trying again"), "axis": marked("Epoch"),
+    "offline": marked("No connection to the server; trying again"), "refused": REFUSED, "axis": marked("Epoch"),
     "seed": marked("seed {number}"), "epoch": marked("epoch {number}"), "best": marked("best epoch {number}"),
     "mean": marked("mean of {number} seeds"),
     "leading": marked("{shown} of {total} are shown: teacher, alone, and the students best on validation data."),

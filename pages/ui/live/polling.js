@@ -1,5 +1,7 @@
 // Asks /lab/live/<id>?since=<cursor> for what is new: while the page is seen, until the experiment has ended.
 
+import { failure } from "./failures.js";
+
 const POLL_MS = 700;
 const BACKOFF_MS = [1000, 2000, 4000, 8000];
 // A lost experiment is not here: the dispatcher starts it again by itself.
@@ -69,7 +71,7 @@ export class Polling {
     } catch (error) {
       wait = BACKOFF_MS[Math.min(this.failures, BACKOFF_MS.length - 1)];
       this.failures += 1;
-      this.told("offline");
+      this.told(error.trouble ?? "offline");
     } finally {
       this.polling = false;
     }
@@ -91,7 +93,7 @@ export class Polling {
   async fetch(query) {
     const answer = await fetch(`${this.address}?${query}${this.shares ? "&shares=1" : ""}`, { credentials: "same-origin" });
     if (answer.status === 404) { this.ended = true; return null; }
-    if (!answer.ok) throw new Error(String(answer.status));
+    if (!answer.ok) throw failure(answer);
     return answer.json();
   }
 }

@@ -1,10 +1,12 @@
 // Asks an address for a figure: at once, then for a newer one while it may change and the page is seen.
 
+import { failure } from "../live/failures.js";
+
 const ASK_MS = 500;
 const SLOWEST_MS = 8000;
 
 export class Asking {
-  // `taken(answer)` shows a figure and may take its time; `told(state)`: "", "live", "paused", "offline" or "gone".
+  // `taken(answer)` shows a figure and may take its time; `told(state)`: "", "live", "paused", "offline", "refused" or "gone".
   constructor({ taken, told }) {
     Object.assign(this, { taken, told });
     this.version = "";
@@ -47,7 +49,7 @@ export class Asking {
     let wait = ASK_MS, trouble = "";
     try {
       const response = await fetch(`${address}&since=${encodeURIComponent(version)}`, { credentials: "same-origin" });
-      if (response.status === 404) { this.gone = true; trouble = "gone"; } else if (!response.ok) throw new Error(String(response.status));
+      if (response.status === 404) { this.gone = true; trouble = "gone"; } else if (!response.ok) throw failure(response);
       this.failures = 0;
       // 204: nothing has changed. What was asked for by an address that is over is not shown.
       if (response.status === 200) {
@@ -61,13 +63,13 @@ export class Asking {
     } catch (error) {
       this.failures += 1;
       wait = Math.min(SLOWEST_MS, ASK_MS * 2 ** this.failures);
-      trouble = "offline";
+      trouble = error.trouble ?? "offline";
     } finally {
       this.asking = false;
     }
     this.tell(trouble);
     if (this.again) { this.again = false; this.ask(); return; }
     // Drawing counts into the interval, or a busy browser would fall behind by as much at every change.
-    if (this.alive && (this.moving || trouble === "offline")) this.timer = setTimeout(() => this.ask(), Math.max(100, wait - (performance.now() - began)));
+    if (this.alive && (this.moving || (trouble && !this.gone))) this.timer = setTimeout(() => this.ask(), Math.max(100, wait - (performance.now() - began)));
   }
 }

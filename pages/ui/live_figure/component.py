@@ -13,6 +13,7 @@ from streamlit.components.v2.types import ComponentRenderer
 
 from distill_core.language import _, current, marked
 from pages.ui.addresses import base_path
+from pages.ui.live.component import REFUSED
 from pages.ui.live_figure.wanted import Wanted
 from pages.ui.scripts import joined_script
 
@@ -20,7 +21,7 @@ HERE = Path(__file__).parent
 WORDS = {
     "waiting": marked("The figure is on its way."), "paused": marked("Paused while hidden"), "live": marked("Live"),
     "png": marked("Download plot as PNG"), "gone": marked("This sweep is not there any more."),
-    "offline": marked("No connection to the server; trying again"),
+    "offline": marked("No connection to the server; trying again"), "refused": REFUSED,
 }
 
 

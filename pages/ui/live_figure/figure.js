@@ -58,10 +58,10 @@ class LiveFigure {
   }
 
   tell(state) {
-    const shown = this.data.words[state] ?? "";
+    const shown = this.data.words[state] ?? "", final = state === "gone" || state === "refused";
     this.status.textContent = shown;
-    this.status.dataset.kind = state === "live" ? "live" : state === "offline" || state === "gone" ? "trouble" : "quiet";
-    if (!this.ready) { this.empty.textContent = state === "gone" ? "" : this.data.words.waiting; this.empty.hidden = state === "gone"; }
+    this.status.dataset.kind = state === "live" ? "live" : state === "offline" || final ? "trouble" : "quiet";
+    if (!this.ready) { this.empty.textContent = final ? "" : this.data.words.waiting; this.empty.hidden = final; }
   }
 
   take(answer) {
