@@ -40,6 +40,7 @@ from distill_core.services import Lab
 from distill_core.spec import ExperimentSpec, parse_spec
 
 SESSIONS, MINUTES, SETTLING_SECONDS = (10, 25), 10.0, 30.0
+LONGEST_OPENING_SECONDS = 120.0
 # Every so many-th session looks at the list.
 EACH_ON_THE_LIST = 5
 
@@ -119,6 +120,9 @@ def watched(url: str, process: psutil.Process, experiment_id: str, *, seconds: f
     for tab in tabs:
         tab.start()
         time.sleep(0.3)
+    until = time.monotonic() + LONGEST_OPENING_SECONDS
+    while len(figures.opened) < sessions and not figures.errors and time.monotonic() < until:
+        time.sleep(0.1)
     time.sleep(min(SETTLING_SECONDS, seconds))
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import streamlit as st
 
 from distill_core.budgets import Dominated, weighted_terms
@@ -9,12 +11,15 @@ from distill_core.charts.names import markdown_text, plain_name
 from distill_core.language import _, counted, told
 from distill_core.rows import ExperimentView
 from pages.ui import address
+from pages.ui.recent import Recent
 from pages.ui.session import lab, watched
 
 # The views of the live curves that show one variant at a time.
 STACKED = ("terms", "gradients")
 MOST_BANNERS = 3
 _STACK = "variant"
+# Told from every epoch there is: all who watch an experiment share an answer, as long as it takes to look again.
+_dominated: Recent[list[Dominated]] = Recent(fresh_seconds=3.5)
 
 
 def term_titles(view: ExperimentView) -> dict[str, str]:
@@ -56,7 +61,11 @@ def banner_live(experiment_id: str) -> None:
 
 def show_banner(view: ExperimentView) -> None:
     """One sentence for each variant of which one term supplies nearly all; nothing where all have their share."""
-    found = lab().budgets.dominated(view)
+    asked, runs = lab(), tuple(run.state for run in view.runs)
+    found = _dominated.get(
+        (asked, view.row.experiment_id, view.row.state, runs), lambda: asked.budgets.dominated(view),
+        now=time.monotonic(),
+    )
     titles = term_titles(view) if found else {}
     for one in found[:MOST_BANNERS]:
         st.warning(markdown_text(sentence(one, titles.get(one.found.term, one.found.term))),
