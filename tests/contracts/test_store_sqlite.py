@@ -59,7 +59,7 @@ def test_pages_read_on_while_another_process_writes_for_long(home: Home) -> None
         began = time.monotonic()
         assert len(Store(home).experiments()) == 1, "a fresh server opens the index all the same"
         assert store.state("one") == "queued"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15
 
 
 def test_who_wants_to_write_waits_for_the_lock(home: Home) -> None:

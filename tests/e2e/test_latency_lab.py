@@ -19,7 +19,7 @@ def test_measured_here_and_on_a_phone_on_one_chart(server: Server, open_tab: Ope
     page = open_tab(f"{server.url}/latency")
     page.get_by_role("button", name="Measure", exact=True).click()
     expect(page.get_by_text("Measuring:")).to_be_visible()
-    expect(page.get_by_role("heading", name="Every single time")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Every single time")).to_be_visible(timeout=240_000)
     expect(page).to_have_url(re.compile(r"/latency\?id=one&result=[0-9a-f]{12}$"))
     settled(page)
     phone = tmp_path / "phone.json"

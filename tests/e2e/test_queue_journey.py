@@ -26,7 +26,7 @@ def test_the_order_is_changed_in_three_ways_and_kept(server: Server, open_tab: O
 
     def kept(*names: str) -> None:
         """Wait until the index has them in this order: the page's own order may be ahead of it."""
-        for _ in range(300):
+        for _ in range(1200):
             if [row.experiment_id for row in store.in_states({"queued"})] == list(names):
                 return
             page.wait_for_timeout(50)

@@ -40,7 +40,7 @@ def main(path: Path) -> None:
     timed = RunFolder(path / "timed")
     write_checkpoint(timed, {"model.weight": torch.zeros(SIDE, SIDE)}, best={}, best_epoch=0, facts={})
     # On a busy disk a write takes long, and some must be finished between two kills.
-    longest = max(0.05, 4 * (time.perf_counter() - begun))
+    longest = min(1.0, max(0.05, 4 * (time.perf_counter() - begun)))
     for _ in range(KILLS):
         reading, writing = os.pipe()
         child = os.fork()

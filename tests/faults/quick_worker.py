@@ -65,7 +65,8 @@ def run_experiment(
             sys.stdout.write("x" * 199 + "\n" * 1)
             for _ in range(int(chosen["floods"]) // 200):
                 sys.stdout.write("y" * 199 + "\n")
-        while "waits" in chosen and not (folder.path / "go-on").exists() and not should_stop():
+        held = "waits" in chosen or ("lingers" in chosen and number == last)
+        while held and not (folder.path / "go-on").exists() and not should_stop():
             time.sleep(0.01)
         if should_stop():
             return WorkerEnded(at=time.time(), outcome="cancelled", reason="Stopped.")

@@ -81,7 +81,7 @@ class Scene:
         self.dispatchers[-1].wait()
         wait_for(lambda: not is_held(self.home.dispatcher_lock))
 
-    def end(self, *, seconds: float = 60, needs_dispatcher: bool = False) -> dict[str, State]:
+    def end(self, *, seconds: float = 180, needs_dispatcher: bool = False) -> dict[str, State]:
         """Waits until all has ended and the dispatchers have left; returns how each experiment ended."""
         names = [path.name for path in self.home.experiments.glob("*")]
         if needs_dispatcher:

@@ -60,7 +60,7 @@ class Bench:
     def folder(self, name: str) -> ExperimentFolder:
         return self.home.experiment(name)
 
-    def turn_until(self, done: Callable[[], bool], *, seconds: float = 30) -> None:
+    def turn_until(self, done: Callable[[], bool], *, seconds: float = 120) -> None:
         until = time.monotonic() + seconds
         while not (self.dispatcher.tick(), done())[1]:
             assert time.monotonic() < until, "waited in vain"

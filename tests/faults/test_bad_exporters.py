@@ -40,7 +40,7 @@ class Bench:
         name = self.store.create(small_spec(behaviour), experiment_id=behaviour, created_at=time.time())
         return self.home.experiment(name)
 
-    def turn_until(self, done: Callable[[], bool], *, seconds: float = 60) -> None:
+    def turn_until(self, done: Callable[[], bool], *, seconds: float = 200) -> None:
         until = time.monotonic() + seconds
         self.dispatcher.tick()
         while not done():
@@ -94,7 +94,7 @@ def test_the_experiment_succeeds_all_the_same(
     folder = bench.launch()
     began = time.monotonic()
     assert bench.end_of(folder) == "succeeded"
-    assert time.monotonic() - began < 20, "nobody waits for the tool"
+    assert time.monotonic() - began < 60, "nobody waits for the tool"
     # A process that ends has no command line any more while its files are still being closed.
     bench.turn_until(lambda: not bench.writers() and not is_held(folder.export(behaviour, "lock")))
     view = bench.store.experiment(folder.path.name)

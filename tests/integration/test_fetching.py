@@ -27,11 +27,12 @@ class Line:
     """A public data set whose download goes on when it is let, and fails when it is told to."""
 
     def __init__(self) -> None:
-        self.open, self.broken, self.begun = threading.Event(), False, 0
+        self.open, self.told, self.broken, self.begun = threading.Event(), threading.Event(), False, 0
 
     def load(self, params: Any, cache: Path, tell: Tell) -> Samples:
         self.begun += 1
         tell("Public digits: 3 of 9 MiB (33%)")
+        self.told.set()
         assert self.open.wait(30)
         if self.broken:
             raise DataError("Public digits are not on this machine and could not be fetched.")
@@ -57,6 +58,9 @@ def fetching(line: Line, tmp_path: Path) -> Fetching:
 
 
 def test_who_asks_is_told_how_far_it_is_and_one_download_serves_all(fetching: Fetching, line: Line) -> None:
+    with pytest.raises(DataError, match="still being fetched"):
+        fetching.wait_for(PUBLIC, seconds=0.0)
+    assert line.told.wait(30)
     for _ in range(3):
         with pytest.raises(DataError, match=r"Public digits is still being fetched \(Public digits: 3 of 9 MiB"):
             fetching.wait_for(PUBLIC, seconds=0.05)

@@ -25,6 +25,9 @@ from distill_core.spec import parse_spec
 from distill_core.store.store import Store
 from tests.integration.pipeline_lab import PipelineLab
 
+# Whole experiments, each with processes of its own.
+pytestmark = pytest.mark.timeout(900)
+
 
 def wait_for(what: Callable[[], bool], *, seconds: float = 240) -> None:
     until = time.monotonic() + seconds
@@ -80,12 +83,16 @@ def test_a_killed_helper_costs_one_attempt_and_no_result(data: dict[str, Any], t
     wait_for(lambda: bool(told(folder, EpochEnded)))
     stamp = read_stamp(folder.worker_stamp)
     assert stamp is not None
-    (helper,) = psutil.Process(stamp.pid).children()
-    for process in (psutil.Process(stamp.pid), helper):
+    # Held meanwhile: few steps are left, and it must be at work when its helper dies.
+    worker = psutil.Process(stamp.pid)
+    worker.suspend()
+    (helper,) = worker.children()
+    for process in (worker, helper):
         # Whoever reaches these ports is trusted, so nobody elsewhere may.
         heard = [one.laddr.ip for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
         assert heard and set(heard) == {"127.0.0.1"}
     helper.kill()
+    worker.resume()
     wait_for(lambda: lab.live(name, 0)["state"] in ("succeeded", "failed"))
     view = lab.experiment(name)
     assert view.row.state == "succeeded" and view.row.attempt == 2, view.row.reason

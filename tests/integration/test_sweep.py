@@ -16,6 +16,9 @@ from distill_core.folders import Home
 from distill_core.store.store import Store
 from distill_core.store.transitions import ENDED
 
+# Whole experiments, each with processes of its own.
+pytestmark = pytest.mark.timeout(900)
+
 
 class Terminal:
     """Runs commands in a home of their own."""
@@ -26,7 +29,7 @@ class Terminal:
     def json(self, *arguments: str) -> Any:
         done = subprocess.run(
             [sys.executable, "-m", "distill_core", *arguments, "--json"], text=True, capture_output=True, check=False,
-            env=os.environ | {"DISTILL_HOME": str(self.home.path)}, timeout=280,
+            env=os.environ | {"DISTILL_HOME": str(self.home.path)}, timeout=600,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

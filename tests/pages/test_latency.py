@@ -74,7 +74,7 @@ def test_exported_models_are_offered_and_measured(
 
 
 def test_what_it_waits_for_is_told_before_and_while(
-    open_page, home: Home, runs: list[RunRow], shelf: Measurements, monkeypatch: pytest.MonkeyPatch
+    open_page, home: Home, runs: list[RunRow], shelf: Measurements, monkeypatch: pytest.MonkeyPatch, at_rest: None
 ) -> None:
     sentence = "Experiment “x” (y) is at work on this processor; measuring begins at its end."
     monkeypatch.setattr(Measurements, "obstacle", lambda self, provider: sentence)

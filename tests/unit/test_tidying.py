@@ -79,14 +79,17 @@ def test_a_dispatcher_whose_database_is_away_waits_for_it(
         sleeps(min(seconds, 0.1))
 
     monkeypatch.setattr(dispatcher.time, "sleep", sleep)
+    tick = dispatcher.Dispatcher.tick
+    # Never idle before the database is gone: to stop one takes its time.
+    monkeypatch.setattr(dispatcher.Dispatcher, "tick", lambda self: tick(self) or not lost.is_set())
     work = threading.Thread(target=lambda: dispatcher.run(home, NoExecutor(), idle_seconds=1.0))  # type: ignore[arg-type]
     with caplog.at_level(logging.INFO, logger="distill_lab.dispatcher"):
         work.start()
         try:
-            assert ticking.wait(20)
+            assert ticking.wait(60)
             postgres.stop()
-            assert lost.wait(20)
+            assert lost.wait(60)
         finally:
             postgres.start()
-        work.join(20)
+        work.join(60)
     assert not work.is_alive() and "leaves, nothing to do" in caplog.text

@@ -16,7 +16,7 @@ def test_threads_that_write_one_file_at_once_do_not_meet(tmp_path: Path) -> None
 
     def write(content: bytes) -> None:
         # Both have written and neither has renamed.
-        write_bytes(path, content, fence=lambda: both.wait(5) and None)
+        write_bytes(path, content, fence=lambda: both.wait(60) and None)
 
     contents = [b"a" * 10_000, b"b" * 20_000]
     with ThreadPoolExecutor(2) as pool:
