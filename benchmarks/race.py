@@ -107,11 +107,10 @@ def start(name: str, *, threads: int, device: str, logs: Path) -> Rival:
 
 @dataclass(frozen=True)
 class Heat:
-    """What one rival is asked for in each round: seeds of a round and variants; `rounds` None: in all of them."""
+    """What one rival is asked for: the seeds of each round that it takes part in, and the variants of all of them."""
 
     seeds: Sequence[Sequence[int]]
     variants: Sequence[str]
-    rounds: int | None = None
 
 
 def race(
@@ -132,7 +131,7 @@ def race(
             rivals[name].ask(warm_up, heat.seeds[0][:1], heat.variants[:1])
             print(f"  {TITLES[name]} is warm", flush=True)
         for number in range(max(len(heat.seeds) for heat in heats.values())):
-            names = [name for name in rivals if number < min(heats[name].rounds or 10**9, len(heats[name].seeds))]
+            names = [name for name in rivals if number < len(heats[name].seeds)]
             place = number % max(len(names), 1)
             for name in names[place:] + names[:place]:
                 outcome = rivals[name].ask(folder, heats[name].seeds[number], heats[name].variants)

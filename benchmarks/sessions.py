@@ -123,6 +123,8 @@ def watched(url: str, process: psutil.Process, experiment_id: str, *, seconds: f
     until = time.monotonic() + LONGEST_OPENING_SECONDS
     while len(figures.opened) < sessions and not figures.errors and time.monotonic() < until:
         time.sleep(0.1)
+    if len(figures.opened) < sessions:
+        figures.errors.append(f"only {len(figures.opened)} of {sessions} tabs opened in time")
     time.sleep(min(SETTLING_SECONDS, seconds))
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -161,7 +163,7 @@ def rows_of(figures: Figures, *, sessions: int, epochs: int, load: float, second
         *times("whole rerun", figures.whole, "under 500"),
         *times("timed part of a page", figures.fragments),
         *times("poll of the live curves", figures.polls),
-        row("first opening, slowest", 1000 * max(figures.opened), "ms"),
+        row("first opening, slowest", 1000 * max(figures.opened, default=0.0), "ms"),
         row("server memory after settling", figures.memory[0] / mebi, "MiB"),
         row(f"largest growth in {seconds / 60:.0f} minutes", growth, "MiB", "under 50"),
         row("errors of sessions and in the server's log", len(figures.errors), "", "0"),

@@ -149,8 +149,8 @@ class SweepRow:
     runs_done: int
     experiment_ids: tuple[str, ...]
     """In the order of their rounds, counted from 1."""
-    rounds_broken_off: int = 0
-    """Those that failed or were stopped: resuming the sweep goes on with them."""
+    broken_off: tuple[int, ...] = ()
+    """Numbers of the rounds that failed or were stopped and can go on: resuming the sweep goes on with them."""
     deleted: bool = False
     deleted_at: float | None = None
 
@@ -160,8 +160,8 @@ class SweepRow:
 
     @property
     def resumable(self) -> bool:
-        """Also one that finished, of which some rounds failed."""
-        return self.state in ("stopped", "failed") or (self.state == "finished" and self.rounds_broken_off > 0)
+        """Also one that finished, of which some rounds were broken off."""
+        return self.state in ("stopped", "failed") or (self.state == "finished" and self.broken_off != ())
 
 
 @dataclass(frozen=True)

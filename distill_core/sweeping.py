@@ -130,19 +130,21 @@ class Sweeps(Acting):
 
     @needs("operator")
     def resume(self, sweep_id: str) -> None:
-        """Go on with a stopped or failed sweep; runs go on where they were. Raises NotFound, Conflict, NotAllowed."""
+        """Go on with a stopped or failed sweep, or with what failed of a finished one; runs go on where they were.
+
+        Raises NotFound, Conflict, NotAllowed.
+        """
         chosen_executor()
         row = self._own(sweep_id)
-        rounds = self._store().sweeps.rounds(sweep_id)
-        again = [one.number for one in rounds if one.outcome in ("failed", "cancelled")]
         if not row.resumable:
-            raise Conflict(f"Sweep {sweep_id} is {row.state}; only a stopped or failed one can be resumed.")
-        require_out_of_trash(self._store(), (one.experiment_id for one in rounds if one.number in again))
+            raise Conflict(f"Sweep {sweep_id} is {row.state}, and nothing of it can be resumed.")
+        rounds = self._store().sweeps.rounds(sweep_id)
+        require_out_of_trash(self._store(), (one.experiment_id for one in rounds if one.number in row.broken_off))
         with self._launching:
             self._check_launch(self.actor)
             self._store().sweeps.move(
                 sweep_id, expected={"stopped", "failed", "finished"}, to="running", at=self._clock(), reason="Resumed.",
-                reopened=again,
+                reopened=row.broken_off,
             )
         self._record("resume", sweep_id, detail="sweep")
         self._ensure_dispatcher()

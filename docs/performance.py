@@ -11,8 +11,8 @@ from typing import Any
 TARGET = Path(__file__).parent / "performance.md"
 RESULTS = Path(__file__).parent.parent / "benchmarks" / "results"
 
-MEANS_NOTHING = 0.5
-"""Points of accuracy; as in the product's verdicts."""
+MEANS_NOTHING, TELLS_NOTHING = 0.5, 3.0
+"""Points of accuracy: a difference as small, as in the product's verdicts, and an interval as wide."""
 
 HALF, TIMES_HALF = "Distill Lab in bfloat16", "times ours in bfloat16"
 
@@ -79,7 +79,10 @@ def faster_than(
 
 
 def same_accuracy(case: str, rival: str) -> Callable[[Result], Found | None]:
-    """Whether the interval of the paired differences holds zero, or is all within what means nothing."""
+    """Whether the interval of the paired differences holds zero, or is all within what means nothing.
+
+    A wide interval holds zero whatever the truth is, and reaches nothing.
+    """
 
     def read(result: Result) -> Found | None:
         row = row_of(result, case=case, rival=rival)
@@ -87,6 +90,8 @@ def same_accuracy(case: str, rival: str) -> Callable[[Result], Found | None]:
         if "(" not in told:
             return None
         low, high = (float(one) for one in told.split("(")[1].rstrip(")").split(" to "))
+        if high - low > TELLS_NOTHING:
+            return Found(f"ours {told} points: too wide to tell", False)
         return Found(f"ours {told} points", low <= 0 <= high or max(-low, high) < MEANS_NOTHING)
 
     return read

@@ -13,7 +13,7 @@ from distill_core.folders import Home
 from distill_core.store import database, migrations
 from tests.store_samples import small_spec
 
-RELEASED = ("0001", "0002", "0003", "0004", "0005")
+RELEASED = ("0001", "0002", "0003", "0004", "0005", "0006")
 EXPERIMENTS, POINTS = 40, 50
 _EXPERIMENT = {
     "created_at": 1.0, "deleted": False, "spec": json.dumps(small_spec().to_json()),

@@ -9,6 +9,7 @@ from distill_core.catalog import Catalogue
 from distill_core.events import (
     EpochEnded,
     Event,
+    Failure,
     LatencyMeasured,
     LatencyRow,
     OnnxExported,
@@ -120,7 +121,10 @@ class SweepLab:
             if not self.lab.sweeps.find(sweep_id).going:
                 return
 
-    def end(self, experiment_id: str, *, outcome: State = "succeeded", missing: str = "", reason: str = "") -> None:
+    def end(
+        self, experiment_id: str, *, outcome: State = "succeeded", missing: str = "", reason: str = "",
+        failure: Failure = "",
+    ) -> None:
         """Write what a worker would have told; `missing`: a variant whose runs are not there."""
         spec = self.lab.store.experiment(experiment_id).spec
         self.lab.store.transition(experiment_id, expected={"queued"}, to="starting", at=self.clock(), attempt=1)
@@ -128,7 +132,9 @@ class SweepLab:
         write_events(self.lab.home, experiment_id, worker_started(), *self._story(spec, missing))
         self.lab.store.ingest(experiment_id)
         told = reason or ("" if outcome == "succeeded" else f"It {outcome}.")
-        self.lab.store.transition(experiment_id, expected={"running"}, to=outcome, at=self.clock(), reason=told)
+        self.lab.store.transition(
+            experiment_id, expected={"running"}, to=outcome, at=self.clock(), reason=told, failure=failure
+        )
 
     def _story(self, spec: ExperimentSpec, missing: str) -> list[Event]:
         events: list[Event] = []

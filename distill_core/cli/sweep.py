@@ -96,7 +96,7 @@ def stop(sweep_id: SweepId, as_json: Json = False) -> None:
 
 @sweep.command()
 def resume(sweep_id: SweepId, as_json: Json = False) -> None:
-    """Go on with a stopped or failed sweep, in the background."""
+    """Go on with a stopped or failed sweep, or what failed of a finished one, in the background."""
     _change(sweep_id, as_json, lambda lab, found: lab.sweeps.resume(found))
 
 

@@ -178,7 +178,7 @@ def kept_validation(connection: Connection, experiment_id: str) -> dict[str, flo
     figure = func.coalesce(columns.validation_r2, columns.validation_accuracy)
     found = connection.execute(
         select(columns.run_id, figure)
-        .where(columns.experiment_id == experiment_id, columns.best.is_(True))
+        .where(columns.experiment_id == experiment_id, columns.best)
         .order_by(columns.epoch)
     )
     # The last epoch that was the best so far.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, MetaData, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Index, MetaData, Table, UniqueConstraint, text
 
 from distill_core.store.column_types import Json, LongWords, Number, Whole, Words
 
@@ -138,6 +138,10 @@ epochs = Table(
     Column("gradient_norms", Json, nullable=False),
     UniqueConstraint("experiment_id", "run_id", "epoch", name="one_point_an_epoch"),
     Index("epochs_by_cursor", "experiment_id", "cursor"),
+    # A run in training may have had thousands of epochs since its best one, and every page that shows it asks for that.
+    Index(
+        "best_epochs", "experiment_id", "run_id", "epoch", sqlite_where=text("best = 1"), postgresql_where=text("best")
+    ),
     sqlite_autoincrement=True,
 )
 

@@ -42,7 +42,11 @@ def sweep_rows(
     made, left = _counts_of_trials(connection, ids)
     by_sweep: dict[str, list[Any]] = {}
     for line in connection.execute(
-        select(rounds.c.sweep_id, rounds.c.experiment_id, rounds.c.trials, rounds.c.seeds, rounds.c.outcome)
+        select(
+            rounds.c.sweep_id, rounds.c.number, rounds.c.experiment_id, rounds.c.trials, rounds.c.seeds,
+            rounds.c.outcome, experiments.c.state, experiments.c.failure,
+        )
+        .outerjoin(experiments, experiments.c.experiment_id == rounds.c.experiment_id)
         .where(rounds.c.sweep_id.in_(ids)).order_by(rounds.c.number)
     ):
         by_sweep.setdefault(line.sweep_id, []).append(line)
@@ -63,11 +67,23 @@ def sweep_rows(
                 trials_ended=len(ended | left.get(row["sweep_id"], set())),
                 runs_total=sum(total for total, _ in counts), runs_done=sum(number for _, number in counts),
                 experiment_ids=tuple(line.experiment_id for line in lines),
-                rounds_broken_off=sum(line.outcome in ("failed", "cancelled") for line in lines),
+                broken_off=tuple(
+                    line.number for place, line in enumerate(lines) if _is_broken_off(line, lines[place + 1 :])
+                ),
                 deleted=bool(row["deleted"]), deleted_at=row["deleted_at"],
             )
         )
     return result
+
+
+def _is_broken_off(line: Any, later: Sequence[Any]) -> bool:
+    """Whether a round would train something if it went on.
+
+    Not one that diverged, for it would again; nor one that was resumed by itself, or whose trials were trained anew.
+    """
+    if line.outcome not in ("failed", "cancelled") or line.state == "succeeded" or line.failure == "diverged":
+        return False
+    return not any(set(line.trials) <= set(one.trials) and set(line.seeds) <= set(one.seeds) for one in later)
 
 
 def going(connection: Connection) -> list[str]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from distill_core.charts.names import markdown_name, markdown_text
 from distill_core.errors import Conflict, LabError
-from distill_core.language import _, told
+from distill_core.language import _, counted, told
 from distill_core.sweep_rows import SweepRow
 from pages.sweeps import extending, states
 from pages.ui import account, places, undo
@@ -35,6 +35,11 @@ def header(row: SweepRow) -> None:
         if not row.going:
             with st.popover(_("More"), icon=":material/more_horiz:", key=_MORE, on_change="rerun"):
                 _more(row)
+    if row.state == "finished" and row.resumable:
+        st.caption(":material/info: " + counted(
+            "{number} of its experiments failed or was stopped. Resume trains what is missing.",
+            "{number} of its experiments failed or were stopped. Resume trains what is missing.", len(row.broken_off),
+        ))
     if row.reason and not row.going:
         say = st.error if row.state == "failed" else st.info
         say(markdown_text(told(row.reason)), icon=icon)

@@ -63,7 +63,7 @@ def show_banner(view: ExperimentView) -> None:
     """One sentence for each variant of which one term supplies nearly all; nothing where all have their share."""
     asked, runs = lab(), tuple(run.state for run in view.runs)
     found = _dominated.get(
-        (asked, view.row.experiment_id, view.row.state, runs), lambda: asked.budgets.dominated(view),
+        (asked.home.path, view.row.experiment_id, view.row.state, runs), lambda: asked.budgets.dominated(view),
         now=time.monotonic(),
     )
     titles = term_titles(view) if found else {}

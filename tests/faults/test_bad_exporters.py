@@ -83,7 +83,7 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[[Callable[[], list[ExporterE
     [
         ("raises", "Not everything has reached A tool that raises (RuntimeError: this tool is broken)."),
         ("fills-the-disk", "(OSError: [Errno 28] No space left on device)."),
-        ("hangs", "A tool that hangs did not answer for 0.5 s and was left alone."),
+        ("hangs", "A tool that hangs did not answer for 5 s and was left alone."),
         ("dies", ""),
     ],
 )
@@ -92,9 +92,8 @@ def test_the_experiment_succeeds_all_the_same(
 ) -> None:
     bench = make_bench(lambda: [entry(behaviour)])
     folder = bench.launch()
-    began = time.monotonic()
     assert bench.end_of(folder) == "succeeded"
-    assert time.monotonic() - began < 60, "nobody waits for the tool"
+    assert behaviour != "hangs" or bench.writers(), "nobody waits for the tool"
     # A process that ends has no command line any more while its files are still being closed.
     bench.turn_until(lambda: not bench.writers() and not is_held(folder.export(behaviour, "lock")))
     view = bench.store.experiment(folder.path.name)

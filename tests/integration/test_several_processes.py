@@ -86,13 +86,15 @@ def test_a_killed_helper_costs_one_attempt_and_no_result(data: dict[str, Any], t
     # Held meanwhile: few steps are left, and it must be at work when its helper dies.
     worker = psutil.Process(stamp.pid)
     worker.suspend()
-    (helper,) = worker.children()
-    for process in (worker, helper):
-        # Whoever reaches these ports is trusted, so nobody elsewhere may.
-        heard = [one.laddr.ip for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
-        assert heard and set(heard) == {"127.0.0.1"}
-    helper.kill()
-    worker.resume()
+    try:
+        (helper,) = worker.children()
+        for process in (worker, helper):
+            # Whoever reaches these ports is trusted, so nobody elsewhere may.
+            heard = [one.laddr.ip for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN]
+            assert heard and set(heard) == {"127.0.0.1"}
+        helper.kill()
+    finally:
+        worker.resume()
     wait_for(lambda: lab.live(name, 0)["state"] in ("succeeded", "failed"))
     view = lab.experiment(name)
     assert view.row.state == "succeeded" and view.row.attempt == 2, view.row.reason

@@ -247,6 +247,7 @@ def test_a_worker_whose_folder_is_given_away_writes_nothing_more(
     assert process.wait(timeout=180) == 4
     after = written()
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    assert str(folder.events) not in changed, "it checks right before each line"
     # What was past its check when the signal came may land: a checkpoint, the one before it, the best one.
     assert len(changed) <= 3 and "given to another worker" in folder.worker_log.read_text()
 

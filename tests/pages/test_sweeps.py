@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from dataclasses import replace
 from urllib.parse import parse_qsl
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from distill_core.folders import Home
 from distill_core.services import Lab
+from distill_core.sweeping import Sweeps
 from pages.sweeps.table import csv_of
 from pages.ui.live.routes import lab_routes
 from pages.ui.live_figure.component import trial_of
@@ -45,6 +47,15 @@ def told(app: AppTest) -> str:
 
 def metrics(app: AppTest) -> dict[str, str]:
     return {one.label: one.value for one in app.metric}
+
+
+def test_the_fake_service_takes_what_the_real_one_takes() -> None:
+    for name, fake in inspect.getmembers(FakeSweeps, inspect.isfunction):
+        if not name.startswith("_"):
+            told, real = (inspect.signature(one).parameters for one in (fake, getattr(Sweeps, name)))
+            assert [(one.name, one.kind, one.default) for one in told.values()] == [
+                (one.name, one.kind, one.default) for one in real.values()
+            ], name
 
 
 def test_without_a_sweep_the_list_tells_what_one_is_for(open_page, sweeps: FakeSweeps) -> None:
@@ -145,8 +156,9 @@ def test_a_finished_sweep_is_resumed_where_a_round_of_it_failed(open_page, sweep
     app = open_page(SWEEP, id="map-one")
     assert not app.exception and "resume" not in [one.key for one in app.button]
     held = sweeps.held["map-one"]
-    sweeps.held["map-one"] = replace(held, row=replace(held.row, rounds_broken_off=1))
+    sweeps.held["map-one"] = replace(held, row=replace(held.row, broken_off=(1,)))
     app.run()
+    assert "1 of its experiments failed or was stopped. Resume trains what is missing." in told(app)
     app.button(key="resume").click().run()
     assert ("resume", "map-one") in sweeps.calls
 

@@ -69,6 +69,7 @@ def test_targets_are_reached_missed_or_not_measured(results: Path) -> None:
 
 @pytest.mark.parametrize(("gap", "verdict"), [
     ("+0.10 (-0.20 to +0.40)", "reached"), ("-0.30 (-0.40 to -0.20)", "reached"), ("-0.60 (-0.70 to -0.50)", "missed"),
+    ("-0.36 (-11.60 to +10.88)", "too wide to tell | **missed"),
 ])  # fmt: skip
 def test_accuracies_agree_within_noise_or_half_a_point(results: Path, gap: str, verdict: str) -> None:
     row = race_row("tutorial script", 12.0, case="25 cells x 5 seeds", gap=gap)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -155,3 +156,14 @@ def test_what_is_not_there_is_not_found(store: Store) -> None:
     for ask in (store.experiment, store.state, store.ingest):
         with pytest.raises(NotFound, match="'nobody'"):
             ask("nobody")
+
+
+def test_the_best_epoch_is_found_however_many_came_since(tmp_path: Path) -> None:
+    store = Store(Home(tmp_path))
+    store.create(small_spec(), experiment_id="one", created_at=1.0)
+    with statements() as sent:
+        store.runs(experiment_ids=["one"])
+    (query,) = [statement for statement in sent if "epochs" in statement]
+    with closing(sqlite3.connect(store.home.database)) as index:
+        plan = index.execute(f"EXPLAIN QUERY PLAN {query}", [None] * query.count("?")).fetchall()
+    assert any("INDEX best_epochs" in step[-1] for step in plan), plan

@@ -70,6 +70,16 @@ def test_a_failed_trial_is_left_and_a_search_goes_on(sweeps: SweepLab) -> None:
     assert states(again) == ["finished"] * 8 and not again.row.resumable
 
 
+def test_what_diverged_is_not_offered_again(sweeps: SweepLab) -> None:
+    sweep_id = sweeps.launch(optuna_data(method={"trials": 8, "batch": 4}))
+    sweeps.sweeper.tick()
+    left = sweeps.lab.sweeps.results(sweep_id).trials[1].name
+    sweeps.end(sweeps.queued()[0], outcome="failed", missing=left, failure="diverged")
+    sweeps.play(sweep_id)
+    row = sweeps.lab.sweeps.find(sweep_id)
+    assert (row.state, row.broken_off, row.resumable) == ("finished", (), False)
+
+
 def test_trials_that_cost_too_much_are_pruned_and_push_nobody_out(sweeps: SweepLab) -> None:
     # The wide networks are the better ones, and slower than the limit: 0.01 ms a unit of width.
     sweeps.accuracy = lambda student, seed: 0.5 + width_of(student) / 100 + seed / 1000

@@ -268,7 +268,7 @@ def test_a_sweep_that_fails_again_and_again_ends_with_the_reason_and_can_be_resu
     sweeps.play(sweep_id)
     again = sweeps.lab.sweeps.results(sweep_id)
     assert (again.row.state, states(again)) == ("finished", ["finished"])
-    with pytest.raises(Conflict, match="only a stopped or failed one"):
+    with pytest.raises(Conflict, match="nothing of it can be resumed"):
         sweeps.lab.sweeps.resume(sweep_id)
 
 

@@ -64,8 +64,11 @@ class LiveFigure {
     if (!this.ready) { this.empty.textContent = final ? "" : this.data.words.waiting; this.empty.hidden = final; }
   }
 
-  take(answer) {
-    this.queue = this.queue.then(() => this.draw(answer)).catch((error) => { console.error("live figure", error); });
+  take(answer) { return this.enqueue(() => this.draw(answer)); }
+
+  // One after the other: what changes the chart awaits it.
+  enqueue(work) {
+    this.queue = this.queue.then(work).catch((error) => { console.error("live figure", error); });
     return this.queue;
   }
 
@@ -79,6 +82,7 @@ class LiveFigure {
     // A config that is not the very same makes Plotly build the chart anew, which would lose the reader's zoom.
     this.config ??= this.chartConfig(Plotly);
     await Plotly.react(this.plot, this.roomy(data), this.dressed(layout), this.config);
+    await this.settleNumbers();
     this.empty.hidden = true;
     this.plot.dataset.version = answer.version;
     if (!this.ready) this.listen();
@@ -103,13 +107,21 @@ class LiveFigure {
     });
   }
 
-  // Numbers stand in the cells where there is room for them.
+  // Numbers stand in the cells where there is room for them: the names along an axis may leave little.
   roomy(data) {
     const { cells } = this.given.layout.meta || {};
     if (!cells) return data;
-    const wide = this.root.clientWidth / (cells.columns + 1.5), high = this.given.layout.height / (cells.rows + 1.5);
-    const room = wide >= LEAST_CELL_PX && high >= LEAST_CELL_HIGH_PX;
+    const { w, h } = this.plot._fullLayout?._size ?? { w: this.root.clientWidth, h: this.given.layout.height };
+    const room = w / cells.columns >= LEAST_CELL_PX && h / cells.rows >= LEAST_CELL_HIGH_PX;
     return data.map((trace) => (trace.name === cells.text ? { ...trace, visible: room } : trace));
+  }
+
+  // Again once the chart is drawn and its margins are known.
+  async settleNumbers() {
+    const text = this.given.layout.meta?.cells?.text;
+    if (text === undefined) return;
+    const index = this.given.data.findIndex((trace) => trace.name === text), now = this.roomy(this.given.data)[index]?.visible;
+    if (index >= 0 && this.plot.data[index].visible !== now) await window.Plotly.restyle(this.plot, { visible: now }, [index]);
   }
 
   // An outline around the cell that is open beside the figure.
@@ -124,11 +136,8 @@ class LiveFigure {
 
   fit() {
     if (!this.ready || !this.plot.clientWidth) return;
-    window.Plotly.Plots.resize(this.plot);
-    const text = this.given.layout.meta?.cells?.text;
-    if (text === undefined) return;
-    const index = this.given.data.findIndex((trace) => trace.name === text), now = this.roomy(this.given.data)[index]?.visible;
-    if (index >= 0 && this.plot.data[index].visible !== now) window.Plotly.restyle(this.plot, { visible: now }, [index]);
+    // The size is known once the chart has been drawn to it, and another figure may be on its way by then.
+    Promise.resolve(window.Plotly.Plots.resize(this.plot)).then(() => this.enqueue(() => this.settleNumbers()), () => {});
   }
 
   chartConfig(Plotly) {
