@@ -138,15 +138,14 @@ def one_digits_student(options: Options, folder: Path) -> Table:
     """A teacher and one student on the digits, as the default preset has them; another seed in each round."""
     spec = digits_one(device=options.device)
     threads = options.threads_for(spec, folder)
-    few, many = (
-        Heat(seeds=[(spec.seeds[number % len(spec.seeds)],) for number in range(rounds)], variants=("distilled T=8",))
-        for rounds in (options.rounds, MORE_ROUNDS * options.rounds)
-    )
-    close = {LAB: many, LEAN: many}
-    rows = contest(
-        "16 fixed views", spec, {LAB: many, TUTORIAL: few, TORCHDISTILL: few, LEAN: many}, options, folder / "fixed",
-        workers=0, threads=threads,
-    )
+
+    def heat(rounds: int) -> Heat:
+        seeds = [(spec.seeds[number % len(spec.seeds)],) for number in range(rounds)]
+        return Heat(seeds=seeds, variants=("distilled T=8",))
+
+    close = dict.fromkeys((LAB, LEAN), heat(MORE_ROUNDS * options.rounds))
+    heats = dict.fromkeys(RIVALS, heat(options.rounds)) | close
+    rows = contest("16 fixed views", spec, heats, options, folder / "fixed", workers=0, threads=threads)
     fresh = digits_one(device=options.device, fresh_views=True)
     rows += contest(
         "new views at each step", fresh, close, options, folder / "fresh", workers=0, threads=threads

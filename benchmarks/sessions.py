@@ -163,7 +163,7 @@ def rows_of(figures: Figures, *, sessions: int, epochs: int, load: float, second
         *times("whole rerun", figures.whole, "under 500"),
         *times("timed part of a page", figures.fragments),
         *times("poll of the live curves", figures.polls),
-        row("first opening, slowest", 1000 * max(figures.opened, default=0.0), "ms"),
+        row("first opening, slowest", 1000 * max(figures.opened), "ms"),
         row("server memory after settling", figures.memory[0] / mebi, "MiB"),
         row(f"largest growth in {seconds / 60:.0f} minutes", growth, "MiB", "under 50"),
         row("errors of sessions and in the server's log", len(figures.errors), "", "0"),

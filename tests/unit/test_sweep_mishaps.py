@@ -80,6 +80,28 @@ def test_what_diverged_is_not_offered_again(sweeps: SweepLab) -> None:
     assert (row.state, row.broken_off, row.resumable) == ("finished", (), False)
 
 
+def test_what_was_resumed_by_itself_is_not_offered_again(sweeps: SweepLab) -> None:
+    sweep_id = sweeps.launch(sweep_data())
+    sweeps.play(sweep_id, outcome="failed", missing="alone")
+    row = sweeps.lab.sweeps.find(sweep_id)
+    assert row.broken_off == (1,)
+    sweeps.lab.resume(row.experiment_ids[0])
+    sweeps.end(row.experiment_ids[0])
+    assert sweeps.lab.sweeps.find(sweep_id).broken_off == ()
+
+
+def test_what_was_purged_and_trained_anew_is_not_offered_again(sweeps: SweepLab) -> None:
+    sweep_id = sweeps.launch(sweep_data())
+    sweeps.play(sweep_id, outcome="failed", missing="alone")
+    (experiment_id,) = sweeps.lab.sweeps.find(sweep_id).experiment_ids
+    sweeps.lab.delete(experiment_id)
+    sweeps.lab.upkeep.purge(experiment_id)
+    sweeps.lab.sweeps.extend(sweep_id, seeds=[7])
+    sweeps.play(sweep_id)
+    row = sweeps.lab.sweeps.find(sweep_id)
+    assert (row.state, row.broken_off) == ("finished", ())
+
+
 def test_trials_that_cost_too_much_are_pruned_and_push_nobody_out(sweeps: SweepLab) -> None:
     # The wide networks are the better ones, and slower than the limit: 0.01 ms a unit of width.
     sweeps.accuracy = lambda student, seed: 0.5 + width_of(student) / 100 + seed / 1000

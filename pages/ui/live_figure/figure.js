@@ -58,10 +58,10 @@ class LiveFigure {
   }
 
   tell(state) {
-    const shown = this.data.words[state] ?? "", final = state === "gone" || state === "refused";
+    const shown = this.data.words[state] ?? "", nothingComes = state === "gone" || state === "refused";
     this.status.textContent = shown;
-    this.status.dataset.kind = state === "live" ? "live" : state === "offline" || final ? "trouble" : "quiet";
-    if (!this.ready) { this.empty.textContent = final ? "" : this.data.words.waiting; this.empty.hidden = final; }
+    this.status.dataset.kind = state === "live" ? "live" : state === "offline" || nothingComes ? "trouble" : "quiet";
+    if (!this.ready) { this.empty.textContent = nothingComes ? "" : this.data.words.waiting; this.empty.hidden = nothingComes; }
   }
 
   take(answer) { return this.enqueue(() => this.draw(answer)); }
@@ -110,18 +110,20 @@ class LiveFigure {
   // Numbers stand in the cells where there is room for them: the names along an axis may leave little.
   roomy(data) {
     const { cells } = this.given.layout.meta || {};
-    if (!cells) return data;
+    return cells ? data.map((trace) => (trace.name === cells.text ? { ...trace, visible: this.hasRoom(cells) } : trace)) : data;
+  }
+
+  hasRoom({ columns, rows }) {
     const { w, h } = this.plot._fullLayout?._size ?? { w: this.root.clientWidth, h: this.given.layout.height };
-    const room = w / cells.columns >= LEAST_CELL_PX && h / cells.rows >= LEAST_CELL_HIGH_PX;
-    return data.map((trace) => (trace.name === cells.text ? { ...trace, visible: room } : trace));
+    return w / columns >= LEAST_CELL_PX && h / rows >= LEAST_CELL_HIGH_PX;
   }
 
   // Again once the chart is drawn and its margins are known.
   async settleNumbers() {
-    const text = this.given.layout.meta?.cells?.text;
-    if (text === undefined) return;
-    const index = this.given.data.findIndex((trace) => trace.name === text), now = this.roomy(this.given.data)[index]?.visible;
-    if (index >= 0 && this.plot.data[index].visible !== now) await window.Plotly.restyle(this.plot, { visible: now }, [index]);
+    const { cells } = this.given.layout.meta || {}, index = cells ? this.plot.data.findIndex((trace) => trace.name === cells.text) : -1;
+    if (index < 0) return;
+    const visible = this.hasRoom(cells);
+    if (this.plot.data[index].visible !== visible) await window.Plotly.restyle(this.plot, { visible }, [index]);
   }
 
   // An outline around the cell that is open beside the figure.
