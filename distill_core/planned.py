@@ -11,7 +11,7 @@ from distill_core.events import Role
 from distill_core.spec import Choice, Frozen, Student, Teacher, Term, Training
 
 # Raised whenever training changes in a way that changes a trained network's weights; entries bring their own `code`.
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 Precision = Literal["float32", "bfloat16"]
 """What networks compute with while they train."""
 

@@ -252,7 +252,6 @@ class SweepResults:
     counts: Mapping[TrialState, int]
     latency_where: LatencyRow | None = None
     """One of the measurements, for its batch, threads (0: all), provider and machine; None without any."""
-    notes: tuple[str, ...] = ()
     front: tuple[int, ...] = field(default=())
     """Numbers of the trials that no other beats in every objective, by the first objective, best first."""
 

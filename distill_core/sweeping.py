@@ -130,10 +130,7 @@ class Sweeps(Acting):
 
     @needs("operator")
     def resume(self, sweep_id: str) -> None:
-        """Go on with a stopped or failed sweep, or with what failed of a finished one; runs go on where they were.
-
-        Raises NotFound, Conflict, NotAllowed.
-        """
+        """Go on with what of a sweep was stopped or has failed. Raises NotFound, Conflict, NotAllowed."""
         chosen_executor()
         row = self._own(sweep_id)
         if not row.resumable:
@@ -251,7 +248,7 @@ class Sweeps(Acting):
     def importance(self, sweep_id: str) -> Importance:
         """Takes about a second. Raises NotFound, Conflict with a sentence while there are too few trials."""
         found = self.results(sweep_id)
-        version = f"{found.counts.get('finished', 0)} {len(found.row.spec.base.seeds)} {len(found.trials)}"
+        version = " ".join(f"{one.number}:{one.validation.seeds}" for one in search.comparable(found.trials))
         known = self._shares.get(sweep_id)
         if known is None or known[0] != version:
             self._shares[sweep_id] = known = version, search.importance(found.row.spec, found.trials)

@@ -55,8 +55,6 @@ def print_results(found: SweepResults) -> None:
         if alone.test.seeds:
             label, seeds = value_label(alone.architecture), alone.test.seeds
             print(f"{label} alone, {alone.epochs} epochs: {_spread(alone.test, metric)} on test data, seeds: {seeds}")
-    for note in found.notes:
-        print(note)
     known = [one for one in found.trials if one.validation.mean is not None]
     rest = [one for one in found.trials if one.validation.mean is None]
     ordered = sorted(known, key=lambda one: (-(one.validation.mean or 0), one.number)) + rest

@@ -93,6 +93,7 @@ TRAIN = '''
 def train(name, network, rows, wanted, loss_of, *, seed, views, alter, batch_size, epochs, steps, optimizer, peak,
           warmup, schedule, patience, monitor, held, teacher=None):
     """Trains on samples `rows` with labels `wanted` and keeps the epoch that does best on the samples `held`."""
+    network.to(memory_format=torch.channels_last)  # convolutions run faster so
     stored = inputs[rows]
     pool = None if views is None else pool_of(stored, views, alter, seed)
     wanted = wanted.repeat(views or 1, *[1] * (wanted.dim() - 1))

@@ -83,7 +83,7 @@ def value_label(value: Any) -> str:
     """An axis value in few words: a number, or an entry's name with its parameters."""
     plain = value if isinstance(value, (dict, str)) else value_json(value)
     if isinstance(plain, dict):
-        params = ", ".join(f"{name} {told}" for name, told in plain["params"].items())
+        params = ", ".join(f"{name} {told}" for name, told in plain.get("params", {}).items())
         return f"{plain['name']} ({params})" if params else str(plain["name"])
     return plain if isinstance(plain, str) else f"{plain:.4g}"
 

@@ -61,34 +61,45 @@ def ask(
 
 
 def importance(spec: SweepSpec, results: Sequence[TrialResult]) -> Importance:
-    """How much of the variance of the mean validation accuracy each axis explains.
+    """How much of the variance of the mean validation accuracy each axis explains, of trials with equally many seeds.
 
-    Raises Conflict while too few trials are finished, or where they do not differ.
+    Raises Conflict while too few trials have any, or where they do not differ.
     """
-    finished = [one for one in results if one.state == "finished" and one.validation.mean is not None]
-    axes = [axis for axis in spec.axes if len({json.dumps(one.values[axis.field]) for one in finished}) > 1]
-    if len(finished) < FEWEST_FOR_IMPORTANCE:
+    compared = comparable(results)
+    axes = [axis for axis in spec.axes if len({json.dumps(one.values[axis.field]) for one in compared}) > 1]
+    if len(compared) < FEWEST_FOR_IMPORTANCE:
         raise Conflict(
-            f"Importance needs at least {FEWEST_FOR_IMPORTANCE} finished trials; there are {len(finished)}. Wait for "
-            "more, or extend the sweep."
+            f"Importance needs at least {FEWEST_FOR_IMPORTANCE} trials with a figure; there are {len(compared)}. Wait "
+            "for more, or extend the sweep."
         )
-    accuracies = {one.validation.mean for one in finished}
+    accuracies = {one.validation.mean for one in compared}
     if not axes or len(accuracies) < 2:
         raise Conflict("Importance needs trials that differ; these all have the same values or the same accuracy.")
     optuna = _optuna()
-    distributions = {axis.field: _as_drawn(axis, finished) for axis in axes}
+    distributions = {axis.field: _as_drawn(axis, compared) for axis in axes}
     study = optuna.create_study(direction="maximize")
     study.add_trials([
         optuna.create_trial(
             value=one.validation.mean,
             params={axis.field: _param(one.values[axis.field]) for axis in axes}, distributions=distributions,
         )
-        for one in finished
+        for one in compared
     ])
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
     shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
     told: dict[str, float] = {axis.field: float(shares.get(axis.field, 0.0)) for axis in spec.axes}
-    return Importance(shares=told, trials=len(finished), evaluator=EVALUATOR)
+    return Importance(shares=told, trials=len(compared), evaluator=EVALUATOR)
+
+
+def comparable(results: Sequence[TrialResult]) -> list[TrialResult]:
+    """Trials whose means can be set side by side: those with the most seeds that enough trials have, for a mean of
+    fewer seeds is off by more. Pruned ones too, where the others have no more seeds than they."""
+    known = [one for one in results if one.validation.mean is not None]
+    for most in sorted({one.validation.seeds for one in known}, reverse=True):
+        found = [one for one in known if one.validation.seeds >= most]
+        if len(found) >= FEWEST_FOR_IMPORTANCE:
+            return found
+    return known
 
 
 def _optuna() -> Any:

@@ -17,7 +17,7 @@ from distill_core.training.preparation import Checked
 from distill_core.training.stream import TEACHER_BATCH, Stream
 from distill_core.training.teachers import MeanOfTeachers, all_of
 
-_VERSION = 1
+_VERSION = 2
 
 
 def give_store(checked: Checked, run: PlannedRun, stream: Stream, teacher: nn.Module) -> None:

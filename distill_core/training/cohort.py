@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from distill_core.events import Emit, EpochEnded, Noted
 from distill_core.folders import RunFolder
 from distill_core.signature import Task
+from distill_core.training.batches import Batch
 from distill_core.training.candidate import Candidate
 from distill_core.training.checkpoint import kept_steps
 from distill_core.training.leading import Leader
@@ -23,7 +24,7 @@ from distill_core.training.scores import score
 from distill_core.training.stack import Stack
 from distill_core.training.stacking import Stacking
 from distill_core.training.stopping import diverged, requested
-from distill_core.training.stream import Batch, Stream
+from distill_core.training.stream import Stream
 
 EVALUATION_BATCH = 512
 PROGRESS_SECONDS = 0.5

@@ -78,7 +78,8 @@ class _Cohort:
         if not joining.teachers:
             return None
         networks = [
-            self._network(checked, *both) for both in zip(checked.plan.teachers, joining.teachers, strict=True)
+            self._network(checked, *both).to(memory_format=self._streams[0].normalise.format)
+            for both in zip(checked.plan.teachers, joining.teachers, strict=True)
         ]
         teacher = as_one(networks, [one.weight for one in checked.spec.teachers])
         return teacher.eval().requires_grad_(False)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from distill_core.training.batches import Batch
 from distill_core.training.candidate import Candidate
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.precision import computing, whole
@@ -15,7 +16,7 @@ from distill_core.training.schedule import build_optimizer, learning_rate
 from distill_core.training.stacked import Unstackable
 from distill_core.training.stacked_network import StackedNetwork
 from distill_core.training.stacked_terms import StackedTerms
-from distill_core.training.stream import Batch, seed_noise
+from distill_core.training.stream import seed_noise
 
 AGREEMENT = 1e-2
 """Far above rounding, TF32's included; a layer that was misunderstood is further off."""
@@ -150,6 +151,7 @@ class Stack:
     def dissolve(self) -> None:
         """The members may train one by one, or in other stacks, from now on."""
         for one in self.members:
+            one.lie_anew()
             for parameter in one.parameters:
                 state = one.optimizer.state[parameter]
                 if "step" in state:

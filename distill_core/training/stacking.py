@@ -14,10 +14,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from distill_core.datasets.samples import example_inputs
 from distill_core.signature import Signature
+from distill_core.training.batches import Batch
 from distill_core.training.candidate import Candidate
 from distill_core.training.stack import Stack
 from distill_core.training.stacked import Unstackable
-from distill_core.training.stream import Batch
 
 FEWEST = 4
 """A choice, not a measurement: two and three were not timed with their losses, and so stay bit for bit as they were."""

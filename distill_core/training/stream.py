@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,6 +14,7 @@ from distill_core.generators.variants import Originals, VariantMaker
 from distill_core.planned import Precision
 from distill_core.spec import Views
 from distill_core.training.answer_store import AnswerStore
+from distill_core.training.batches import Batch, Block
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.precision import as_half, computing, whole
 from distill_core.training.split import TransferSet
@@ -26,6 +27,8 @@ ORDER, FIXED_VIEWS, FRESH_VIEWS, NOISE, VARIANTS = 777, 999, 1999, 2999, 3999
 LARGEST_POOL_BYTES = 2**29
 LARGEST_RESIDENT_BYTES = 2**30
 LARGEST_DONORS_BYTES = 2**27
+MOST_TOGETHER, LARGEST_BLOCK = 16, 2**18
+"""Small batches are made so many at once, of at most so many numbers: a call costs more than what it computes."""
 TEACHER_BATCH = 512
 Ask = Callable[[nn.Module, Tensor], tuple[Tensor, dict[str, Tensor]]]
 """A teacher, inputs [B,*shape] -> its logits, and what passes its taps."""
@@ -38,22 +41,6 @@ def seed_noise(seed: int, step: int, device: torch.device, *, apart: int = 0) ->
         torch.cuda.manual_seed(seed)
     else:
         torch.default_generator.manual_seed(seed)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """inputs as a network reads them [B,*shape]; labels [B,...] or NO_LABEL; `rows` [B] into the pool, None if fresh;
-    `step` it is for.
-
-    Mixed samples have partner_labels [B,...], and share [B] is how much `labels` count.
-    """
-
-    inputs: Tensor
-    labels: Tensor
-    rows: Tensor | None
-    step: int
-    partner_labels: Tensor | None = None
-    share: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +80,10 @@ class Stream:
             self.labels = self.labels.repeat(count, *(1 for _ in self.labels.shape[1:]))
         self.rows = len(transfer.indices) * (count or 1)
         self.batches_per_pass = max(self.rows // batch_size, 1)
+        # Of a batch, as the student reads it or as the teacher answers it.
+        numbers = batch_size * max(stored[0].numel(), data.signature.outputs * transfer.labels[:1].numel())
+        self._together = 1 if variation is not None else max(1, min(MOST_TOGETHER, LARGEST_BLOCK // numbers))
+        self._block: Block | None = None
         self._order: tuple[int, Tensor] | None = None
         self._answers: tuple[nn.Module, Tensor, dict[str, Tensor]] | None = None
         self._quick: tuple[nn.Module, nn.Module] | None = None
@@ -136,18 +127,37 @@ class Stream:
         return self._order[1][place * self.batch_size : (place + 1) * self.batch_size]
 
     def batch(self, step: int) -> Batch:
-        rows = self.rows_of(step).to(self.device)
+        if self._block is None or not 0 <= step - self._block.first < len(self._block.batches):
+            self._block = self._made(step)
+        return self._block.batches[step - self._block.first]
+
+    def _made(self, step: int) -> Block:
+        """The block that has a step; where it begins depends on nothing but the step."""
+        first = step - step % self._together
+        steps = range(first, first + self._together)
+        rows = torch.cat([self.rows_of(one) for one in steps]).to(self.device)
         labels = self.labels[rows]
-        if self.views.fixed_views is not None and self.variation is None:
-            return Batch(inputs=self._inputs(rows), labels=labels, rows=rows, step=step)
-        if self.views.fixed_views is not None:
-            raw = self.normalise.raw(self._pooled(rows))
+        fixed = self.views.fixed_views is not None
+        if fixed and self.variation is None:
+            inputs = self._inputs(rows)
         else:
-            raw = self.normalise.raw(self._stored(rows))
-            raw = alter(raw, self.views.augmentation, generator_for(self.seed, FRESH_VIEWS, step))
-        if self.variation is None:
-            return Batch(inputs=self.normalise(raw), labels=labels, rows=None, step=step)
-        return self._varied(raw, labels, self.variation, step)
+            raw = self.normalise.raw(self._pooled(rows) if fixed else self._stored(rows))
+            if not fixed:
+                generators = [generator_for(self.seed, FRESH_VIEWS, one) for one in steps]
+                raw = alter(raw, self.views.augmentation, *generators)
+            if self.variation is not None:
+                return Block(first, rows, [self._varied(raw, labels, self.variation, first)])
+            inputs = self.normalise(raw)
+        parts = zip(steps, *(self._parts(values) for values in (inputs, labels, rows)), strict=True)
+        return Block(first, rows, [
+            Batch(inputs=some, labels=known, rows=where if fixed else None, step=one)
+            for one, some, known, where in parts
+        ])
+
+    def _parts(self, values: Tensor) -> Sequence[Tensor]:
+        """Those of each batch of a block. "Unsafe" ones know nothing of each other: what a network or a loss changes in
+        place in one of them must not make autograd follow the others."""
+        return values.unsafe_chunk(self._together)
 
     def _varied(self, raw: Tensor, labels: Tensor, variation: Variation, step: int) -> Batch:
         """The first share of the batch, whose order is random, replaced by its variants."""
@@ -191,11 +201,21 @@ class Stream:
             return self._fresh_answers(teacher, batch, ask)
         if self._answers is None or self._answers[0] is not teacher:
             self._answers = (teacher, *self._ask_all(teacher))
-        _, logits, taps = self._answers
+        _, known, taps = self._answers
+        logits = self._answers_of(batch, teacher, known)
         if not taps and self.teacher_taps:
-            taps = ask(teacher, batch.inputs)[1]
-            return logits[batch.rows], taps
-        return logits[batch.rows], {name: seen[batch.rows] for name, seen in taps.items()}
+            return logits, ask(teacher, batch.inputs)[1]
+        return logits, {name: seen[batch.rows] for name, seen in taps.items()}
+
+    def _answers_of(self, batch: Batch, teacher: nn.Module, known: Tensor) -> Tensor:
+        """A batch's rows of the known logits; those of a whole block are gathered in one go."""
+        block = self._block
+        place = -1 if block is None else batch.step - block.first
+        if block is None or not 0 <= place < len(block.batches) or block.batches[place] is not batch:
+            return known[batch.rows]
+        if block.teacher is not teacher:
+            block.teacher, block.logits = teacher, self._parts(known[block.rows])
+        return block.logits[place]
 
     def _fresh_answers(self, teacher: nn.Module, batch: Batch, ask: Ask) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits from the store, if they are there; where taps are read, the teacher is asked in any case."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -25,24 +26,27 @@ def generator_for(*parts: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed_for(*parts))
 
 
-def alter(pixels: Tensor, augmentation: Affine | CropFlip | None, generator: torch.Generator) -> Tensor:
+def alter(pixels: Tensor, augmentation: Affine | CropFlip | None, *generators: torch.Generator) -> Tensor:
     """Alter float pixels [B,C,H,W] in 0..1; random numbers are drawn on the CPU whatever the device.
 
-    Sequences [B,L,F] are altered like images of one channel: their steps are its rows.
+    Each generator draws for an equal share of the samples, in order: so several batches are altered in one go and each
+    comes out as it does alone. Sequences [B,L,F] are altered like images of one channel: their steps are its rows.
     """
     if augmentation is None:
         return pixels
     if pixels.dim() == 3:
-        return alter(pixels[:, None], augmentation, generator)[:, 0]
+        return alter(pixels[:, None], augmentation, *generators)[:, 0]
     if isinstance(augmentation, Affine):
-        return _affine(pixels, augmentation, generator)
-    return _crop_flip(pixels, augmentation, generator)
+        return _affine(pixels, augmentation, generators)
+    return _crop_flip(pixels, augmentation, generators)
 
 
-def _affine(pixels: Tensor, spec: Affine, generator: torch.Generator) -> Tensor:
+def _affine(pixels: Tensor, spec: Affine, generators: Sequence[torch.Generator]) -> Tensor:
     """One random affine map a sample, bilinear, zeros outside."""
     batch, _, height, width = pixels.shape
-    angle, scale, shear, right, down = (torch.rand(5, batch, generator=generator) * 2 - 1).unbind()
+    each = batch // len(generators)
+    drawn = torch.cat([torch.rand(5, each, generator=one) for one in generators], dim=1)
+    angle, scale, shear, right, down = (drawn * 2 - 1).unbind()
     angle = angle * math.radians(spec.rotation_degrees)
     scale = 1 + scale * spec.scale
     shear = shear * spec.shear
@@ -64,16 +68,20 @@ def _affine(pixels: Tensor, spec: Affine, generator: torch.Generator) -> Tensor:
     return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def _crop_flip(pixels: Tensor, spec: CropFlip, generator: torch.Generator) -> Tensor:
+def _crop_flip(pixels: Tensor, spec: CropFlip, generators: Sequence[torch.Generator]) -> Tensor:
     """Random crop of the zero-padded image and random mirror, by one gather."""
     batch, channels, height, width = pixels.shape
-    pad = spec.padding
-    top = torch.randint(0, 2 * pad + 1, (batch, 1), generator=generator)
-    left = torch.randint(0, 2 * pad + 1, (batch, 1), generator=generator)
+    pad, each = spec.padding, batch // len(generators)
+    tops, lefts, mirrors = [], [], []
+    for one in generators:
+        tops.append(torch.randint(0, 2 * pad + 1, (each, 1), generator=one))
+        lefts.append(torch.randint(0, 2 * pad + 1, (each, 1), generator=one))
+        if spec.flip:
+            mirrors.append(torch.rand(each, 1, generator=one) < 0.5)
+    top, left = torch.cat(tops), torch.cat(lefts)
     columns = torch.arange(width).expand(batch, width)
     if spec.flip:
-        mirror = torch.rand(batch, 1, generator=generator) < 0.5
-        columns = torch.where(mirror, columns.flip(1), columns)
+        columns = torch.where(torch.cat(mirrors), columns.flip(1), columns)
     rows = (torch.arange(height) + top).to(pixels.device)
     columns = (columns + left).to(pixels.device)
     padded = F.pad(pixels, (pad, pad, pad, pad))

@@ -7,11 +7,11 @@ from typing import Any
 import streamlit as st
 
 from distill_core.charts.sweep_axes import axis_title
-from distill_core.language import _, marked, told
+from distill_core.language import _, marked
 from distill_core.spec import ExperimentSpec
 from distill_core.sweep_spec import AXIS_FIELDS, NUMBERS, AxisField
 from pages.sweeps import drafting
-from pages.ui.axis_values import STARTS, network_names, numbers_typed, numbers_written, term_names, titles
+from pages.ui.axis_values import STARTS, entries_field, names_for, numbers_typed, numbers_written
 from pages.ui.fields import Fields
 from pages.ui.numbers_list import parse_numbers, write_numbers
 
@@ -57,8 +57,7 @@ def axes_section(fields: Fields, draft: Json, base: ExperimentSpec | None, *, gr
 def _usual(field: AxisField, base: ExperimentSpec | None) -> Json:
     values = USUAL.get(field, [])
     if not values and base is not None:
-        names = network_names(base) if field == "student" else term_names(base)
-        values = names[:3]
+        values = list(names_for(field, base)[:3])
     return {"field": field, "values": values}
 
 
@@ -112,18 +111,11 @@ def _range(fields: Fields, key: str, field: AxisField, axis: Json) -> Json:
 
 
 def _names(fields: Fields, key: str, field: AxisField, axis: Json, base: ExperimentSpec | None) -> Json:
-    held = {name if isinstance(name, str) else name["name"]: name for name in axis.get("values") or []}
-    if field == "start":
-        options, shown = list(STARTS), STARTS
-    else:
-        named = [] if base is None else network_names(base) if field == "student" else term_names(base)
-        options, shown = list(dict.fromkeys([*held, *named])), titles(field)
-    chosen = st.multiselect(
-        axis_title(field), options, default=list(held), key=fields.key(key), help=_(HELP[field]),
-        format_func=lambda name: told(shown.get(str(name), str(name))), placeholder=_("Choose one or more"),
+    offered = list(STARTS) if field == "start" else [] if base is None else names_for(field, base)
+    values = entries_field(
+        axis_title(field), field, offered, held=axis.get("values") or [], key=fields.key(key), help=_(HELP[field])
     )
-    # With its parameters, where the sweep came with some.
-    return {"field": field, "values": [held.get(name, name) for name in chosen]}
+    return {"field": field, "values": values}
 
 
 def seeds_field(fields: Fields, base: Json) -> list[int | str]:

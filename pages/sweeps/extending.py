@@ -9,12 +9,12 @@ import streamlit as st
 from distill_core.charts.names import markdown_text
 from distill_core.errors import LabError
 from distill_core.language import _, told
-from distill_core.spec_parts import Choice
 from distill_core.sweep_rows import SweepRow
 from distill_core.sweep_spec import NUMBERS, Axis
+from distill_core.sweeps.cells import value_label
 from pages.sweeps import states
 from pages.ui import account
-from pages.ui.axis_values import STARTS, network_names, numbers_typed, term_names, titles
+from pages.ui.axis_values import STARTS, entries_field, names_for, numbers_typed
 from pages.ui.guard import guarded
 from pages.ui.numbers_list import parse_numbers
 from pages.ui.session import lab
@@ -36,10 +36,10 @@ def extend_button(row: SweepRow) -> None:
 def _fields(row: SweepRow) -> None:
     spec = row.spec
     values: dict[str, list[Any]] = {}
-    if spec.method.kind != "random" and not any(axis.ranged for axis in spec.axes):
-        for axis in spec.axes:
-            if added := _more_values(axis, row):
-                values[axis.field] = added
+    for axis in spec.axes:
+        # A range has every value between its ends already.
+        if not axis.ranged and (added := _more_values(axis, row)):
+            values[axis.field] = added
     trials = 0
     if spec.method.kind != "grid":
         trials = int(st.number_input(
@@ -73,11 +73,9 @@ def _more_values(axis: Axis, row: SweepRow) -> list[Any]:
             markdown_text(label), key=key, placeholder=_("such as 3, 6"), help=_("Numbers, separated by commas."),
         )
         return numbers_typed(text or "", whole=axis.field == "epochs")
-    known = {value.name if isinstance(value, Choice) else value for value in axis.values}
-    named = {"term": term_names, "student": network_names}.get(axis.field)
-    options, shown = (named(row.spec.base), titles(axis.field)) if named else (list(STARTS), STARTS)
-    return list(st.multiselect(
-        markdown_text(label), [name for name in options if name not in known], key=key,
-        format_func=lambda name: told(shown.get(str(name), str(name))), placeholder=_("Choose one or more"),
+    known = {value_label(value) for value in axis.values}
+    offered = list(STARTS) if axis.field == "start" else names_for(axis.field, row.spec.base)
+    return entries_field(
+        markdown_text(label), axis.field, [name for name in offered if name not in known], key=key,
         help=_("Those that are not in the sweep yet."),
-    ))
+    )

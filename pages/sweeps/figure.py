@@ -17,6 +17,8 @@ from pages.sweeps import importance
 from pages.ui import address
 from pages.ui.live_figure.component import sweep_figure
 from pages.ui.live_figure.wanted import View, Wanted
+from pages.ui.live_figure.watching import results_now
+from pages.ui.session import lab
 
 TRIAL = "trial"
 _WIDE_PX = 236
@@ -41,7 +43,7 @@ def show_figure(results: SweepResults, *, chosen: int | None) -> None:
     address.write("view", [name], default=[first])
     view, label = CHOICES[name]
     if view is None:
-        importance.show_importance(results)
+        importance_live(results.row.sweep_id) if results.row.going else importance.show_importance(results)
         return
     wanted = _wanted(view, results)
     if wanted is None:
@@ -50,6 +52,11 @@ def show_figure(results: SweepResults, *, chosen: int | None) -> None:
     sweep_figure(
         results.row.sweep_id, wanted, moving=results.row.going, label=_(label), chosen=chosen, on_trial=_open,
     )
+
+
+@st.fragment(run_every="10s", key="sweep-importance-live")
+def importance_live(sweep_id: str) -> None:
+    importance.show_importance(results_now(lab(), sweep_id)[1])
 
 
 def _open(number: int) -> None:

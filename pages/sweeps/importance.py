@@ -14,7 +14,7 @@ from pages.ui.session import lab
 
 
 def show_importance(results: SweepResults) -> None:
-    """Bars of the trials so far; drawn anew when the reader comes back to them."""
+    """Bars of the trials so far."""
     try:
         with st.spinner(_("Working out what matters …")):
             found = lab().sweeps.importance(results.row.sweep_id)

@@ -99,13 +99,13 @@ def as_json(data: Json) -> None:
     with st.expander(_("Edit as JSON, or open a file"), icon=":material/data_object:"):
         file = st.file_uploader(
             _("A sweep's file"), type=["json"], key=f"sweep-file-{st.session_state[drafting.GENERATION]}",
-            max_upload_size=1, help=_("As `python -m distill_core sweep` reads it."),
+            max_upload_size=1, help=_("As `python -m distill_core sweep run` reads it."),
         )
         given = file.getvalue()[:_LARGEST_FILE_BYTES].decode("utf-8", errors="replace") if file else ""
         text = st.text_area(
             _("Spec"), value=given or json.dumps(data, indent=1), height=320,
             key=f"sweep-json-{st.session_state[drafting.GENERATION]}-{hash(given or json.dumps(data))}",
-            help=_("The file that `python -m distill_core sweep SWEEP.json` reads."), label_visibility="collapsed",
+            help=_("The file that `python -m distill_core sweep run SWEEP.json` reads."), label_visibility="collapsed",
         )
         if st.button(
             _("Apply to the form"), key="apply-json", icon=":material/upload:",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import streamlit as st
 
+from distill_core.charts.names import markdown_text
 from distill_core.charts.sweep_figures import state_counts
 from distill_core.errors import NotFound
-from distill_core.language import _, counted
+from distill_core.language import _, counted, told
 from distill_core.progress import sweep_progress
 from distill_core.rows import ExperimentView
 from distill_core.sweep_rows import SweepResults, SweepRow
@@ -17,7 +19,7 @@ from pages.sweeps import states
 from pages.ui import places, words
 from pages.ui.session import watched
 
-_MOST_LINKS = 6
+_MOST_LINKS, _MOST_NOTES = 6, 3
 
 
 def show_numbers(results: SweepResults) -> None:
@@ -60,6 +62,15 @@ def show_numbers(results: SweepResults) -> None:
             )
     if row.going:
         st.progress(progress.share, text=state_counts(results.counts) or _("It begins."))
+    _notes(rounds)
+
+
+def _notes(rounds: Sequence[ExperimentView]) -> None:
+    """What its experiments tell, such as why students train one by one; what several tell once, the newest last."""
+    newest = {note.text: note for view in rounds for note in view.notes}
+    for note in list(newest.values())[-_MOST_NOTES:]:
+        icon = ":material/warning:" if note.level != "info" else ":material/info:"
+        st.caption(f"{icon} {markdown_text(told(note.text))}")
 
 
 def _experiments(row: SweepRow) -> list[ExperimentView]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from distill_core.charts.names import markdown_text
-from distill_core.language import _, counted, told
+from distill_core.language import _, counted
 from distill_core.sweep_rows import SweepResults
 from pages.sweeps import figure, heading, numbers, states, table, trials
 from pages.ui import places
@@ -69,8 +69,6 @@ def show(sweep_id: str) -> None:
     with middle:
         numbers_live(sweep_id, stage(results)) if going else numbers.show_numbers(results)
         numbers.show_rounds(results)
-        for note in results.notes:
-            st.caption(f":material/info: {markdown_text(told(note))}")
     left, right = st.columns([2, 1], gap="medium")
     with left:
         figure.show_figure(results, chosen=chosen)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from distill_core.language import marked
+import streamlit as st
+
+from distill_core.language import _, marked, told
 from distill_core.spec import ExperimentSpec
+from distill_core.sweep_spec import AxisField
+from distill_core.sweeps.cells import value_label
 from pages.ui.session import lab
 
 STARTS = {"random": marked("Random weights"), "teacher": marked("The teacher's weights, where they fit")}
+EXAMPLES: dict[str, str] = {"student": "tiny-cnn (width 8)", "term": "dkd (non_target_weight 2)"}
+_ENTRY = re.compile(r"(?P<name>.+?)\s*\((?P<params>[^()]*)\)\s*")
+_PARAM = re.compile(r"\s*(?P<name>\w+)\s*[= :]\s*(?P<value>[^\s].*?)\s*")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", re.IGNORECASE)
 
 
@@ -31,14 +39,19 @@ def numbers_written(values: Sequence[Any]) -> str:
     return ", ".join(f"{value:g}" if isinstance(value, (int, float)) else str(value) for value in values)
 
 
-def network_names(base: ExperimentSpec) -> list[str]:
+def names_for(field: AxisField, base: ExperimentSpec) -> list[str]:
+    """What an axis of entries may have in an experiment."""
+    return {"student": _network_names, "term": _term_names}[field](base)
+
+
+def _network_names(base: ExperimentSpec) -> list[str]:
     """Networks that fit the data of an experiment."""
     catalogue = lab().catalogue()
     able = {catalogue.input_kind(base.data.dataset), catalogue.task(base.data.dataset)}
     return [entry.name for entry in catalogue.architectures if entry.traits.issuperset(able)]
 
 
-def term_names(base: ExperimentSpec) -> list[str]:
+def _term_names(base: ExperimentSpec) -> list[str]:
     """Losses that learn from the teacher's answers and need no further choice, such as of layers."""
     catalogue = lab().catalogue()
     task = catalogue.task(base.data.dataset)
@@ -48,7 +61,53 @@ def term_names(base: ExperimentSpec) -> list[str]:
     ]
 
 
-def titles(field: str) -> dict[str, str]:
+def _titles(field: str) -> dict[str, str]:
     """What the entries that an axis may have are called, in English; empty for axes of numbers."""
     registry = {"student": lab().catalogue().architectures, "term": lab().catalogue().losses}.get(field)
     return {entry.name: entry.title for entry in registry} if registry is not None else {}
+
+
+def entry_typed(text: str, titles: dict[str, str]) -> Any:
+    """An entry by name or title, with parameters in brackets such as tiny-cnn (width 8); other text as it is."""
+    by_title = {title.casefold(): name for name, title in titles.items()}
+
+    def named(given: str) -> str:
+        return by_title.get(given.strip().casefold(), given.strip())
+
+    # Titles have brackets too.
+    found = None if named(text) in titles else _ENTRY.fullmatch(text)
+    if found is None:
+        return named(text)
+    name = named(found["name"])
+    params = [_PARAM.fullmatch(part) for part in found["params"].split(",")]
+    if not all(params):
+        return text
+    return {"name": name, "params": {one["name"]: _plain(one["value"]) for one in params if one}}
+
+
+def _plain(text: str) -> Any:
+    """A number, true or false as JSON has them; else the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def entries_field(
+    label: str, field: AxisField, offered: Sequence[str], *, held: Sequence[Any] = (), key: str, help: str
+) -> list[Any]:
+    """Entries chosen of those offered, or typed with their parameters; `held` are chosen first, just as they are."""
+    known = {value_label(value): value for value in held}
+    called = STARTS if field == "start" else _titles(field)
+
+    def shown(written: str) -> str:
+        name, bracket, params = written.partition(" (")
+        return told(called.get(name, name)) + bracket + params
+
+    if field in EXAMPLES:
+        help = f"{help} {_('Or type one with its settings, such as {example}.').format(example=EXAMPLES[field])}"
+    chosen = st.multiselect(
+        label, list(dict.fromkeys([*known, *offered])), default=list(known), key=key, help=help, format_func=shown,
+        placeholder=_("Choose one or more"), accept_new_options=field in EXAMPLES,
+    )
+    return [known[one] if one in known else entry_typed(one, called) for one in chosen]

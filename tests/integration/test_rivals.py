@@ -12,7 +12,7 @@ import torch
 
 from benchmarks import race as racing
 from benchmarks.cases import cifar, cifar_arrays, digits_map, digits_one, prepared, warm_up, write_work
-from benchmarks.performance import Options, contest
+from benchmarks.contest import Options, contest
 from benchmarks.race import LAB, LEAN, TORCHDISTILL, TUTORIAL, Heat
 from benchmarks.rivals import environment, lab, lean, tutorial
 from benchmarks.rivals.given import Given, Order, read_given

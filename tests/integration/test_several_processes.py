@@ -41,7 +41,7 @@ def data(spec_data: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str
     """Long enough to be killed in the middle, by a slow optimiser that does not enlarge how sums are rounded."""
     monkeypatch.setenv("DISTILL_CHECKPOINT_SECONDS", "0")
     monkeypatch.setenv("DISTILL_THREADS", "2")
-    slow = {"kind": "sgd", "learning_rate": 0.01}
+    slow = {"kind": "sgd", "learning_rate": 0.002}
     spec_data["teacher"]["training"] |= {"optimizer": slow}
     spec_data["student_training"] |= {"epochs": 6, "optimizer": slow}
     spec_data["students"] = spec_data["students"][1:2]

@@ -12,7 +12,7 @@ from distill_core.services import Lab
 from distill_core.sweep_rows import Forecast, NetworkFigures
 from distill_core.sweep_spec import SweepSpec
 from distill_core.sweeping import Sweeps
-from pages.ui.axis_values import numbers_typed, numbers_written
+from pages.ui.axis_values import entry_typed, numbers_typed, numbers_written
 from tests.fixtures import build_finished_experiment, preset_spec
 
 PAGE, FORM = "sweeps/new_sweep.py", "experiments/design.py"
@@ -123,6 +123,35 @@ def test_json_goes_both_ways(open_page, home: Home) -> None:
     app.text_area[0].set_value("{").run()
     app.button(key="apply-json").click().run()
     assert "not valid JSON" in told(app)
+
+
+def test_networks_that_differ_in_width_alone_all_stay(open_page, home: Home) -> None:
+    """The preset's four widths of one network; another can be typed."""
+    app = open_page(PAGE, preset="digits-smallest-good-student")
+    student = next(one for one in app.multiselect if one.label == "Student")
+    assert student.value == [f"tiny-cnn (width {width})" for width in (2, 4, 8, 16)]
+    draft = json.loads(app.text_area[0].value)
+    (axis,) = (one for one in draft["axes"] if one["field"] == "student")
+    assert [one["params"]["width"] for one in axis["values"]] == [2, 4, 8, 16]
+    student.set_value([*student.value[1:], "tiny-cnn (width = 32)", "mlp"]).run()
+    assert not app.exception and not app.error, told(app)
+    (axis,) = (one for one in json.loads(app.text_area[0].value)["axes"] if one["field"] == "student")
+    widths = [{"name": "tiny-cnn", "params": {"width": width}} for width in (4, 8, 16, 32)]
+    assert axis["values"] == [*widths, "mlp"]
+    student = next(one for one in app.multiselect if one.label == "Student")
+    student.set_value(["tiny-cnn (width hot)", "no-such-network"]).run()
+    assert not app.exception and app.button(key="start").disabled
+
+
+@pytest.mark.parametrize(("text", "entry"), [
+    ("tiny-cnn", "tiny-cnn"), ("tiny CNN", "tiny-cnn"), ("Gated (2 layers)", "gru"),
+    ("Gated (2 layers) (cell gru)", {"name": "gru", "params": {"cell": "gru"}}),
+    ("tiny-cnn (width 8)", {"name": "tiny-cnn", "params": {"width": 8}}),
+    ("tiny cnn(width=8, batch_norm: true)", {"name": "tiny-cnn", "params": {"width": 8, "batch_norm": True}}),
+    ("gru (cell lstm)", {"name": "gru", "params": {"cell": "lstm"}}), ("tiny-cnn (8)", "tiny-cnn (8)"), ("(", "("),
+])
+def test_entries_as_people_type_them(text: str, entry: object) -> None:
+    assert entry_typed(text, {"tiny-cnn": "Tiny CNN", "gru": "Gated (2 layers)"}) == entry
 
 
 def test_numbers_as_people_type_them() -> None:

@@ -104,10 +104,10 @@ def test_killed_in_the_validation_after_an_epoch(digits: Checked, tmp_path: Path
     [{"kind": "adamw", "learning_rate": 0.01}, {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9}],
     ids=lambda optimizer: optimizer["kind"],
 )
-def test_larger_images_lie_channels_last_and_resume_alike(
+def test_images_lie_channels_last_and_resume_alike(
     spec_data: dict[str, Any], tmp_path: Path, optimizer: dict[str, Any]
 ) -> None:
-    """Digits are too small for channels last, so their checkpoints could not tell a wrong memory order."""
+    """A checkpoint must not mix up how weights and their moments lie: of several colours, and with crops."""
     torch.set_num_threads(1)
     pixels = np.random.default_rng(0)
     for name in ("train/a", "train/b", "test/a", "test/b"):

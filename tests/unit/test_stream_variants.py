@@ -15,9 +15,10 @@ from distill_core.losses.term import StepTensors
 from distill_core.signature import NO_LABEL
 from distill_core.spec import Affine, Choice, Term, Views
 from distill_core.training import stream as streams
+from distill_core.training.batches import Batch
 from distill_core.training.objective import Objective
 from distill_core.training.split import TransferSet
-from distill_core.training.stream import Batch, Stream, Variation
+from distill_core.training.stream import Stream, Variation
 from distill_core.training.taps import TapReader
 
 CPU, SIZE = torch.device("cpu"), 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Any
 
@@ -134,9 +135,26 @@ def test_importance_finds_the_axis_that_matters(catalogue: Catalogue) -> None:
     assert search.importance(spec, results) == told, "the same figures at every look"
 
 
+def test_importance_is_told_while_seeds_are_missing_of_trials_that_have_as_many(catalogue: Catalogue) -> None:
+    spec, whole = grid_of(catalogue, lambda values: 0.8 + values["temperature"] / 100)
+
+    def with_seeds(one: TrialResult, seeds: int) -> TrialResult:
+        mean = one.validation.mean if seeds else None
+        return replace(one, state="running", validation=Spread(mean, None, None, seeds))
+
+    # Ten have two seeds or more, which is enough; the eleventh has one, the last none.
+    results = [with_seeds(one, seeds) for one, seeds in zip(whole, [3, 3, *[2] * 8, 1, 0], strict=True)]
+    assert [one.number for one in search.comparable(results)] == list(range(10))
+    told = search.importance(spec, results)
+    assert told.trials == 10 and told.shares["temperature"] > 0.9
+    begun = [with_seeds(one, int(one.number < 3)) for one in whole]
+    with pytest.raises(Conflict, match="there are 3"):
+        search.importance(spec, begun)
+
+
 def test_importance_of_few_or_equal_trials_is_refused(catalogue: Catalogue) -> None:
     spec, results = grid_of(catalogue, lambda values: 0.9)
     with pytest.raises(Conflict, match="trials that differ"):
         search.importance(spec, results)
-    with pytest.raises(Conflict, match="at least 10 finished trials; there are 9"):
+    with pytest.raises(Conflict, match="at least 10 trials with a figure; there are 9"):
         search.importance(spec, results[:9])

@@ -134,8 +134,7 @@ def test_optuna_asks_trains_and_judges_until_its_trials_are_through(sweeps: Swee
         batch = found.trials[start : start + 4]
         worst_kept = min(one.seeds[0].validation or 0 for one in batch if one.state == "finished")
         assert worst_kept >= max(one.seeds[0].validation or 1 for one in batch if one.state == "pruned")
-    with pytest.raises(Conflict, match="at least 10 finished trials; there are 6"):
-        sweeps.lab.sweeps.importance(sweep_id)
+    assert sweeps.lab.sweeps.importance(sweep_id).trials == 12, "six with two seeds are too few, so the pruned count"
 
 
 def test_a_cell_opens_as_an_experiment_of_its_own_with_the_same_runs(sweeps: SweepLab) -> None:
