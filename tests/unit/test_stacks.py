@@ -194,6 +194,27 @@ def test_whoever_stops_early_leaves_the_others_as_they_are(spec_data: dict[str, 
             torch.testing.assert_close(after[name][key], value, rtol=2e-3, atol=2e-4)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_who_leaves_a_stack_lies_in_memory_as_before(
+    spec_data: dict[str, Any], tmp_path: Path, optimizer: str
+) -> None:
+    """Other kernels compute what lies otherwise; fused optimisers walk weights and moments side by side."""
+    checked = experiment(spec_data, tmp_path, dict(itertools.islice(KINDS.items(), 4)), optimizer=optimizer)
+    stacked, _ = cohort_of(checked, tmp_path / "stacked", stacks=True)
+    before = [[parameter.stride() for parameter in one.parameters] for one in stacked.candidates]
+    assert any(len(strides) == 4 and strides[1] == 1 for strides in before[0]), "channels last, or nothing is tested"
+    stacked.train_step(0)
+    assert stacked.stacking is not None and stacked_names(stacked) != []
+    learnt = [[parameter.detach().clone() for parameter in one.parameters] for one in stacked.candidates]
+    stacked.stacking.dissolve()
+    for one, strides, values in zip(stacked.candidates, before, learnt, strict=True):
+        assert [parameter.stride() for parameter in one.parameters] == strides
+        assert all(torch.equal(parameter, value) for parameter, value in zip(one.parameters, values, strict=True))
+        for parameter in one.parameters:
+            moments = [value for value in one.optimizer.state[parameter].values() if value.shape == parameter.shape]
+            assert moments and all(value.stride() == parameter.stride() for value in moments)
+
+
 def test_what_a_term_learns_or_few_rivals_train_one_by_one(spec_data: dict[str, Any], tmp_path: Path) -> None:
     with_hint = dict(itertools.islice(KINDS.items(), 4)) | {"hint": [LABELS, term("hint")]}
     checked = experiment(copy.deepcopy(spec_data), tmp_path, with_hint)
