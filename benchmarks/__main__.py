@@ -2,8 +2,8 @@
 
     python -m benchmarks [--cifar FOLDER]
 
-About three hours on two cores, on a machine that does nothing else; where there is a GPU, the races on it too. One that fails is named at the end and keeps none
-of the others back. Each can be run by itself: `python -m benchmarks.NAME`.
+About three hours on two cores, on a machine that does nothing else; where there is a GPU, the races on it too. One that
+fails is named at the end and keeps none of the others back. Each can be run by itself: `python -m benchmarks.NAME`.
 """
 
 from __future__ import annotations

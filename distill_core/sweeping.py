@@ -248,7 +248,7 @@ class Sweeps(Acting):
     def importance(self, sweep_id: str) -> Importance:
         """Takes about a second. Raises NotFound, Conflict with a sentence while there are too few trials."""
         found = self.results(sweep_id)
-        version = " ".join(f"{one.number}:{one.validation.seeds}" for one in search.comparable(found.trials))
+        version = repr([(one.number, one.validation) for one in search.comparable(found.trials)])
         known = self._shares.get(sweep_id)
         if known is None or known[0] != version:
             self._shares[sweep_id] = known = version, search.importance(found.row.spec, found.trials)

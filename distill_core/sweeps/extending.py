@@ -30,7 +30,7 @@ def extended(
     elif trials:
         data["method"]["trials"] += trials
     if any(values.values()) and not trials and not isinstance(spec.method, Grid):
-        remedy = "Tell how many trials more; the new values are tried in these."
+        remedy = "Tell how many trials more; the new values may be drawn in these."
         problems.append(Problem("trials", trials, "1 or more, with new values", remedy))
     if not (trials or seeds or any(values.values())):
         problems.append(Problem("extend", "nothing", "values, trials or seeds", "Add some."))

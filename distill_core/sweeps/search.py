@@ -61,7 +61,7 @@ def ask(
 
 
 def importance(spec: SweepSpec, results: Sequence[TrialResult]) -> Importance:
-    """How much of the variance of the mean validation accuracy each axis explains, of trials with equally many seeds.
+    """How much of the variance of the mean validation accuracy each axis explains, of trials that can be compared.
 
     Raises Conflict while too few trials have any, or where they do not differ.
     """
@@ -92,8 +92,10 @@ def importance(spec: SweepSpec, results: Sequence[TrialResult]) -> Importance:
 
 
 def comparable(results: Sequence[TrialResult]) -> list[TrialResult]:
-    """Trials whose means can be set side by side: those with the most seeds that enough trials have, for a mean of
-    fewer seeds is off by more. Pruned ones too, where the others have no more seeds than they."""
+    """Trials whose means can be set side by side: with at least as many seeds as, at best, enough trials have.
+
+    A mean of fewer seeds is off by more. Pruned, stopped and failed trials count like others by the seeds they have.
+    """
     known = [one for one in results if one.validation.mean is not None]
     for most in sorted({one.validation.seeds for one in known}, reverse=True):
         found = [one for one in known if one.validation.seeds >= most]

@@ -48,7 +48,8 @@ def axes_section(fields: Fields, draft: Json, base: ExperimentSpec | None, *, gr
     result = []
     for number, field in enumerate(chosen):
         # What was typed of an axis that was taken out comes back with it.
-        axis = _axis(fields, f"axes.{number}", field, typed.get(field) or _usual(field, base), base, grid=grid)
+        axis = typed.get(field) or _usual(field, base)
+        axis = _axis(fields, f"axes.{number}", field, axis, base, grid=grid, came_with=held.get(field, {}))
         typed[field] = axis
         result.append(axis)
     return result
@@ -62,11 +63,12 @@ def _usual(field: AxisField, base: ExperimentSpec | None) -> Json:
 
 
 def _axis(
-    fields: Fields, path: str, field: AxisField, axis: Json, base: ExperimentSpec | None, *, grid: bool
+    fields: Fields, path: str, field: AxisField, axis: Json, base: ExperimentSpec | None, *, grid: bool, came_with: Json
 ) -> Json:
+    """`came_with`: the axis as the form began with it, if it had one."""
     key = f"axis-{field}"
     if field not in NUMBERS:
-        found = _names(fields, key, field, axis, base)
+        found = _names(fields, key, field, axis, base, came_with)
         fields.slot(path)
         return found
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -110,10 +112,14 @@ def _range(fields: Fields, key: str, field: AxisField, axis: Json) -> Json:
     }
 
 
-def _names(fields: Fields, key: str, field: AxisField, axis: Json, base: ExperimentSpec | None) -> Json:
+def _names(
+    fields: Fields, key: str, field: AxisField, axis: Json, base: ExperimentSpec | None, came_with: Json
+) -> Json:
     offered = list(STARTS) if field == "start" else [] if base is None else names_for(field, base)
+    # What the form began with can be chosen again after it was taken out.
     values = entries_field(
-        axis_title(field), field, offered, held=axis.get("values") or [], key=fields.key(key), help=_(HELP[field])
+        axis_title(field), field, [*(came_with.get("values") or []), *offered], held=axis.get("values") or [],
+        key=fields.key(key), help=_(HELP[field]),
     )
     return {"field": field, "values": values}
 

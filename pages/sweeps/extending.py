@@ -52,9 +52,12 @@ def _fields(row: SweepRow) -> None:
     )
     # What is no number stays text, which the service names.
     seeds = cast(list[int], parse_numbers(text or ""))
+    lacks_trials = bool(values) and not trials and spec.method.kind != "grid"
+    if lacks_trials:
+        st.caption(_("Tell how many trials more; the new values may be drawn in these."))
     if st.button(
         _("Go on with these"), key="extend-go", type="primary", icon=":material/play_arrow:", width="stretch",
-        disabled=not (values or trials or seeds), help=_("The sweep goes on where it ended."),
+        disabled=lacks_trials or not (values or trials or seeds), help=_("The sweep goes on where it ended."),
     ):
         try:
             lab().sweeps.extend(row.sweep_id, values=values or None, trials=trials, seeds=seeds)

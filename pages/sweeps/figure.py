@@ -43,7 +43,9 @@ def show_figure(results: SweepResults, *, chosen: int | None) -> None:
     address.write("view", [name], default=[first])
     view, label = CHOICES[name]
     if view is None:
-        importance_live(results.row.sweep_id) if results.row.going else importance.show_importance(results)
+        importance.show_importance(results)
+        if results.row.going:
+            _importance_moves(results.row.sweep_id, _seeds_known(results))
         return
     wanted = _wanted(view, results)
     if wanted is None:
@@ -54,9 +56,15 @@ def show_figure(results: SweepResults, *, chosen: int | None) -> None:
     )
 
 
-@st.fragment(run_every="10s", key="sweep-importance-live")
-def importance_live(sweep_id: str) -> None:
-    importance.show_importance(results_now(lab(), sweep_id)[1])
+@st.fragment(run_every="10s", key="sweep-importance-moves")
+def _importance_moves(sweep_id: str, drawn: int) -> None:
+    """Has the page drawn again once there are more figures; the chart itself would be mounted anew at every tick."""
+    if _seeds_known(results_now(lab(), sweep_id)[1]) != drawn:
+        st.rerun()
+
+
+def _seeds_known(results: SweepResults) -> int:
+    return sum(one.validation.seeds for one in results.trials)
 
 
 def _open(number: int) -> None:

@@ -13,13 +13,13 @@ from distill_core.charts.sweep_figures import state_counts
 from distill_core.errors import NotFound
 from distill_core.language import _, counted, told
 from distill_core.progress import sweep_progress
-from distill_core.rows import ExperimentView
+from distill_core.rows import ExperimentView, NoteRow
 from distill_core.sweep_rows import SweepResults, SweepRow
 from pages.sweeps import states
 from pages.ui import places, words
 from pages.ui.session import watched
 
-_MOST_LINKS, _MOST_NOTES = 6, 3
+_MOST_LINKS, _MOST_NOTES = 6, 6
 
 
 def show_numbers(results: SweepResults) -> None:
@@ -67,7 +67,10 @@ def show_numbers(results: SweepResults) -> None:
 
 def _notes(rounds: Sequence[ExperimentView]) -> None:
     """What its experiments tell, such as why students train one by one; what several tell once, the newest last."""
-    newest = {note.text: note for view in rounds for note in view.notes}
+    newest: dict[str, NoteRow] = {}
+    for note in (note for view in rounds for note in view.notes):
+        newest.pop(note.text, None)
+        newest[note.text] = note
     for note in list(newest.values())[-_MOST_NOTES:]:
         icon = ":material/warning:" if note.level != "info" else ":material/info:"
         st.caption(f"{icon} {markdown_text(told(note.text))}")

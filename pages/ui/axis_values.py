@@ -11,7 +11,7 @@ import streamlit as st
 
 from distill_core.language import _, marked, told
 from distill_core.spec import ExperimentSpec
-from distill_core.sweep_spec import AxisField
+from distill_core.sweep_spec import AxisField, value_key
 from distill_core.sweeps.cells import value_label
 from pages.ui.session import lab
 
@@ -69,7 +69,7 @@ def _titles(field: str) -> dict[str, str]:
 
 def entry_typed(text: str, titles: dict[str, str]) -> Any:
     """An entry by name or title, with parameters in brackets such as tiny-cnn (width 8); other text as it is."""
-    by_title = {title.casefold(): name for name, title in titles.items()}
+    by_title = {shown.casefold(): name for name, title in titles.items() for shown in (title, told(title))}
 
     def named(given: str) -> str:
         return by_title.get(given.strip().casefold(), given.strip())
@@ -94,10 +94,10 @@ def _plain(text: str) -> Any:
 
 
 def entries_field(
-    label: str, field: AxisField, offered: Sequence[str], *, held: Sequence[Any] = (), key: str, help: str
+    label: str, field: AxisField, offered: Sequence[Any], *, held: Sequence[Any] = (), key: str, help: str
 ) -> list[Any]:
     """Entries chosen of those offered, or typed with their parameters; `held` are chosen first, just as they are."""
-    known = {value_label(value): value for value in held}
+    known = {value_label(value): value for value in (*offered, *held)}
     called = STARTS if field == "start" else _titles(field)
 
     def shown(written: str) -> str:
@@ -107,7 +107,9 @@ def entries_field(
     if field in EXAMPLES:
         help = f"{help} {_('Or type one with its settings, such as {example}.').format(example=EXAMPLES[field])}"
     chosen = st.multiselect(
-        label, list(dict.fromkeys([*known, *offered])), default=list(known), key=key, help=help, format_func=shown,
+        label, list(known), default=[value_label(value) for value in held], key=key, help=help, format_func=shown,
         placeholder=_("Choose one or more"), accept_new_options=field in EXAMPLES,
     )
-    return [known[one] if one in known else entry_typed(one, called) for one in chosen]
+    values = [known[one] if one in known else entry_typed(one, called) for one in chosen]
+    # One may be typed that is chosen already.
+    return list({value_key(value): value for value in values}.values())

@@ -139,6 +139,11 @@ def test_networks_that_differ_in_width_alone_all_stay(open_page, home: Home) -> 
     widths = [{"name": "tiny-cnn", "params": {"width": width}} for width in (4, 8, 16, 32)]
     assert axis["values"] == [*widths, "mlp"]
     student = next(one for one in app.multiselect if one.label == "Student")
+    assert any(one.endswith("(width 2)") for one in student.options), "what was taken out can be chosen again"
+    student.set_value([*student.value, "tiny-cnn (width: 8)"]).run()
+    (axis,) = (one for one in json.loads(app.text_area[0].value)["axes"] if one["field"] == "student")
+    assert axis["values"] == [*widths, "mlp"], "typed once more, it is there once"
+    student = next(one for one in app.multiselect if one.label == "Student")
     student.set_value(["tiny-cnn (width hot)", "no-such-network"]).run()
     assert not app.exception and app.button(key="start").disabled
 

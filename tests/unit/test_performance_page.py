@@ -58,7 +58,7 @@ def test_targets_are_reached_missed_or_not_measured(results: Path) -> None:
     assert "| 9.96 times faster | **missed** |" in line_about(page, "25 cells with 5 seeds, training alone")
     assert "**missed**" in line_about(page, "same students' test accuracy")
     assert "| 2.04 times faster | reached |" in line_about(page, "in 32 bits, as the rivals compute, against")
-    assert "| 4.08 times faster | reached |" in line_about(page, "as the preset `cifar10-resnet20` trains it")
+    assert "| 4.08 times faster | reached |" in line_about(page, "in the precision of the preset `cifar10-resnet20`")
     assert "not measured" in line_about(page, "in 32 bits, against torchdistill")
     assert "| 1.04 times | reached |" in line_about(page, "CIFAR-10, against the lean loop")
     assert "| 240.5 s | **missed** |" in line_about(page, "launch to verdicts with ONNX")
