@@ -76,22 +76,27 @@ def second_teacher(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def test_runs_of_experiments_from_before_keep_their_ids() -> None:
-    """Computed with the code as it was when runs had one teacher, random starts and constant weights.
+    """Computed with the code as it was when runs had one teacher, random starts and constant weights, of version 1.
 
     Pinned, for a run that is renamed by mistake is trained again by everyone who has it.
     """
     data = find_preset("digits-unlabelled").spec.to_json()
-    assert [run.run_id for run in planned(data).runs][:6] == [
+    assert [run.run_id for run in planned(data, training_version=1).runs][:6] == [
         "0e5dac0123d023cc", "ce814dac844e9cc6", "dde2d4ff9c768547", "ce06a3fa01b0462e", "5d8de85911167c32",
         "6a406505c44107ed",
     ]
 
 
 def test_the_tiny_experiment_keeps_its_ids_too(spec_data: dict[str, Any]) -> None:
-    assert [run.run_id for run in planned(spec_data).runs] == [
+    assert [run.run_id for run in planned(spec_data, training_version=1).runs] == [
         "c9f796f9616575b5", "7858fb7d67ba6321", "eabf5f2cd919d615", "6d54114fa5e2d403", "343ab16c937c6a0c",
         "edcf345e0fd712da", "6817d27fcf1c040d",
     ]
+
+
+def test_what_was_trained_before_the_last_digits_changed_is_another_run(spec_data: dict[str, Any]) -> None:
+    before, now = planned(spec_data, training_version=1), planned(spec_data)
+    assert TRAINING_VERSION == 2 and not set(names(before).values()) & set(names(now).values())
 
 
 def test_a_second_teacher_renames_the_students_alone(spec_data: dict[str, Any]) -> None:
