@@ -1,4 +1,4 @@
-"""How soon the main pages can be used, with an experiment of 26 students, 5 seeds and 20 epochs to show.
+"""How soon the main pages can be used, with an experiment of 26 students, 5 seeds and 20 epochs and a sweep of as many.
 
     python -m benchmarks.pages
 
@@ -25,7 +25,8 @@ from benchmarks.dashboard import dashboard
 from benchmarks.report import write_result
 from distill_core.folders import Home
 from distill_core.services import Lab
-from tests.map_samples import build_map_experiment
+from tests.map_samples import TEACHERS_SHARES, TEMPERATURES, build_map_experiment
+from tests.sweep_samples import SweepLab, sweep_data
 
 VISITS, RERUNS = 5, 9
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -72,6 +73,15 @@ def warm(browser: Browser, url: str, path: str) -> dict[str, Any]:
     }
 
 
+def swept(home: Home) -> str:
+    """A finished sweep of 25 cells and 5 seeds."""
+    played = SweepLab(home, Lab(home).catalogue())
+    axes = [{"field": "temperature", "values": TEMPERATURES}, {"field": "teacher_share", "values": TEACHERS_SHARES}]
+    sweep_id = played.launch(sweep_data(axes=axes, base={"seeds": [0, 1, 2, 3, 4]}))
+    played.play(sweep_id)
+    return sweep_id
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
@@ -79,10 +89,12 @@ def main() -> None:
         many = build_map_experiment(home)
         # Described once a version of the code, by a process that loads torch: no part of any page.
         Lab(home).catalogue()
+        sweep = swept(home)
         pages = {
             "experiments": "", "experiment, 26 students": f"experiment?id={many}", "compare": f"compare?ids={many}",
             "evidence": f"evidence?id={many}", "report": f"report?id={many}", "compress": f"compress?from={many}",
-            "new experiment": "new", "same as 26 students": f"new?from={many}", "queue": "queue", "lessons": "learn",
+            "new experiment": "new", "same as 26 students": f"new?from={many}", "sweep, 25 cells": f"sweep?id={sweep}",
+            "new sweep": "new-sweep", "sweeps": "sweeps", "queue": "queue", "lessons": "learn",
         }
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
         rows = [cold(browser, home, folder, title, path) for title, path in pages.items()]

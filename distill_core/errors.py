@@ -103,6 +103,10 @@ class HelperUnavailable(LabError):
     """The background helper process did not answer."""
 
 
+class DamagedFile(LabError):
+    """A file of the home folder that tells less than it should, which nothing else can make up for."""
+
+
 class HomeUnusable(LabError):
     """The home folder cannot be made or written."""
 

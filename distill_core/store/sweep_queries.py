@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
+from distill_core.errors import DamagedFile
 from distill_core.events import LatencyRow
 from distill_core.store.queries import DONE
 from distill_core.store.schema import epochs, experiments, rounds, runs, sweeps, trials
@@ -111,10 +112,16 @@ def ids_starting(connection: Connection, prefix: str, *, limit: int) -> list[str
 
 
 def trials_of(connection: Connection, sweep_id: str) -> list[Trial]:
-    """By number."""
+    """By number, without a gap. Raises DamagedFile where the sweep's file lacks one: the next would take its place."""
     found = connection.execute(
         select(trials).where(trials.c.sweep_id == sweep_id).order_by(trials.c.number)
-    ).mappings()
+    ).mappings().all()
+    lost = next((place for place, row in enumerate(found) if row["number"] != place), None)
+    if lost is not None:
+        raise DamagedFile(
+            f"Trial {lost + 1} of sweep {sweep_id} cannot be read: mend its line in sweeps/{sweep_id}/trials.jsonl, or "
+            "take the file from a backup, then run `python -m distill_core reindex`."
+        )
     return [
         Trial(
             number=row["number"], name=row["name"], values=row["chosen"], twins=tuple(row["twins"]),

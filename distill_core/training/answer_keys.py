@@ -17,7 +17,7 @@ from distill_core.training.preparation import Checked
 from distill_core.training.stream import TEACHER_BATCH, Stream
 from distill_core.training.teachers import MeanOfTeachers, all_of
 
-_VERSION = 2
+_VERSION = 3
 
 
 def give_store(checked: Checked, run: PlannedRun, stream: Stream, teacher: nn.Module) -> None:
@@ -36,6 +36,7 @@ def give_store(checked: Checked, run: PlannedRun, stream: Stream, teacher: nn.Mo
     stream.store = AnswerStore(
         limits.root / digest(_causes(checked, run, stream, teacher)), batches=batches, batch_size=size,
         half=stream.precision == "bfloat16", limits=limits, rounding=stream.largest_rounding,
+        error=stream.largest_error,
     )
 
 

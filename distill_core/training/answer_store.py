@@ -53,13 +53,16 @@ class AnswerStore:
 
     def __init__(
         self, folder: Path, *, batches: int, batch_size: int, half: bool, limits: Limits,
-        rounding: Callable[[], float] = lambda: 0.0, clock: Callable[[], float] = time.perf_counter,
+        rounding: Callable[[], float] = lambda: 0.0, error: Callable[[], float] = lambda: 0.0,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._folder, self._batches, self._size, self._half = folder, batches, batch_size, half
-        self._limits, self._rounding, self._clock = limits, rounding, clock
+        self._limits, self._rounding, self._error, self._clock = limits, rounding, error, clock
         self._open: tuple[int, NDArray[Any] | None] | None = None
         self._writing: _Writing | None = None
         self._marked = False
+        self.error_read = 0.0
+        """The largest error of the passes that were read, as it was measured when they were asked."""
 
     def read(self, number: int, place: int) -> Tensor | None:
         """Logits [B,...] float32 of a pass's batch, counted from 0; None where they are not kept."""
@@ -140,7 +143,7 @@ class AnswerStore:
         facts = {
             "rows": writing.rows, "shape": list(writing.shape), "batches": self._batches,
             "kind": "float16" if self._half else "float32", "checksum": writing.checksum,
-            "largest_rounding": self._rounding(),
+            "largest_rounding": self._rounding(), "largest_error": self._error(),
         }
         try:
             writing.file.flush()
@@ -186,6 +189,7 @@ class AnswerStore:
             held: NDArray[Any] = np.memmap(path, dtype=facts["kind"], mode="r", shape=shape)
             if path.stat().st_size != held.nbytes or zlib.crc32(held.data) != facts["checksum"]:
                 return None
+            self.error_read = max(self.error_read, float(facts["largest_error"]))
             if not self._marked:
                 # Whoever makes room takes what was not used for longest.
                 os.utime(self._folder)

@@ -57,7 +57,8 @@ class Candidate:
         self.training, self.total_steps, self.precision = training, total_steps, precision
         # What terms learn themselves is trained like the network.
         self.optimizer = build_optimizer(training, [*model.parameters(), *objective.modules.parameters()])
-        self._trained = self.parameters
+        self.parameters: list[nn.Parameter] = [one for group in self.optimizer.param_groups for one in group["params"]]
+        """All that its optimiser changes, in the optimiser's order."""
         self._trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._taps = TapReader(model, objective.student_taps)
         self._teacher_weights = teacher_weights if objective.reads_weights else None
@@ -88,7 +89,7 @@ class Candidate:
             # Walking through all layers at every step costs a small network as much as one of them.
             self.model.train()
         # What `zero_grad` does, without what it looks up at every step: that takes a small network's time.
-        for parameter in self._trained:
+        for parameter in self.parameters:
             parameter.grad = None
         measured = self._trainable if self.measures(step) else ()
 
@@ -138,11 +139,9 @@ class Candidate:
     def lie_anew(self) -> None:
         """Lay weights and moments out as layers compute quickest, which slices of a stack do not lie."""
         self.model.to(memory_format=self.stream.normalise.format)
-        for parameter in self._trained:
+        for parameter in self.parameters:
             state = self.optimizer.state.get(parameter, {})
-            for key, value in state.items():
-                if isinstance(value, Tensor) and value.shape == parameter.shape:
-                    state[key] = torch.empty_like(parameter).copy_(value)
+            state.update({key: _lying_as(parameter, value) for key, value in state.items()})
 
     def keep_as_best(self) -> None:
         self.best_state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
@@ -195,11 +194,7 @@ class Candidate:
         for index, parameter in enumerate(self.parameters):
             state = _below(f"optimizer.{index}.", tensors)
             if state:
-                # Fused optimisers walk memory as it lies: moments must lie as their (channels last) parameter does.
-                self.optimizer.state[parameter] = {
-                    key: torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
-                    for key, value in state.items()
-                }
+                self.optimizer.state[parameter] = {key: _lying_as(parameter, value) for key, value in state.items()}
         self.objective.sums.copy_(tensors["objective.sums"])
         if "objective.norms" in tensors:
             # One that an earlier version wrote has none.
@@ -212,10 +207,12 @@ class Candidate:
             self.diary.read(folder, until=self.progress.epoch)
         return True
 
-    @property
-    def parameters(self) -> list[nn.Parameter]:
-        """All that its optimiser changes, in the optimiser's order."""
-        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+def _lying_as(parameter: nn.Parameter, value: Any) -> Any:
+    """A moment laid out as its parameter, for fused optimisers walk both side by side; a count of steps as it is."""
+    if isinstance(value, Tensor) and value.shape == parameter.shape:
+        return torch.empty_like(parameter).copy_(value)
+    return value
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -89,7 +89,7 @@ class Stream:
         self._quick: tuple[nn.Module, nn.Module] | None = None
         self.store: AnswerStore | None = None
         """Where answers are kept for later trainings; None: nowhere."""
-        self._rounding = torch.zeros((), device=device)
+        self._rounding = self._error = torch.zeros((), device=device)
         self._donors = None if variation is None else self._chosen_donors()
 
     def _fixed_pool(self, count: int) -> Tensor:
@@ -236,6 +236,13 @@ class Stream:
         """By how much a logit was rounded most to be kept in 16 bits; 0 where none is."""
         return float(self._rounding)
 
+    def largest_error(self) -> float:
+        """By how much a logit of the first batch in 16 bits differs most from 32 bits; 0 where all is 32 bits.
+
+        Of what was read, the error that was measured when it was asked.
+        """
+        return max(float(self._error), 0.0 if self.store is None else self.store.error_read)
+
     def ask(self, teacher: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The teacher's logits for inputs [B,*shape] and what passes its taps.
 
@@ -245,7 +252,8 @@ class Stream:
         if self.precision == "float32":
             with TapReader(first_of(teacher), self.teacher_taps).reading() as seen:
                 return teacher(inputs), seen
-        if self._quick is None or self._quick[0] is not teacher:
+        first = self._quick is None or self._quick[0] is not teacher
+        if self._quick is None or first:
             self._quick = (teacher, folded_teacher(teacher).to(memory_format=self.normalise.format))
         with computing(self.precision, self.device):
             logits = self._quick[1](inputs).float()
@@ -254,6 +262,8 @@ class Stream:
                     first_of(teacher)(inputs)
         rounded = as_half(logits)
         self._rounding = torch.maximum(self._rounding, (rounded - logits).abs().max())
+        if first:
+            self._error = (rounded - teacher(inputs)).abs().max()
         return rounded, {name: whole(value) for name, value in seen.items()}
 
     def _ask_all(self, teacher: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from distill_core.charts.gains import gains
-from distill_core.charts.names import markdown_text
 from distill_core.evaluation.metrics import heading, primary_metric
 from distill_core.evaluation.verdict import Verdict
 from distill_core.language import _, marked, told
@@ -90,8 +89,7 @@ def beside(view: ExperimentView) -> None:
         progress.show_steps(view)
     teacher_card.show_card(view)
     for note in view.notes[-3:]:
-        icon = ":material/warning:" if note.level != "info" else ":material/info:"
-        st.caption(f"{icon} {markdown_text(told(note.text))}")
+        progress.show_note(note)
 
 
 @st.fragment(run_every="2s", key="log-live")

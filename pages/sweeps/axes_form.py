@@ -11,7 +11,7 @@ from distill_core.language import _, marked
 from distill_core.spec import ExperimentSpec
 from distill_core.sweep_spec import AXIS_FIELDS, NUMBERS, AxisField
 from pages.sweeps import drafting
-from pages.ui.axis_values import STARTS, entries_field, names_for, numbers_typed, numbers_written
+from pages.ui.axis_values import entries_field, names_for, numbers_typed, numbers_written
 from pages.ui.fields import Fields
 from pages.ui.numbers_list import parse_numbers, write_numbers
 
@@ -115,7 +115,7 @@ def _range(fields: Fields, key: str, field: AxisField, axis: Json) -> Json:
 def _names(
     fields: Fields, key: str, field: AxisField, axis: Json, base: ExperimentSpec | None, came_with: Json
 ) -> Json:
-    offered = list(STARTS) if field == "start" else [] if base is None else names_for(field, base)
+    offered = [] if base is None else names_for(field, base)
     # What the form began with can be chosen again after it was taken out.
     values = entries_field(
         axis_title(field), field, [*(came_with.get("values") or []), *offered], held=axis.get("values") or [],

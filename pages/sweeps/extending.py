@@ -14,7 +14,7 @@ from distill_core.sweep_spec import NUMBERS, Axis
 from distill_core.sweeps.cells import value_label
 from pages.sweeps import states
 from pages.ui import account
-from pages.ui.axis_values import STARTS, entries_field, names_for, numbers_typed
+from pages.ui.axis_values import entries_field, names_for, numbers_typed
 from pages.ui.guard import guarded
 from pages.ui.numbers_list import parse_numbers
 from pages.ui.session import lab
@@ -77,8 +77,7 @@ def _more_values(axis: Axis, row: SweepRow) -> list[Any]:
         )
         return numbers_typed(text or "", whole=axis.field == "epochs")
     known = {value_label(value) for value in axis.values}
-    offered = list(STARTS) if axis.field == "start" else names_for(axis.field, row.spec.base)
+    offered = [name for name in names_for(axis.field, row.spec.base) if name not in known]
     return entries_field(
-        markdown_text(label), axis.field, [name for name in offered if name not in known], key=key,
-        help=_("Those that are not in the sweep yet."),
+        markdown_text(label), axis.field, offered, key=key, help=_("Those that are not in the sweep yet."),
     )

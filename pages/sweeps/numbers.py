@@ -8,15 +8,15 @@ from contextlib import suppress
 
 import streamlit as st
 
-from distill_core.charts.names import markdown_text
 from distill_core.charts.sweep_figures import state_counts
 from distill_core.errors import NotFound
-from distill_core.language import _, counted, told
+from distill_core.language import _, counted
 from distill_core.progress import sweep_progress
 from distill_core.rows import ExperimentView, NoteRow
 from distill_core.sweep_rows import SweepResults, SweepRow
 from pages.sweeps import states
 from pages.ui import places, words
+from pages.ui.progress import show_note
 from pages.ui.session import watched
 
 _MOST_LINKS, _MOST_NOTES = 6, 6
@@ -72,8 +72,7 @@ def _notes(rounds: Sequence[ExperimentView]) -> None:
         newest.pop(note.text, None)
         newest[note.text] = note
     for note in list(newest.values())[-_MOST_NOTES:]:
-        icon = ":material/warning:" if note.level != "info" else ":material/info:"
-        st.caption(f"{icon} {markdown_text(told(note.text))}")
+        show_note(note)
 
 
 def _experiments(row: SweepRow) -> list[ExperimentView]:

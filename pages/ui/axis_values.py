@@ -41,6 +41,8 @@ def numbers_written(values: Sequence[Any]) -> str:
 
 def names_for(field: AxisField, base: ExperimentSpec) -> list[str]:
     """What an axis of entries may have in an experiment."""
+    if field == "start":
+        return list(STARTS)
     return {"student": _network_names, "term": _term_names}[field](base)
 
 

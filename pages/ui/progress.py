@@ -9,7 +9,7 @@ import streamlit as st
 from distill_core.charts.names import markdown_text, plain_name
 from distill_core.language import _, counted, marked, told
 from distill_core.progress import progress_of, step_share
-from distill_core.rows import ExperimentView, StepRow
+from distill_core.rows import ExperimentView, NoteRow, StepRow
 from pages.ui import words
 
 HELP = marked(
@@ -41,6 +41,12 @@ def show_steps(view: ExperimentView) -> None:
             ).format(label=label, done=step.done, total=step.total))
         else:
             st.markdown(f"{label}{f' · :gray[{took}]' if took else ''}")
+
+
+def show_note(note: NoteRow) -> None:
+    """What the worker has told of an experiment, such as why students train one by one."""
+    icon = ":material/warning:" if note.level != "info" else ":material/info:"
+    st.caption(f"{icon} {markdown_text(told(note.text))}")
 
 
 def _took(step: StepRow, *, now: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from distill_core.events import (
     DataLoaded,
     EpochEnded,
     LatencyMeasured,
+    Noted,
     OnnxExported,
     RunChanged,
     RunDeclared,
@@ -214,3 +216,10 @@ def test_a_resumed_worker_keeps_its_thread_count(lab: PipelineLab, spec_data: di
     finally:
         torch.set_num_threads(before)
     assert [event.threads for event in lab.told("one", ThreadsChosen)] == [1, 2]
+
+
+def test_a_teacher_in_sixteen_bits_tells_by_how_much_its_logits_differ(lab: PipelineLab, spec_data: dict) -> None:
+    lab.run("one", spec_data | {"precision": "bfloat16"})
+    (told,) = [note.text for note in lab.told("one", Noted) if "16 bits" in note.text]
+    found = re.fullmatch(r"In 16 bits the teacher's logits differ .* by at most (\S+) on a batch\.", told)
+    assert found and 0 < float(found[1]) < 1

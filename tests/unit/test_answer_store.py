@@ -186,12 +186,15 @@ def test_a_run_is_the_same_whether_it_asked_or_read(tmp_path: Path, fixed: int |
     assert kept_bytes(settings.home) > 0
 
 
-def test_sixteen_bits_are_kept_in_sixteen_with_the_rounding_measured(tmp_path: Path) -> None:
+def test_sixteen_bits_are_kept_in_sixteen_with_the_error_measured(tmp_path: Path) -> None:
     settings = checked(tmp_path, precision="bfloat16")
     without, _ = trained(settings, keeps=False)
-    assert same(without, trained(settings, keeps=True)[0]) and same(without, trained(settings, keeps=True)[0])
+    writing, reading = trained(settings, keeps=True)[0], trained(settings, keeps=True)[0]
+    assert same(without, writing) and same(without, reading)
     facts = [json.loads(path.read_text()) for path in settings.home.teacher_answers.glob("*/*.json")]
     assert facts and all(one["kind"] == "float16" and 0 < one["largest_rounding"] < 0.01 for one in facts)
+    errors = {one.candidates[0].stream.largest_error() for one in (without, writing, reading)}
+    assert errors == {one["largest_error"] for one in facts} and 0 < max(errors) < 0.1
 
 
 def test_other_causes_have_other_answers(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from distill_core.errors import Conflict, SpecError
+from distill_core.errors import Conflict, DamagedFile, SpecError
+from distill_core.services import Lab
 from tests.sweep_samples import SweepLab, optuna_data, states, sweep_data, width_of
 
 
@@ -144,3 +145,35 @@ def test_between_two_rounds_a_trial_has_not_ended(sweeps: SweepLab) -> None:
         ended.append(sweeps.lab.sweeps.find(sweep_id).trials_ended)
     # Two are pruned after one seed and one after two, which is seen at the next look; then all have ended.
     assert ended == [0, 2, 4]
+
+
+def test_a_damaged_line_is_told_and_no_trial_takes_the_place_of_another(sweeps: SweepLab) -> None:
+    whole, sweep_id = sweeps.launch(sweep_data(name="whole")), sweeps.launch(sweep_data())
+    sweeps.play(whole)
+    sweeps.play(sweep_id)
+    before = sweeps.lab.sweeps.results(sweep_id)
+    path = sweeps.lab.home.sweep(sweep_id).trials
+    good = path.read_bytes()
+    lines = good.splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], b"\x00" * (len(lines[1]) - 1) + b"\n", *lines[2:]]))
+    sweeps.lab.upkeep.reindex()
+    # As a server that begins anew has it; one that has read the sweep keeps what it read.
+    anew = Lab(sweeps.lab.home).sweeps
+    for ask in (lambda: anew.results(sweep_id), lambda: anew.extend(sweep_id, seeds=[7])):
+        with pytest.raises(DamagedFile, match=f"Trial 2 of sweep {sweep_id} cannot be read: mend its line"):
+            ask()
+    assert len(anew.list()) == 2 and states(anew.results(whole)) == ["finished"] * 4
+    path.write_bytes(good)
+    sweeps.lab.upkeep.reindex()
+    assert anew.results(sweep_id).trials == before.trials
+
+
+def test_a_sweep_in_motion_ends_at_a_damaged_line(sweeps: SweepLab) -> None:
+    sweep_id = sweeps.launch(sweep_data())
+    path = sweeps.lab.home.sweep(sweep_id).trials
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([b"?" * (len(lines[0]) - 1) + b"\n", *lines[1:]]))
+    sweeps.lab.upkeep.reindex()
+    sweeps.sweeper.tick()
+    row = sweeps.lab.sweeps.find(sweep_id)
+    assert row.state == "failed" and row.reason.startswith(f"Trial 1 of sweep {sweep_id} cannot be read")
