@@ -195,7 +195,9 @@ def parse(arguments: Sequence[str]) -> tuple[list[str], Options]:
 def main(arguments: Sequence[str]) -> None:
     tables, options = parse(arguments)
     for name in tables:
-        chosen = [argument for argument in arguments if argument not in TABLES]
+        # Where the images lie is this machine's own matter.
+        chosen = ["FOLDER" if argument == str(options.cifar) else argument for argument in arguments
+                  if argument not in TABLES]
         command = shlex.join(["python", "-m", "benchmarks.performance", name, *chosen])
         before = os.getloadavg()[0]
         # What a process left behind still writes must not cost the figures.

@@ -56,6 +56,7 @@ class Figures:
     errors: list[str] = field(default_factory=list)
     opened: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
+    stolen_seconds: float = 0.0
 
 
 class Tab(threading.Thread):
@@ -126,17 +127,23 @@ def watched(url: str, process: psutil.Process, experiment_id: str, *, seconds: f
     if len(figures.opened) < sessions:
         figures.errors.append(f"only {len(figures.opened)} of {sessions} tabs opened in time")
     time.sleep(min(SETTLING_SECONDS, seconds))
-    end = time.monotonic() + seconds
+    end, stolen = time.monotonic() + seconds, stolen_seconds()
     while time.monotonic() < end:
         figures.memory.append(process.memory_info().rss)
         time.sleep(min(5.0, seconds / 4))
     figures.memory.append(process.memory_info().rss)
+    figures.stolen_seconds = stolen_seconds() - stolen
     over.set()
     for tab in tabs:
         tab.join(60)
         if tab.is_alive():
             figures.errors.append(f"{tab.name}: hangs")
     return figures
+
+
+def stolen_seconds() -> float:
+    """Time of all cores that the host of a virtual machine gave to others; 0 where the system does not tell."""
+    return float(getattr(psutil.cpu_times(), "steal", 0.0))
 
 
 def errors_in(log: Path) -> list[str]:
@@ -150,7 +157,7 @@ def row(case: str, value: float, unit: str, must: str = "") -> dict[str, Any]:
 
 
 def rows_of(figures: Figures, *, sessions: int, epochs: int, load: float, seconds: float) -> list[dict[str, Any]]:
-    mebi = 2**20
+    mebi, cores_seconds = 2**20, seconds * (os.cpu_count() or 1)
     growth = (max(figures.memory[len(figures.memory) // 2 :]) - figures.memory[0]) / mebi
 
     def times(case: str, values: Sequence[float], must: str = "") -> list[dict[str, Any]]:
@@ -170,6 +177,7 @@ def rows_of(figures: Figures, *, sessions: int, epochs: int, load: float, second
         row("epochs trained meanwhile", epochs, ""),
         row("points read by the tabs", sum(figures.points), ""),
         row("load of the machine, mean of 15 minutes, at the end", load, "processes"),
+        row("time of the cores that the host gave to others", 100 * figures.stolen_seconds / cores_seconds, "%"),
     ]
     return [one | {"sessions": sessions} for one in rows]
 
