@@ -72,8 +72,9 @@ def _more_values(axis: Axis, row: SweepRow) -> list[Any]:
     """What is typed or chosen beyond the values there are."""
     key, label = f"more-{axis.field}-{row.sweep_id}", _("More of {axis}").format(axis=states.axis_in_words(axis))
     if axis.field in NUMBERS:
+        example = _("such as 0.6, 0.8") if axis.field == "teacher_share" else _("such as 3, 6")
         text = st.text_input(
-            markdown_text(label), key=key, placeholder=_("such as 3, 6"), help=_("Numbers, separated by commas."),
+            markdown_text(label), key=key, placeholder=example, help=_("Numbers, separated by commas."),
         )
         return numbers_typed(text or "", whole=axis.field == "epochs")
     known = {value_label(value) for value in axis.values}

@@ -71,8 +71,10 @@ def _notes(rounds: Sequence[ExperimentView]) -> None:
     for note in (note for view in rounds for note in view.notes):
         newest.pop(note.text, None)
         newest[note.text] = note
-    for note in list(newest.values())[-_MOST_NOTES:]:
-        show_note(note)
+    if newest:
+        with st.container(gap="xsmall", key="sweep-notes"):
+            for note in list(newest.values())[-_MOST_NOTES:]:
+                show_note(note)
 
 
 def _experiments(row: SweepRow) -> list[ExperimentView]:
