@@ -1,4 +1,4 @@
-"""How soon the main pages can be used, with an experiment of 26 students, 5 seeds and 20 epochs and a sweep of as many.
+"""How soon the main pages can be used: of an experiment of 26 students, 5 seeds and 20 epochs, of a sweep of 25 cells.
 
     python -m benchmarks.pages
 

@@ -196,7 +196,8 @@ def main(arguments: Sequence[str]) -> None:
     tables, options = parse(arguments)
     for name in tables:
         # Where the images lie is this machine's own matter.
-        chosen = ["FOLDER" if argument == str(options.cifar) else argument for argument in arguments
+        folder_here = str(options.cifar or "")
+        chosen = [argument.replace(folder_here, "FOLDER") if folder_here else argument for argument in arguments
                   if argument not in TABLES]
         command = shlex.join(["python", "-m", "benchmarks.performance", name, *chosen])
         before = os.getloadavg()[0]

@@ -217,7 +217,7 @@ def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
         name, title = cohort_step(cohort.seed)
         missing = [run for run in cohort.runs if not have(run, context.folder, keeper, reuse=context.reuse)]
         if missing and context.should_stop():
-            return
+            break
         total = 0
         if missing:
             context.step(name, title, "running")
@@ -231,8 +231,8 @@ def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
             if any(keeper.state(run.run_id) == "stopped" for run in missing):
                 done = min(candidate.progress.step for candidate in training.candidates)
                 context.step(name, title, "waiting", done=done, total=total)
-                return
+                break
         context.step(name, title, "finished", done=total, total=total)
     if error:
-        text = f"In 16 bits the teacher's logits differ from those in 32 bits by at most {error:.2g} on a batch."
+        text = f"On the first batch, the teacher's logits in 16 bits differ from those in 32 bits by up to {error:.2g}."
         context.emit(Noted(at=context.clock(), text=text))

@@ -112,15 +112,18 @@ def ids_starting(connection: Connection, prefix: str, *, limit: int) -> list[str
 
 
 def trials_of(connection: Connection, sweep_id: str) -> list[Trial]:
-    """By number, without a gap. Raises DamagedFile where the sweep's file lacks one: the next would take its place."""
+    """By number. Raises DamagedFile where the sweep's file lacks one, in whose place another would come."""
     found = connection.execute(
         select(trials).where(trials.c.sweep_id == sweep_id).order_by(trials.c.number)
     ).mappings().all()
-    lost = next((place for place, row in enumerate(found) if row["number"] != place), None)
+    begun = connection.scalars(select(rounds.c.trials).where(rounds.c.sweep_id == sweep_id))
+    there = {row["number"] for row in found}
+    wanted = max([len(there), *(number + 1 for numbers in begun for number in numbers)])
+    lost = next((number for number in range(wanted) if number not in there), None)
     if lost is not None:
         raise DamagedFile(
             f"Trial {lost + 1} of sweep {sweep_id} cannot be read: mend its line in sweeps/{sweep_id}/trials.jsonl, or "
-            "take the file from a backup, then run `python -m distill_core reindex`."
+            "take the file from a backup, run `python -m distill_core reindex`, then resume the sweep if it has failed."
         )
     return [
         Trial(

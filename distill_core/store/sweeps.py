@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from distill_core.errors import Conflict, LabError
+from distill_core.errors import Conflict, DamagedFile, LabError
 from distill_core.folders import Home, SweepFolder, write_json
 from distill_core.spec_parts import Frozen
 from distill_core.store import sweep_queries, sweep_records
@@ -246,6 +246,9 @@ class SweepStore:
                 sweep_records.forget(connection, path.name)
                 try:
                     sweep_records.add(connection, SweepFolder(path))
+                    sweep_queries.trials_of(connection, path.name)
+                except DamagedFile as error:
+                    problems.append(error.sentence)
                 except LabError as error:
                     problems.append(f"Sweep {path.name}: {error.sentence}")
                 except (OSError, ValueError, KeyError, TypeError) as error:

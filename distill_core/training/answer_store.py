@@ -152,7 +152,8 @@ class AnswerStore:
             # The facts last: without them the file is not read.
             writing.path.replace(self._folder / _name(writing.number))
             write_json(self._facts(writing.number), facts)
-        except OSError:
+        except (OSError, ValueError):
+            # ValueError: logits of NaN or infinity are no JSON, and need no keeping.
             self._drop()
         self._writing = None
 

@@ -89,7 +89,9 @@ class Stream:
         self._quick: tuple[nn.Module, nn.Module] | None = None
         self.store: AnswerStore | None = None
         """Where answers are kept for later trainings; None: nowhere."""
-        self._rounding = self._error = torch.zeros((), device=device)
+        self._rounding = torch.zeros((), device=device)
+        self._first_asked: tuple[nn.Module, Tensor, Tensor] | None = None
+        self._error = 0.0
         self._donors = None if variation is None else self._chosen_donors()
 
     def _fixed_pool(self, count: int) -> Tensor:
@@ -236,12 +238,19 @@ class Stream:
         """By how much a logit was rounded most to be kept in 16 bits; 0 where none is."""
         return float(self._rounding)
 
+    @torch.no_grad()
     def largest_error(self) -> float:
-        """By how much a logit of the first batch in 16 bits differs most from 32 bits; 0 where all is 32 bits.
+        """By how much a logit of the first batch asked in 16 bits differs most from 32 bits; 0 where all is 32 bits.
 
         Of what was read, the error that was measured when it was asked.
         """
-        return max(float(self._error), 0.0 if self.store is None else self.store.error_read)
+        if self._first_asked is not None:
+            teacher, inputs, logits = self._first_asked
+            # TF32 would keep 11 of the 24 bits that are compared with.
+            with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
+                self._error = float((logits - teacher(inputs)).abs().max())
+            self._first_asked = None
+        return max(self._error, 0.0 if self.store is None else self.store.error_read)
 
     def ask(self, teacher: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The teacher's logits for inputs [B,*shape] and what passes its taps.
@@ -263,7 +272,8 @@ class Stream:
         rounded = as_half(logits)
         self._rounding = torch.maximum(self._rounding, (rounded - logits).abs().max())
         if first:
-            self._error = (rounded - teacher(inputs)).abs().max()
+            # Compared later: what is kept is chosen by the time that asking takes.
+            self._first_asked = (teacher, inputs.clone(), rounded)
         return rounded, {name: whole(value) for name, value in seen.items()}
 
     def _ask_all(self, teacher: nn.Module) -> tuple[Tensor, dict[str, Tensor]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from pages.ui.progress import show_note
 from pages.ui.session import watched
 
 _MOST_LINKS, _MOST_NOTES = 6, 6
+_FIGURES = re.compile(r"\b\d[\d.,e-]*")
 
 
 def show_numbers(results: SweepResults) -> None:
@@ -69,8 +71,10 @@ def _notes(rounds: Sequence[ExperimentView]) -> None:
     """What its experiments tell, such as why students train one by one; what several tell once, the newest last."""
     newest: dict[str, NoteRow] = {}
     for note in (note for view in rounds for note in view.notes):
-        newest.pop(note.text, None)
-        newest[note.text] = note
+        # Rounds tell the same with other figures.
+        said = _FIGURES.sub("", note.text)
+        newest.pop(said, None)
+        newest[said] = note
     if newest:
         with st.container(gap="xsmall", key="sweep-notes"):
             for note in list(newest.values())[-_MOST_NOTES:]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from distill_core.charts.names import markdown_text
+from distill_core.errors import DamagedFile
 from distill_core.language import _, counted
 from distill_core.sweep_rows import SweepResults
 from pages.sweeps import figure, heading, numbers, states, table, trials
 from pages.ui import places
+from pages.ui.guard import tell
 from pages.ui.live_figure.watching import results_now
 from pages.ui.session import lab
 
@@ -59,7 +61,13 @@ def settings(results: SweepResults) -> None:
 
 
 def show(sweep_id: str) -> None:
-    results = now(sweep_id)
+    try:
+        results = now(sweep_id)
+    except DamagedFile as error:
+        # What can be done with the sweep as a whole stays possible.
+        heading.header(lab().sweeps.find(sweep_id))
+        tell(error)
+        return
     row, going = results.row, results.row.going
     chosen = trials.chosen_trial(results)
     # Always the same containers: were the figure to change its place, it would be mounted anew and lose its zoom.

@@ -221,5 +221,5 @@ def test_a_resumed_worker_keeps_its_thread_count(lab: PipelineLab, spec_data: di
 def test_a_teacher_in_sixteen_bits_tells_by_how_much_its_logits_differ(lab: PipelineLab, spec_data: dict) -> None:
     lab.run("one", spec_data | {"precision": "bfloat16"})
     (told,) = [note.text for note in lab.told("one", Noted) if "16 bits" in note.text]
-    found = re.fullmatch(r"In 16 bits the teacher's logits differ .* by at most (\S+) on a batch\.", told)
+    found = re.fullmatch(r"On the first batch, the teacher's logits in 16 bits differ .* by up to (\S+)\.", told)
     assert found and 0 < float(found[1]) < 1

@@ -11,8 +11,11 @@ import pytest
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
+from distill_core.errors import DamagedFile
+from distill_core.events import Noted
 from distill_core.folders import Home
 from distill_core.services import Lab
+from distill_core.sweep_rows import SweepResults
 from distill_core.sweeping import Sweeps
 from pages.sweeps.table import csv_of
 from pages.ui.live.routes import lab_routes
@@ -21,6 +24,7 @@ from pages.ui.live_figure.wanted import Wanted
 from tests.fixtures import build_finished_experiment, preset_spec
 from tests.pages.asgi_client import AsgiClient
 from tests.pages.fake_sweeps import FakeSweeps
+from tests.store_samples import write_events
 from tests.told_sweeps import map_results, map_spec, results_of, search_results, trial
 
 LIST, SWEEP, FORM = "sweeps/sweeps.py", "sweeps/sweep.py", "experiments/design.py"
@@ -104,6 +108,32 @@ def test_a_deleted_sweep_says_so_and_comes_back(open_page, sweeps: FakeSweeps) -
     assert not [one for one in app.button if one.key in ("same", "delete", "stop")]
     app.button(key="restore").click().run()
     assert not app.exception and "is in the trash" not in told(app) and app.button(key="same")
+
+
+def test_a_damaged_sweep_says_so_under_its_name(
+    open_page, sweeps: FakeSweeps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(sweep_id: str) -> SweepResults:
+        raise DamagedFile(f"Trial 2 of sweep {sweep_id} cannot be read.")
+
+    monkeypatch.setattr(sweeps, "results", damaged)
+    app = open_page(SWEEP, id="map-one")
+    assert not app.exception and "Trial 2 of sweep map-one cannot be read." in told(app)
+    assert app.title[0].value and app.button(key="same")
+
+
+def test_what_rounds_tell_alike_stands_once_with_the_newest_figures(open_page, sweeps: FakeSweeps, home: Home) -> None:
+    build_finished_experiment(home, spec=preset_spec(seeds=2), experiment_id="round-two")
+    for experiment, error in (("round-one", 0.01), ("round-two", 2e-05)):
+        texts = ("They train one by one: a reason.", f"The logits differ by up to {error}.")
+        write_events(home, experiment, *(Noted(at=1.0, text=text) for text in texts))
+        Lab(home).store.ingest(experiment)
+    results = sweeps.held["map-one"]
+    row = replace(results.row, experiment_ids=("round-one", "round-two"))
+    sweeps.held["map-one"] = replace(results, row=row)
+    page = told(open_page(SWEEP, id="map-one"))
+    assert page.count("They train one by one") == page.count("The logits differ by up to") == 1
+    assert "by up to 2e-05." in page
 
 
 def test_a_finished_sweep_tells_its_best_and_how_sure_that_is(open_page, sweeps: FakeSweeps) -> None:

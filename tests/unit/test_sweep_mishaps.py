@@ -147,7 +147,8 @@ def test_between_two_rounds_a_trial_has_not_ended(sweeps: SweepLab) -> None:
     assert ended == [0, 2, 4]
 
 
-def test_a_damaged_line_is_told_and_no_trial_takes_the_place_of_another(sweeps: SweepLab) -> None:
+@pytest.mark.parametrize("line", [1, 3])
+def test_a_damaged_line_is_told_and_no_trial_takes_the_place_of_another(sweeps: SweepLab, line: int) -> None:
     whole, sweep_id = sweeps.launch(sweep_data(name="whole")), sweeps.launch(sweep_data())
     sweeps.play(whole)
     sweeps.play(sweep_id)
@@ -155,16 +156,19 @@ def test_a_damaged_line_is_told_and_no_trial_takes_the_place_of_another(sweeps: 
     path = sweeps.lab.home.sweep(sweep_id).trials
     good = path.read_bytes()
     lines = good.splitlines(keepends=True)
-    path.write_bytes(b"".join([lines[0], b"\x00" * (len(lines[1]) - 1) + b"\n", *lines[2:]]))
-    sweeps.lab.upkeep.reindex()
+    assert len(lines) == 4
+    lines[line] = b"\x00" * (len(lines[line]) - 1) + b"\n"
+    path.write_bytes(b"".join(lines))
+    sentence = f"Trial {line + 1} of sweep {sweep_id} cannot be read: mend its line"
+    assert [one.startswith(sentence) for one in sweeps.lab.upkeep.reindex()[1]] == [True]
     # As a server that begins anew has it; one that has read the sweep keeps what it read.
     anew = Lab(sweeps.lab.home).sweeps
     for ask in (lambda: anew.results(sweep_id), lambda: anew.extend(sweep_id, seeds=[7])):
-        with pytest.raises(DamagedFile, match=f"Trial 2 of sweep {sweep_id} cannot be read: mend its line"):
+        with pytest.raises(DamagedFile, match=sentence):
             ask()
     assert len(anew.list()) == 2 and states(anew.results(whole)) == ["finished"] * 4
     path.write_bytes(good)
-    sweeps.lab.upkeep.reindex()
+    assert sweeps.lab.upkeep.reindex()[1] == []
     assert anew.results(sweep_id).trials == before.trials
 
 
