@@ -25,8 +25,9 @@ from benchmarks.dashboard import dashboard
 from benchmarks.report import write_result
 from distill_core.folders import Home
 from distill_core.services import Lab
-from tests.map_samples import TEACHERS_SHARES, TEMPERATURES, build_map_experiment
-from tests.sweep_samples import SweepLab, sweep_data
+from tests.map_samples import build_map_experiment
+from tests.sweep_samples import SweepLab
+from tests.told_sweeps import map_spec
 
 VISITS, RERUNS = 5, 9
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -76,8 +77,7 @@ def warm(browser: Browser, url: str, path: str) -> dict[str, Any]:
 def swept(home: Home) -> str:
     """A finished sweep of 25 cells and 5 seeds."""
     played = SweepLab(home, Lab(home).catalogue())
-    axes = [{"field": "temperature", "values": TEMPERATURES}, {"field": "teacher_share", "values": TEACHERS_SHARES}]
-    sweep_id = played.launch(sweep_data(axes=axes, base={"seeds": [0, 1, 2, 3, 4]}))
+    sweep_id = played.launch(map_spec().to_json())
     played.play(sweep_id)
     return sweep_id
 
