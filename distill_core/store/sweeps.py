@@ -153,12 +153,19 @@ class SweepStore:
     def begin_round(
         self, sweep_id: str, *, experiment_id: str, trials: Sequence[int], seeds: Sequence[int], at: float
     ) -> Round:
-        """Write down that a round begins; its experiment is made next. Raises Conflict unless the sweep is running."""
+        """Write down that a round begins; its experiment is made next.
+
+        Raises Conflict unless the sweep is running and has these trials: a reader takes a trial that a round names and
+        the file lacks for one that was lost.
+        """
         folder = self._home.sweep(sweep_id)
         with self._database.write() as connection:
             row = sweep_records.catch_up(connection, folder)
             if row["state"] != "running":
                 self._refuse(connection, f"Sweep {sweep_id} is {row['state']}, so no round begins.")
+            known = len(sweep_queries.trials_of(connection, sweep_id))
+            if any(number not in range(known) for number in trials):
+                self._refuse(connection, f"Sweep {sweep_id} has {known} trials, so no round begins with others.")
             number = len(sweep_queries.rounds_of(connection, sweep_id)) + 1
             line = RoundLine(
                 at=at, number=number, experiment_id=experiment_id, trials=tuple(trials), seeds=tuple(seeds)

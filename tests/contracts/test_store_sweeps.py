@@ -71,6 +71,7 @@ def act(store: Store, number: int, what: str, name: str, *told: Any) -> None:
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=st.lists(_acts, max_size=20))
 @example(acts=[("trial", "one", "", False), ("judge", "one", 2), ("trial", "one", "", False)])
+@example(acts=[("round", "one", 2), ("trial", "one", "", False), ("round", "one", 2)])
 def test_the_index_after_any_history_is_the_one_that_its_folders_make(
     new_index: Callable[[], None], acts: list[tuple[Any, ...]]
 ) -> None:
@@ -123,6 +124,11 @@ def test_trials_keep_their_numbers_and_their_values(new_index: Callable[[], None
         sweeps.add_trials("a", [trial(2)])
     with pytest.raises(Conflict, match="so no round begins"):
         sweeps.begin_round("a", experiment_id="e", trials=[0], seeds=[0], at=3.0)
+    sweeps.move("a", expected={"stopped"}, to="running", at=4.0)
+    for unknown in ([0, 2], [-1]):
+        with pytest.raises(Conflict, match="has 2 trials, so no round begins with others"):
+            sweeps.begin_round("a", experiment_id="e", trials=unknown, seeds=[0], at=5.0)
+    assert sweeps.rounds("a") == []
 
 
 def test_a_row_counts_the_runs_and_ended_trials_of_its_rounds(new_index: Callable[[], None], tmp_path: Path) -> None:
