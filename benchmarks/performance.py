@@ -158,6 +158,8 @@ def precisions(options: Options, folder: Path) -> Table:
 
 
 def grown(options: Options, folder: Path) -> Table:
+    if options.device != "cpu":
+        raise NotMeasured("how cost grows is measured on the processor alone")
     about, rows, settings = growth(cifar_folder=options.cifar, folder=folder, rivals=options.rivals)
     return Table(about, rows, settings)
 
@@ -210,6 +212,7 @@ def main(arguments: Sequence[str]) -> None:
                 continue
         settings = {
             "command": command, "device": _device(options.device), **table.settings,
+            **({} if options.device == "cpu" else {"convolutions": "in TF32 for all of them, as torch has it"}),
             "torchdistill": TORCHDISTILL_VERSION,
             "load before and after": f"{before:.1f} and {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
         }

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
 from distill_core.deployment.machine import machine_name
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("torch", "onnxruntime", "streamlit", "plotly")
+PACKAGES = ("torch", "onnxruntime", "onnxruntime-gpu", "streamlit", "plotly")
 
 
 def write_result(
@@ -20,7 +20,8 @@ def write_result(
 ) -> None:
     """Write `results/<name>.json` and `.md`, and print the table; `settings` are the command and what it chose."""
     RESULTS.mkdir(exist_ok=True)
-    versions = {package: version(package) for package in PACKAGES}
+    here = {one.name for one in distributions()}
+    versions = {package: version(package) for package in PACKAGES if package in here}
     content = {
         "name": name,
         "date": time.strftime("%Y-%m-%d"),

@@ -48,8 +48,12 @@ class Stamp:
 
 
 def environment_for_jobs() -> dict[str, str]:
-    """This process's environment without the secrets of signing in, for processes that outlive whoever starts them."""
-    return {name: value for name, value in os.environ.items() if name not in SIGN_IN_SECRETS}
+    """This process's environment without the secrets of signing in, for processes that outlive whoever starts them.
+
+    CUDA numbers GPUs as the driver does, by their place, which is how devices are named; alone it would by their speed.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in SIGN_IN_SECRETS}
+    return kept | {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 def identity_of(pid: int) -> str | None:

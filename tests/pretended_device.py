@@ -25,7 +25,7 @@ from distill_core.deployment import onnx_export
 aten = torch.ops.aten
 CUDA, CPU = torch.device("cuda", 0), torch.device("cpu")
 # What torch itself is told in its place: autograd runs it in the same thread, and no driver is asked for.
-TOLD = torch.device("meta")
+TOLD = torch.device("meta", 1)
 COPYING = {aten.copy_.default, aten._to_copy.default}
 INDEXING = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default}
 
@@ -87,13 +87,13 @@ class Pretence:
             _refuse_mixing(func, args, [one for one in flat if isinstance(one, Tensor)])
             self.reads += func in (aten._local_scalar_dense.default, aten.nonzero.default)
         asked = kwargs.get("device")
-        target = there if asked is None else torch.device(asked).type != "cpu"
+        target = there if asked is None else torch.device(asked) == TOLD
         if func is aten.copy_.default:
             target = isinstance(args[0], There)
         known: dict[int, Tensor] = {}
 
         def held(value: Any) -> Any:
-            if isinstance(value, torch.device):
+            if isinstance(value, torch.device) and value == TOLD:
                 return CPU
             if isinstance(value, Tensor):
                 inside = value.held if isinstance(value, There) else value
@@ -134,13 +134,18 @@ class _Calls(TorchFunctionMode):
     """Where cuda is asked for by name, torch is told the other, or it would look for a driver."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.device:
+            return torch.device(*args, **(kwargs or {}))
         kwargs = {name: _told(value) for name, value in (kwargs or {}).items()}
         if func is Tensor.numpy and isinstance(args[0], There):
             raise TypeError("can't convert cuda:0 device type tensor to numpy")
         if func in (Tensor.__getitem__, Tensor.__setitem__) and isinstance(args[0], There):
             # torch makes a tensor of a list by itself, past all that is pretended.
             parts = args[1] if isinstance(args[1], tuple) else (args[1],)
-            parts = tuple(There(torch.tensor(one)) if isinstance(one, list) else one for one in parts)
+            parts = tuple(
+                There(torch.tensor(one) if one else torch.zeros(0, dtype=torch.long)) if isinstance(one, list) else one
+                for one in parts
+            )
             args = (args[0], parts, *args[2:])
         if func is torch.tensor and kwargs.get("device") == TOLD:
             return There(torch.tensor(*args, **{**kwargs, "device": CPU}))
@@ -182,7 +187,9 @@ def pretended() -> Iterator[Pretence]:
         replace(torch.cuda, "is_available", lambda: True)
         replace(torch.cuda, "device_count", lambda: 1)
         replace(torch.cuda, "get_device_name", lambda device=None: "a pretended device")
-        replace(torch.cuda, "is_bf16_supported", lambda including_emulation=True: False)
+        replace(torch.cuda, "get_device_capability", lambda device=None: (7, 5))
+        replace(torch.cuda, "set_device", lambda device: None)
+        replace(torch.cuda, "synchronize", lambda device=None: None)
         replace(torch.cuda, "manual_seed", torch.default_generator.manual_seed)
         replace(torch._C._nn, "_parse_to", _telling(parse))
         replace(torch.optim.Optimizer, "_accelerator_graph_capture_health_check", lambda self: None)

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +31,24 @@ CPU = "CPUExecutionProvider"
 _LONGEST_PROBE_SECONDS = 300
 _ERRORS_ONLY = 3
 # Where a provider keeps its arrays; all others compute on the processor's memory.
-_MEMORY_OF = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda", "DmlExecutionProvider": "dml"}
+_OF_CUDA = ("CUDAExecutionProvider", "TensorrtExecutionProvider")
+_MEMORY_OF = {**dict.fromkeys(_OF_CUDA, "cuda"), "DmlExecutionProvider": "dml"}
 
 
 def providers_here() -> list[str]:
     """What this machine's ONNX Runtime can compute on, the processor first; Azure's would ask another machine."""
     present = [name for name in onnxruntime.get_available_providers() if name not in (CPU, "AzureExecutionProvider")]
     return [CPU, *present]
+
+
+@cache
+def find_libraries(provider: str) -> None:
+    """CUDA's libraries from pip's packages, where ONNX Runtime looks only if told to; those of the system stay."""
+    look = getattr(onnxruntime, "preload_dlls", None)
+    if look is not None and provider in _OF_CUDA:
+        # It prints what it misses; what is printed here is an answer.
+        with redirect_stdout(sys.stderr):
+            look()
 
 
 class CannotMeasure(Exception):
@@ -53,6 +66,7 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
 
 
 def open_session(path: Path, *, threads: int, provider: str) -> onnxruntime.InferenceSession:
+    find_libraries(provider)
     session = onnxruntime.InferenceSession(str(path), session_options(threads), providers=[provider])
     if session.get_providers()[0] != provider:
         raise CannotMeasure(f"ONNX Runtime could not start {provider} here; choose {CPU}.")
@@ -118,6 +132,7 @@ def probe(graph: Path, samples: Path, *, provider: str, threads: int, batch: int
 
 def answer_probe(asked: dict[str, Any]) -> dict[str, Any]:
     inputs = batch_of(Path(asked["samples"]), asked["batch"])
+    find_libraries(asked["provider"])
     runtime_bytes = _memory_bytes("VmRSS")
     start = time.perf_counter()
     session = open_session(Path(asked["graph"]), threads=asked["threads"], provider=asked["provider"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from distill_core.deployment.measuring import CPU, session_options
+from distill_core.deployment.measuring import CPU, find_libraries, session_options
 from distill_core.errors import DeviceError, ExportError, NotFound
 from distill_core.processor import available_cores
 
@@ -26,6 +26,7 @@ def open_session(path: Path, *, threads: int = 0, provider: str = CPU) -> onnxru
             f"provider is {provider!r}; allowed: {', '.join(present)}. "
             "Choose one of them or install another ONNX Runtime."
         )
+    find_libraries(provider)
     options = session_options(threads or available_cores())
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[provider])

@@ -102,7 +102,7 @@ def _environment(folder: ExperimentFolder) -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED_ON if os.environ.get(name)}
     return passed | {
         "DISTILL_HOME": str(folder.home.path), "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1",
-        "RAY_JOB_STOP_WAIT_TIME_S": _SECONDS_OF_FORCE,
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "RAY_JOB_STOP_WAIT_TIME_S": _SECONDS_OF_FORCE,
     }
 
 

@@ -174,7 +174,9 @@ def work_together(
     with Crew(folder, devices, on_hang=hang) as crew:
         try:
             return work(assemble=crew.assemble)
-        except TeamBroken:
+        except TeamBroken as broken:
+            # What the connection itself told, for whom the sentence about a process is not enough.
+            print(broken.sentence, file=sys.stderr)
             return _last_word(crew.lost())
         except HelperLost as lost:
             return _last_word(lost)

@@ -26,7 +26,8 @@ from distill_core.rows import RunRow
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # Libraries in C++ tell of it only in words.
 _WORDS: tuple[tuple[str, Failure], ...] = (
-    ("CUDA out of memory", "gpu-out-of-memory"), ("CUBLAS_STATUS_ALLOC_FAILED", "gpu-out-of-memory"),
+    ("CUDA out of memory", "gpu-out-of-memory"), ("CUDA error: out of memory", "gpu-out-of-memory"),
+    ("CUBLAS_STATUS_ALLOC_FAILED", "gpu-out-of-memory"), ("CUDNN_STATUS_ALLOC_FAILED", "gpu-out-of-memory"),
     ("can't allocate memory", "out-of-memory"), ("not enough memory", "out-of-memory"), ("bad_alloc", "out-of-memory"),
     ("Failed to allocate memory", "out-of-memory"), ("No space left on device", "disk-full"),
     ("File too large", "disk-full"), ("Disk quota exceeded", "disk-full"),

@@ -14,7 +14,7 @@ from distill_core import __version__
 from distill_core.deployment.machine import available_cores, machine_name
 from distill_core.errors import LabError
 from distill_core.executors import REGISTRY, wanted_executor
-from distill_core.executors.devices import default_threads, list_devices, package_versions
+from distill_core.executors.devices import default_threads, list_devices, package_versions, unused_gpus
 from distill_core.folders import Home, HomeUnusable
 from distill_core.jobs.exporters import tools_report
 from distill_core.processes import is_held
@@ -38,6 +38,7 @@ def machine_report(home: Home) -> dict[str, Any]:
         "executors": REGISTRY.names,
         "machine": machine_name(),
         "devices": [asdict(device) for device in list_devices()],
+        "unused_gpus": unused_gpus(),
         "threads": {"usable_cores": available_cores(), "most_per_worker": default_threads()},
         "memory": {"total_bytes": memory.total, "available_bytes": memory.available},
         "disk": {"total_bytes": disk.total, "free_bytes": disk.free},

@@ -65,6 +65,7 @@ class Board:
         fitting = self._fitting(need)
         number = need.processes if fitting[0].is_gpu else 1
         free = [slot for slot in fitting if slot.name not in self._kept and self._has_room(slot, need)]
+        free.sort(key=self._tenths_of_strangers)
         for together in _by_node(free):
             if len(together) >= number:
                 return tuple(together[:number])
@@ -114,6 +115,12 @@ class Board:
             # Somebody else's process, or one of ours that took more than it declared.
             return False
         return 0 not in others and sum(others) + wanted <= USABLE_SHARE * slot.memory_bytes
+
+    def _tenths_of_strangers(self, slot: Slot) -> int:
+        """How much of a GPU that is free of ours is taken; in tenths, for a screen's few bytes decide nothing."""
+        if not slot.is_gpu or slot.free_bytes is None or not slot.memory_bytes or self._needs[slot.name]:
+            return 0
+        return 10 * (slot.memory_bytes - slot.free_bytes) // slot.memory_bytes
 
 
 def _by_node(slots: Sequence[Slot]) -> list[list[Slot]]:

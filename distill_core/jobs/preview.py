@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import functools
+import gc
 import json
 import logging
 import os
@@ -23,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from distill_core.errors import LabError, SpecError, UnknownName
 from distill_core.folders import Home
+from distill_core.jobs.judging import failure_of
 from distill_core.jobs.preview_client import IDLE_SECONDS, connect, socket_address
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ LONGEST_LOG_BYTES = 2**20
 _LOCK_SECONDS = 15.0
 _TICK_SECONDS = 0.2
 _LAST_WORDS_SECONDS = 1.0
+_GPU_IS_FULL = (
+    "The GPU's memory does not suffice for this answer now; ask again when what trains there has ended, or choose a "
+    "smaller batch or network."
+)
 _log = logging.getLogger("distill_core.preview")
 
 Answer = Callable[[Mapping[str, Any], Callable[[], bool]], dict[str, Any]]
@@ -111,11 +117,26 @@ class PreviewServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         except LabError as error:
             return {"ok": False, "error": type(error).__name__, "sentence": error.sentence}
         # A fault of ours in one request must not take the others down; the log keeps it whole.
-        except Exception:
+        except Exception as error:
             number = uuid.uuid4().hex[:8]
             _log.exception("error %s in a request of kind %s", number, kind)
             sentence = f"The helper process met an unexpected error ({number}); its log has the details."
+            if failure_of(error) == "gpu-out-of-memory":
+                sentence = _GPU_IS_FULL
+            elif type(error).__name__ == "AcceleratorError":
+                # After such an error CUDA does nothing more in this process.
+                self.leave("GPU failed")
             return {"ok": False, "error": "HelperUnavailable", "sentence": sentence}
+        finally:
+            # Whoever trains next needs what this process would keep for its next answer.
+            self._torch.submit(_release_gpu)
+
+
+def _release_gpu() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 class _Connection(socketserver.StreamRequestHandler):

@@ -172,6 +172,7 @@ def _work(
                     return WorkerEnded(at=time.time(), outcome="cancelled", reason="Stopped while it waited to begin.")
             held.enter_context(ResourceWatch(emit, device=device))
             placed = spec.model_copy(update={"device": device})
+            _keep_to_share(placement)
             return _run(placed, folder, emit, should_stop, threads=threads, fence=lease.check)
     except LabError as error:
         return _failed(error, error.sentence)
@@ -197,6 +198,16 @@ def _device_locks(home: Home, device: str, placement: Placement | None) -> list[
     shared = placement is not None and placement.gpu_memory_bytes > 0
     # In one order for all, so that nobody waits for somebody who waits for them.
     return [(home.device_lock(slot), shared) for slot in sorted(set(slots))]
+
+
+def _keep_to_share(placement: Placement | None) -> None:
+    """Who declared how much of a GPU it needs runs out of memory itself beyond that, not its neighbours there."""
+    if placement is None or not placement.gpu_memory_bytes:
+        return
+    import torch
+
+    total = torch.cuda.get_device_properties(placement.device).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, placement.gpu_memory_bytes / total), placement.device)
 
 
 def _run(

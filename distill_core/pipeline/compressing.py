@@ -60,8 +60,8 @@ def compress(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
                 return
         except LabError as error:
             maker.kept.refuse(run, error.sentence)
-        except OSError:
-            # A full disk is not the step's fault: the experiment goes on from here when there is room again.
+        except (OSError, MemoryError, torch.OutOfMemoryError):
+            # A full disk or GPU is not the step's fault: the experiment goes on from here when there is room again.
             raise
         except Exception as error:
             maker.kept.refuse(run, broken(run.name, error))

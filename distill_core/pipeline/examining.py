@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,8 @@ def examine(checked: Checked, context: Context, keeper: Keeper, *, seed: int) ->
                     context.emit(Noted(
                         at=context.clock(), level="warning", text=f"More of the examination failed: {error}",
                     ))
+                # Its trace is told at the end; the networks and maps that it holds on to are not.
+                traceback.clear_frames(error.__traceback__)
                 trouble = trouble or error
                 continue
             if found is None:

@@ -28,8 +28,9 @@ from distill_core.pipeline.sensitivity import measure_sensitivity
 from distill_core.pipeline.shipping import EXPORT_TITLE, LATENCY_TITLE, ship
 from distill_core.planned import Origin, PlannedRun
 from distill_core.spec import ExperimentSpec
-from distill_core.training.answer_keys import close_stores
+from distill_core.training.answer_keys import close_stores, forget_stores
 from distill_core.training.assembly import student_cohort, teacher_cohort
+from distill_core.training.cohort import Cohort
 from distill_core.training.fitness import measure_fitness
 from distill_core.training.leading import Leader
 from distill_core.training.preparation import Checked, deep_check
@@ -65,6 +66,9 @@ def run_experiment(
         checkpoint_seconds=checkpoint_seconds, fence=fence,
     )
     checked = _check(spec, context)
+    if checked.device.type == "cuda":
+        # What asks for no device by name, such as the seed of dropout, means the present one.
+        torch.cuda.set_device(checked.device)
     keeper = Keeper(checked, folder, emit=emit, clock=clock, fence=fence)
     announce(checked, context)
     _choose_threads(checked, context, most=threads)
@@ -210,6 +214,10 @@ def _one_teacher(
     return True
 
 
+def _steps_done(training: Cohort) -> int:
+    return min(candidate.progress.step for candidate in training.candidates)
+
+
 def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Module) -> None:
     """Train every cohort that is not finished, until a stop comes."""
     error = 0.0
@@ -227,9 +235,11 @@ def _cohorts(checked: Checked, context: Context, keeper: Keeper, teacher: nn.Mod
             training.fit()
             close_stores(training)
             error = max(error, *(one.stream.largest_error() for one in training.candidates))
-            total = training.epochs * training.steps_per_epoch
+            total, done = training.epochs * training.steps_per_epoch, _steps_done(training)
+            # Else the data and answers that it has on a GPU would be there beside those of the next one.
+            forget_stores(training)
+            del training
             if any(keeper.state(run.run_id) == "stopped" for run in missing):
-                done = min(candidate.progress.step for candidate in training.candidates)
                 context.step(name, title, "waiting", done=done, total=total)
                 break
         context.step(name, title, "finished", done=total, total=total)

@@ -47,6 +47,12 @@ def close_stores(cohort: Cohort) -> None:
             candidate.stream.store.close()
 
 
+def forget_stores(cohort: Cohort) -> None:
+    """Let go of what was closed: a store that knows its stream would keep all of it in memory until Python tidies."""
+    for candidate in cohort.candidates:
+        candidate.stream.store = None
+
+
 def _causes(checked: Checked, run: PlannedRun, stream: Stream, teacher: nn.Module) -> dict[str, Any]:
     """All that the answers depend on. The teacher by its very weights: what a name stands for could change."""
     spec, origin, transfer = checked.spec, checked.origin, stream.transfer

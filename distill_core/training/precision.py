@@ -25,7 +25,7 @@ def chosen_precision(
 def is_quick_in_bfloat16(device: torch.device) -> bool:
     """Whether a device multiplies matrices of bfloat16 by itself: GPUs since Ampere, processors with AMX."""
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+        return torch.cuda.get_device_capability(device) >= (8, 0)
     # AVX512-BF16 alone multiplies about as fast as 32-bit floats do; the rounding would buy nothing.
     return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 

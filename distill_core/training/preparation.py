@@ -180,7 +180,8 @@ def find_device(name: str) -> torch.device:
         return torch.device("cpu")
     if not available:
         raise DeviceError(
-            f"device is {name!r}; allowed: cpu or auto. This machine has no CUDA device that torch can use."
+            f"device is {name!r}; allowed: cpu or auto. This machine has no CUDA device that torch can use: choose one "
+            "of these, or update the GPU's driver."
         )
     device = torch.device(name if ":" in name else "cuda:0")
     if (device.index or 0) >= torch.cuda.device_count():

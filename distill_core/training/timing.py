@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from distill_core.planned import PlannedRun, digest
@@ -114,15 +115,23 @@ def _with_short_validation(checked: Checked) -> Checked:
 
 def _seconds(cohort: Cohort, validated: int, clock: Callable[[], float]) -> float:
     """What all epochs of a cohort will take: its steps, and validating each run on so many samples after each epoch."""
+    device = cohort.candidates[0].stream.device
+
+    def now() -> float:
+        if device.type == "cuda":
+            # It answers before it has computed.
+            torch.cuda.synchronize(device)
+        return clock()
+
     # The first step allocates.
     cohort.train_step(0)
-    start = clock()
+    start = now()
     step = 1
     while step <= MOST_STEPS and (step == 1 or clock() - start < MOST_SECONDS):
         cohort.train_step(step)
         step += 1
-    a_step = (clock() - start) / (step - 1)
-    start = clock()
+    a_step = (now() - start) / (step - 1)
+    start = now()
     cohort.validate()
-    validation = (clock() - start) * validated / max(len(cohort.validation.labels), 1)
+    validation = (now() - start) * validated / max(len(cohort.validation.labels), 1)
     return cohort.epochs * (cohort.steps_per_epoch * a_step + validation)

@@ -21,6 +21,8 @@ def devices(report: dict[str, Any]) -> None:
         memory = f" · {words.size(device['memory_bytes'])}" if device.get("memory_bytes") else ""
         icon = ":material/memory:" if device["name"] == "cpu" else ":material/developer_board:"
         st.markdown(f"{icon} **{markdown_text(device['name'])}** · {markdown_text(told(device['title']))}{memory}")
+    for reason in report["unused_gpus"]:
+        st.warning(markdown_text(told(reason)), icon=":material/warning:")
     if len(report["devices"]) == 1:
         st.caption(
             _("There is no CUDA device; everything runs on the CPU. The digits experiments need about a minute.")

@@ -171,9 +171,7 @@ def run_section(fields: Fields, spec: Json, devices: list[Json]) -> Json:
             help=_(
                 "The first free one takes a GPU; the processor only where there is no GPU. Any other is waited for."
             ),
-            format_func=lambda one: titles.get(
-                one, _("the first free one") if one == "auto" else _("{device} (not here)").format(device=one),
-            ))
+            format_func=lambda one: titles.get(one) or _device_title(one, has_gpu=len(devices) > 1))
         fields.slot("device")
     where = _where_section(fields, spec, device)
     latency = dict(spec["latency"])
@@ -190,6 +188,15 @@ def run_section(fields: Fields, spec: Json, devices: list[Json]) -> Json:
                     f"latency.{name}", schema_of(Latency, name, help_text), spec["latency"][name], label=label,
                 )
     return {"seeds": parse_numbers(text or ""), "device": device, "latency": latency} | where
+
+
+def _device_title(name: str, *, has_gpu: bool) -> str:
+    """Of a name in a spec that is no device of this machine."""
+    if name == "auto":
+        return _("the first free one")
+    if name == "cuda" and has_gpu:
+        return _("any GPU")
+    return _("{device} (not here)").format(device=name)
 
 
 def _where_section(fields: Fields, spec: Json, device: str) -> Json:

@@ -34,14 +34,17 @@ def test_a_step_that_breaks_off_costs_nothing_but_its_own_run(
     assert any("a kernel of size 0" in note for note in found["notes"])
 
 
-def test_a_full_disk_refuses_nothing_for_good(
-    lab: PipelineLab, spec_data: dict, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), MemoryError("none"), torch.OutOfMemoryError("CUDA out of memory")]
+)
+def test_a_full_disk_or_gpu_refuses_nothing_for_good(
+    lab: PipelineLab, spec_data: dict, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def full(network: torch.nn.Module, params: Any) -> torch.nn.Module:
-        raise OSError(28, "No space left on device")
+        raise error
 
     data = with_chains(spec_data, [ROUND])
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
         patch.setattr(rounding, "round_network", full)
         lab.run("one", data)
     assert lab.run("one", data).outcome == "succeeded"

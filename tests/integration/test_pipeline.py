@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import re
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,11 @@ from distill_core.events import (
     ThreadsChosen,
 )
 from distill_core.folders import read_json, write_json
+from distill_core.pipeline import experiment
 from distill_core.signature import Signature
+from distill_core.training.assembly import student_cohort
+from distill_core.training.cohort import Cohort
+from distill_core.training.stream import Stream
 from tests.integration.pipeline_lab import PipelineLab, accuracies, after
 
 
@@ -216,6 +222,27 @@ def test_a_resumed_worker_keeps_its_thread_count(lab: PipelineLab, spec_data: di
     finally:
         torch.set_num_threads(before)
     assert [event.threads for event in lab.told("one", ThreadsChosen)] == [1, 2]
+
+
+def test_nothing_of_a_cohort_stays_in_memory_for_the_next(
+    lab: PipelineLab, spec_data: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU, data and answers of two seeds may be more than it has; Python tidies cycles when it likes."""
+    streams: list[weakref.ref[Stream]] = []
+
+    def cohort_of(*args: Any) -> Cohort:
+        assert not any(stream() for stream in streams)
+        made = student_cohort(*args)
+        streams.extend(weakref.ref(candidate.stream) for candidate in made.candidates)
+        return made
+
+    monkeypatch.setattr(experiment, "student_cohort", cohort_of)
+    gc.disable()
+    try:
+        assert lab.run("one", spec_data).outcome == "succeeded"
+    finally:
+        gc.enable()
+    assert len(streams) == 6 and not any(stream() for stream in streams)
 
 
 def test_a_teacher_in_sixteen_bits_tells_by_how_much_its_logits_differ(lab: PipelineLab, spec_data: dict) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from distill_core.errors import HelperUnavailable, LabError
 from distill_core.folders import Home
@@ -156,9 +157,10 @@ class Inside:
     def __init__(self, folder: Path) -> None:
         self.started, self.release, self.heard = threading.Event(), threading.Event(), list[bool]()
         self.seen = threading.Event()
-        self.server = PreviewServer(
-            folder / "s", {"slow": self._slow, "look": self._look, "fault": self._fault}, code="v1", idle_seconds=60
-        )
+        answers = {
+            "slow": self._slow, "look": self._look, "fault": self._fault, "full": self._full, "broken": self._broken,
+        }
+        self.server = PreviewServer(folder / "s", answers, code="v1", idle_seconds=60)
         self.thread = threading.Thread(target=self.server.serve)
         self.thread.start()
 
@@ -174,6 +176,12 @@ class Inside:
 
     def _fault(self, request: Any, gone: Any) -> dict[str, Any]:
         raise ZeroDivisionError("secret detail")
+
+    def _full(self, request: Any, gone: Any) -> dict[str, Any]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    def _broken(self, request: Any, gone: Any) -> dict[str, Any]:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
     def send(self, kind: str) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -218,3 +226,18 @@ def test_a_fault_of_ours_is_one_sentence_with_a_number(inside: Inside, caplog: p
     assert "unexpected error (" in answer["sentence"] and "secret detail" not in answer["sentence"]
     assert "secret detail" in caplog.text
     assert answer_on(inside.send("ping"))["ok"]
+
+
+def test_a_full_gpu_is_told_and_let_go(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", let_go.set)
+    answer = answer_on(inside.send("full"))
+    assert answer["error"] == "HelperUnavailable" and answer["sentence"].startswith("The GPU's memory does not suffice")
+    assert let_go.wait(20)
+    assert answer_on(inside.send("ping"))["ok"] and not inside.server.leaving.is_set()
+
+
+def test_who_met_an_error_of_the_gpu_leaves(inside: Inside) -> None:
+    assert "unexpected error (" in answer_on(inside.send("broken"))["sentence"]
+    assert inside.server.leaving.wait(20), "CUDA would answer every further call with the same error"

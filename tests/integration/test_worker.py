@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO
 
 import psutil
 import pytest
+import torch
 
 from distill_core.errors import LabError
 from distill_core.event_log import read_events
@@ -21,6 +23,7 @@ from distill_core.events import AnyEvent, EpochEnded, Noted, RunDeclared, Worker
 from distill_core.executors.executor import TOKEN_VARIABLE, Placement
 from distill_core.executors.local import LocalExecutor
 from distill_core.folders import ExperimentFolder, Home
+from distill_core.jobs import worker
 from distill_core.jobs.worker import StopWish, checkpoint_seconds
 from distill_core.processes import hold, is_held, read_stamp
 from distill_core.spec import ExperimentSpec
@@ -261,3 +264,15 @@ def test_want_of_memory_is_told_with_its_class(folder: ExperimentFolder) -> None
     last = events_of(folder)[-1]
     assert isinstance(last, WorkerEnded) and last.failure == "out-of-memory"
     assert last.reason == "The machine's memory did not suffice."
+
+
+@pytest.mark.parametrize(("declared", "share"), [(20 * 10**9, 0.25), (100 * 10**9, 1.0), (0, None)])
+def test_who_declared_its_memory_is_held_to_it(
+    monkeypatch: pytest.MonkeyPatch, declared: int, share: float | None
+) -> None:
+    held: list[tuple[float, str]] = []
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=80 * 10**9))
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda *given: held.append(given))
+    worker._keep_to_share(Placement("token", 1, ("cuda:1",), "cuda:1", declared))
+    assert held == ([] if share is None else [(share, "cuda:1")])
+    worker._keep_to_share(None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from distill_core.charts.names import markdown_text
 from distill_core.folders import Home
+from distill_core.jobs import machine_report
 from tests.fixtures import build_finished_experiment, preset_spec
 
 PAGE = "machine/doctor.py"
@@ -13,6 +15,13 @@ def test_devices_versions_and_disk_are_told(open_page) -> None:
     assert not app.exception
     assert {"Usable cores", "Free disk", "Free memory", "Dispatcher"} <= {metric.label for metric in app.metric}
     assert "torch" in set(app.dataframe[0].value["package"])
+
+
+def test_a_gpu_that_torch_cannot_use_says_why(open_page, monkeypatch) -> None:
+    why = "Tesla_P100 is too old for this torch, which needs compute capability 7.5."
+    monkeypatch.setattr(machine_report, "unused_gpus", lambda: [why])
+    app = open_page(PAGE)
+    assert [warning.value for warning in app.warning] == [markdown_text(why)] and not app.exception
 
 
 def test_other_tools_are_told_with_how_to_look_or_to_switch_on(open_page, home: Home, monkeypatch) -> None:

@@ -13,6 +13,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from distill_core.compression import structured
 from distill_core.compression.half import store_as_half
 from distill_core.compression.magnitude import hold_zeros
 from distill_core.compression.onnx_graph import left_as_floats, outside, weighted_nodes
@@ -163,6 +164,15 @@ def test_ranked_together_the_weaker_layer_loses_more() -> None:
 def test_layers_that_cannot_be_cut_are_told(params: dict[str, Any], sentence: str) -> None:
     with pytest.raises(CompressionRefused, match=sentence):
         cut(plain_cnn(), **params)
+
+
+def test_want_of_gpu_memory_is_no_property_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(structured, "_cuttable", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        cut(plain_cnn())
 
 
 def test_scales_of_normalisation_choose_where_there_are_any() -> None:

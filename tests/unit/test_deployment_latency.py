@@ -6,8 +6,10 @@ import gc
 from collections.abc import Callable
 from itertools import groupby
 
+import onnxruntime
 import pytest
 
+from distill_core.deployment import measuring
 from distill_core.deployment.timing import FEWEST_REPEATS, ROUNDS, RUNS_TO_SETTLE, time_interleaved
 
 
@@ -73,3 +75,15 @@ def test_garbage_collection_comes_back_after_an_error() -> None:
     with pytest.raises(RuntimeError):
         time_interleaved({"a": broken}, warmup=1, repeats=20, longest_seconds=1)
     assert gc.isenabled()
+
+
+def test_libraries_of_cuda_are_looked_for_once_and_what_is_printed_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("Failed to load libcudnn"), raising=False)
+    measuring.find_libraries.cache_clear()
+    for provider in ("CPUExecutionProvider", "CUDAExecutionProvider", "CUDAExecutionProvider"):
+        measuring.find_libraries(provider)
+    measuring.find_libraries.cache_clear()
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "Failed to load libcudnn\n")

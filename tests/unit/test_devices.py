@@ -6,9 +6,16 @@ from types import SimpleNamespace
 
 import pynvml
 import pytest
+import torch
 
 from distill_core.executors import devices
-from distill_core.executors.devices import default_threads, gpu_memory_bytes, list_devices, resolve_device
+from distill_core.executors.devices import (
+    default_threads,
+    gpu_memory_bytes,
+    list_devices,
+    resolve_device,
+    unused_gpus,
+)
 
 
 @pytest.fixture
@@ -20,6 +27,9 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 2)
     monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
     monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByUUID", lambda name: {"GPU-b": 1}[name])
+    monkeypatch.setattr(pynvml, "nvmlSystemGetCudaDriverVersion_v2", lambda: 13020)
+    monkeypatch.setattr(devices, "_cuda_of_torch", lambda: 13)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCudaComputeCapability", lambda handle: (9, 0))
     monkeypatch.setattr(pynvml, "nvmlDeviceGetName", lambda handle: f"GPU number {handle}")
     monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", lambda handle: SimpleNamespace(total=(handle + 1) * 10**9))
     monkeypatch.setattr(
@@ -51,6 +61,40 @@ def test_only_visible_devices_count_in_their_order(
 def test_a_process_s_memory_on_its_gpu() -> None:
     assert gpu_memory_bytes("cuda:1", pid=7) == 6
     assert gpu_memory_bytes("cuda:1", pid=8) == gpu_memory_bytes("cuda:9", pid=7) == gpu_memory_bytes("cpu", pid=7) == 0
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_an_old_gpu_is_not_used_and_the_other_keeps_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCudaComputeCapability", lambda handle: ((7, 0), (7, 5))[handle])
+    assert [device.name for device in list_devices()] == ["cuda:1", "cpu"] and resolve_device("auto") == "cuda:1"
+    assert unused_gpus() == ["GPU number 0 is too old for this torch, which needs compute capability 7.5."]
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_driver_older_than_torch_s_cuda_has_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pynvml, "nvmlSystemGetCudaDriverVersion_v2", lambda: 12080)
+    assert resolve_device("auto") == "cpu"
+    assert unused_gpus() == ["The GPU's driver is for CUDA 12, this torch for CUDA 13: update the driver."]
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_lost_gpu_hides_no_other_and_shared_memory_is_the_machine_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    def memory(handle: int) -> SimpleNamespace:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED if handle else pynvml.NVML_ERROR_GPU_IS_LOST)
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", memory)
+    found, cpu = list_devices()
+    assert (found.name, found.memory_bytes) == ("cuda:1", cpu.memory_bytes)
+    assert unused_gpus() == ["The driver does not tell of GPU 0: GPU is lost."]
+
+
+def test_what_torch_needs_of_a_gpu_is_what_it_was_built_for() -> None:
+    flags = torch._C._cuda_getArchFlags() if torch.version.cuda else None
+    if not flags:
+        pytest.skip("a torch for the processor alone")
+    oldest = min(int(flag.removeprefix("sm_").rstrip("af")) for flag in flags.split() if flag.startswith("sm_"))
+    assert divmod(oldest, 10) == devices.OLDEST_CAPABILITY
+    assert devices._cuda_of_torch() == int(torch.version.cuda.partition(".")[0])
 
 
 @pytest.mark.usefixtures("two_gpus")

@@ -35,6 +35,7 @@ def secrets_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def inherited() -> dict[str, str]:
     (environment,) = ENVIRONMENTS
     assert environment["DISTILL_LEASE_SECONDS"] == "60"
+    assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID", "as the driver numbers the GPUs that the form names"
     return environment
 
 

@@ -38,6 +38,8 @@ def caused(error: Exception, by: Exception) -> Exception:
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "out-of-memory"),
         (OutOfMemoryError("CUDA out of memory. Tried to allocate"), "gpu-out-of-memory"),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), "gpu-out-of-memory"),
+        (RuntimeError("CUDA error: out of memory. CUDA kernel errors might"), "gpu-out-of-memory"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "gpu-out-of-memory"),
         (OSError(errno.ENOSPC, "No space left"), "disk-full"), (OSError(errno.EDQUOT, "Quota"), "disk-full"),
         (OSError(errno.EFBIG, "Too large"), "disk-full"), (OSError(errno.EACCES, "Denied"), "error"),
         (caused(HomeUnusable("/home", "full"), OSError(errno.ENOSPC, "full")), "disk-full"),

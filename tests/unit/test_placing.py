@@ -64,6 +64,18 @@ def test_what_strangers_hold_is_left_to_them() -> None:
     assert take(Board([busy]), need(gb=10)) == "Waits for 10 GB of cuda:0."
     assert take(Board([busy, GPUS[1]]), need(gb=10)) == ["cuda:1"]
     assert take(Board([busy]), need(gb=9)) == ["cuda:0"]
+    assert take(Board([busy, GPUS[1], GPUS[2]]), need()) == ["cuda:1"]
+    assert take(Board([busy, GPUS[1], GPUS[2]]), need(processes=2)) == ["cuda:1", "cuda:2"]
+    assert take(Board([busy]), need()) == ["cuda:0"], "else it would wait for somebody whom the lab does not know"
+    screen = Slot("cuda:0", "cuda:0", "GPU 0", 80 * GB, free_bytes=79 * GB)
+    assert take(Board([screen, GPUS[1]]), need()) == ["cuda:0"]
+
+
+def test_small_ones_of_ours_stay_together() -> None:
+    used = [Slot(one.name, one.device, one.title, one.memory_bytes, free_bytes=40 * GB) for one in GPUS[:1]]
+    board = Board([*used, GPUS[1]])
+    board.occupy(["cuda:0"], 30 * GB)
+    assert take(board, need(gb=30)) == ["cuda:0"], "so that a whole GPU stays free"
 
 
 def test_who_needs_all_of_a_gpu_is_not_passed_by_small_ones_for_ever() -> None:
