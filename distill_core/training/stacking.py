@@ -155,6 +155,8 @@ class Stacking:
             self._costs[kind] = cost_of(one.model, self._signature)
         cost, device = self._costs[kind], "cpu" if one.device.type == "cpu" else "cuda"
         if cost.macs * batch > MOST_MACS[device]:
+            if device == "cuda":
+                return 0, "one of them keeps the GPU busy by itself, so that nothing would be saved"
             return 0, "one of them keeps the processor busy by itself, so that nothing would be saved"
         return int(MOST_BYTES[device] / (4 * cost.numbers * batch)), "several need too much memory at once"
 

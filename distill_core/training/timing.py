@@ -28,7 +28,9 @@ START_SECONDS, GRAPH_SECONDS, CELL_SECONDS = 4.0, 1.0, 0.3
 def choose_threads(checked: Checked, *, most: int, should_stop: Callable[[], bool]) -> int:
     """Set torch's thread count for an experiment, by timing a few steps of its teacher, and return it."""
     if checked.device.type == "cuda":
-        most = 1
+        # One feeds it; the others would take the cores from everybody else.
+        torch.set_num_threads(1)
+        return 1
     cohort = teacher_cohort(checked, checked.plan.teacher, Surroundings.silent())
     steps = itertools.count()
     return calibrate_threads(lambda: cohort.train_step(next(steps)), most=most, should_stop=should_stop)

@@ -78,7 +78,8 @@ def show() -> None:
         st.metric(_("Threads a worker"), _(
             "at most {most}"
         ).format(most=report["threads"]["most_per_worker"]), width="content",
-                  help=_("An experiment times its first steps and uses as many threads as are fastest, up to this."))
+                  help=_("On the processor an experiment times its first steps and uses as many threads as are "
+                  "fastest, up to this."))
         st.metric(_("Free memory"), words.size(report["memory"]["available_bytes"]), width="content",
                   help=_("Of {size}.").format(size=words.size(report["memory"]["total_bytes"])))
         st.metric(_("Free disk"), words.size(report["disk"]["free_bytes"]), width="content",
