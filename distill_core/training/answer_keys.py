@@ -14,7 +14,7 @@ from distill_core.teacher_answers import limits_of
 from distill_core.training.answer_store import AnswerStore
 from distill_core.training.cohort import Cohort
 from distill_core.training.preparation import Checked
-from distill_core.training.stream import TEACHER_BATCH, Stream
+from distill_core.training.stream import Stream
 from distill_core.training.teachers import MeanOfTeachers, all_of
 
 _VERSION = 3
@@ -32,7 +32,7 @@ def give_store(checked: Checked, run: PlannedRun, stream: Stream, teacher: nn.Mo
     batches, size = stream.batches_per_pass, min(stream.batch_size, stream.rows)
     if stream.views.fixed_views is not None and stream.variation is None:
         # Such a stream asks about its whole pool once, in the pool's order.
-        batches, size = -(-stream.rows // TEACHER_BATCH), TEACHER_BATCH
+        batches, size = -(-stream.rows // stream.at_once), stream.at_once
     stream.store = AnswerStore(
         limits.root / digest(_causes(checked, run, stream, teacher)), batches=batches, batch_size=size,
         half=stream.precision == "bfloat16", limits=limits, rounding=stream.largest_rounding,

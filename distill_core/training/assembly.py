@@ -13,8 +13,9 @@ from distill_core.evaluation.epoch_answers import MOST_EPOCHS, MOST_TEACHER_EPOC
 from distill_core.planned import PlannedRun
 from distill_core.spec import Choice, Student, Term, Training, Views
 from distill_core.training.answer_keys import give_store
+from distill_core.training.batches import asked_at_once
 from distill_core.training.candidate import Candidate
-from distill_core.training.cohort import EVALUATION_BATCH, Cohort, Surroundings, Validation, predict
+from distill_core.training.cohort import Cohort, Surroundings, Validation, predict
 from distill_core.training.coreset import choose
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.objective import NetworkTaps, Objective
@@ -165,7 +166,8 @@ def _coreset(
     logits = None
     if student.coreset.rule != "random":
         # Part by part: large data lie on the disk.
-        parts, normalise = transfer.indices.split(EVALUATION_BATCH), Normaliser(checked.data, checked.device)
+        parts = transfer.indices.split(asked_at_once(checked.data.shape))
+        normalise = Normaliser(checked.data, checked.device)
         logits = torch.cat([predict(teacher, checked.data.train_rows(part), normalise).cpu() for part in parts])
     places = torch.arange(len(transfer.indices))
     rule, size = student.coreset.rule, student.coreset.size

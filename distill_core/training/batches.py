@@ -1,11 +1,22 @@
-"""What a step sees, and what neighbouring steps see that was made in one go."""
+"""What a step sees, what neighbouring steps see that was made in one go, and how many samples are asked about."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+
+MOST_ASKED, LARGEST_ASKED = 512, 2**22
+
+
+def asked_at_once(shape: Sequence[int]) -> int:
+    """How many samples of a shape a network is asked about at once where nothing is learnt.
+
+    Of large images as few as of a batch that trains: the maps of 512 would fill a GPU that trains them with ease.
+    """
+    return max(1, min(MOST_ASKED, LARGEST_ASKED // max(math.prod(shape), 1)))
 
 
 @dataclass(frozen=True, slots=True)

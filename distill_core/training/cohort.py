@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from distill_core.events import Emit, EpochEnded, Noted
 from distill_core.folders import RunFolder
 from distill_core.signature import Task
-from distill_core.training.batches import Batch
+from distill_core.training.batches import Batch, asked_at_once
 from distill_core.training.candidate import Candidate
 from distill_core.training.checkpoint import kept_steps
 from distill_core.training.leading import Leader
@@ -26,7 +26,6 @@ from distill_core.training.stacking import Stacking
 from distill_core.training.stopping import diverged, requested
 from distill_core.training.stream import Stream
 
-EVALUATION_BATCH = 512
 PROGRESS_SECONDS = 0.5
 
 
@@ -38,7 +37,7 @@ def predict(model: nn.Module, inputs: Tensor, normalise: Normaliser) -> Tensor:
     device = next(model.parameters()).device
     # Figures and parity need all 24 bits of a float; TF32 would keep 11.
     with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
-        parts = [model(normalise(part.to(device))) for part in inputs.split(EVALUATION_BATCH)]
+        parts = [model(normalise(part.to(device))) for part in inputs.split(asked_at_once(inputs.shape[1:]))]
     model.train(mode)
     return torch.cat(parts)
 
@@ -58,7 +57,7 @@ class Answers:
         if isinstance(self._unit, Candidate):
             return predict(candidate.model, inputs, candidate.stream.normalise)
         if id(inputs) not in self._known:
-            answers = self._unit.predict(inputs, candidate.stream.normalise, batch=EVALUATION_BATCH)
+            answers = self._unit.predict(inputs, candidate.stream.normalise)
             self._known[id(inputs)] = answers
         return self._known[id(inputs)][self._unit.members.index(candidate)]
 

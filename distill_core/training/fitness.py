@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from distill_core.evaluation.teacher_fitness import TeacherFitness, flat_steps, teacher_fitness
 from distill_core.folders import RunFolder, read_json
-from distill_core.training.cohort import EVALUATION_BATCH, predict
+from distill_core.training.batches import asked_at_once
+from distill_core.training.cohort import predict
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.preparation import Checked
 
@@ -48,7 +49,7 @@ def _answers(checked: Checked, teacher: nn.Module, indices: Tensor, labels: Tens
     rows, shown = indices[thinned], labels[thinned]
     normalise = Normaliser(checked.data, checked.device)
     # Part by part: large data lie on the disk.
-    parts = [checked.data.train_rows(part) for part in rows.split(EVALUATION_BATCH)]
+    parts = [checked.data.train_rows(part) for part in rows.split(asked_at_once(checked.data.shape))]
     logits = torch.cat([predict(teacher, part, normalise).float().cpu() for part in parts]).numpy()
     if checked.data.task != "tagging":
         return logits, shown.numpy()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill_core.training.batches import Batch
+from distill_core.training.batches import Batch, asked_at_once
 from distill_core.training.candidate import Candidate
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.precision import computing, whole
@@ -113,11 +113,14 @@ class Stack:
         return norms
 
     @torch.no_grad()
-    def predict(self, inputs: Tensor, normalise: Normaliser, *, batch: int) -> Tensor:
+    def predict(self, inputs: Tensor, normalise: Normaliser) -> Tensor:
         """Answers [S,N,...] of all members for stored inputs [N,*shape], in eval mode."""
         self.network.all.eval()
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False):
-            parts = [self.network(normalise(part.to(self._device)))[0] for part in inputs.split(batch)]
+            parts = [
+                self.network(normalise(part.to(self._device)))[0]
+                for part in inputs.split(asked_at_once(inputs.shape[1:]))
+            ]
         self.network.all.train()
         return torch.cat(parts, 1)
 

@@ -14,7 +14,7 @@ from distill_core.generators.variants import Originals, VariantMaker
 from distill_core.planned import Precision
 from distill_core.spec import Views
 from distill_core.training.answer_store import AnswerStore
-from distill_core.training.batches import Batch, Block
+from distill_core.training.batches import Batch, Block, asked_at_once
 from distill_core.training.normaliser import Normaliser
 from distill_core.training.precision import as_half, computing, whole
 from distill_core.training.split import TransferSet
@@ -29,7 +29,6 @@ LARGEST_RESIDENT_BYTES = 2**30
 LARGEST_DONORS_BYTES = 2**27
 MOST_TOGETHER, LARGEST_BLOCK = 16, 2**18
 """Small batches are made so many at once, of at most so many numbers: a call costs more than what it computes."""
-TEACHER_BATCH = 512
 Ask = Callable[[nn.Module, Tensor], tuple[Tensor, dict[str, Tensor]]]
 """A teacher, inputs [B,*shape] -> its logits, and what passes its taps."""
 
@@ -83,6 +82,8 @@ class Stream:
         # Of a batch, as the student reads it or as the teacher answers it.
         numbers = batch_size * max(stored[0].numel(), data.signature.outputs * transfer.labels[:1].numel())
         self._together = 1 if variation is not None else max(1, min(MOST_TOGETHER, LARGEST_BLOCK // numbers))
+        self.at_once = asked_at_once(stored.shape[1:])
+        """How many rows of the pool the teacher is asked about at once."""
         self._block: Block | None = None
         self._order: tuple[int, Tensor] | None = None
         self._answers: tuple[nn.Module, Tensor, dict[str, Tensor]] | None = None
@@ -282,13 +283,13 @@ class Stream:
         Logits are always kept, so that a rival's layers change nothing for those that read logits alone.
         """
         if self.store is not None and not self.teacher_taps:
-            parts = torch.arange(self.rows, device=self.device).split(TEACHER_BATCH)
+            parts = torch.arange(self.rows, device=self.device).split(self.at_once)
             return torch.cat([
                 self._kept_or(0, place, teacher, partial(self._inputs, part), self.ask)
                 for place, part in enumerate(parts)
             ]), {}
         answers = []
-        for part in torch.arange(self.rows, device=self.device).split(TEACHER_BATCH):
+        for part in torch.arange(self.rows, device=self.device).split(self.at_once):
             logits, taps = self.ask(teacher, self._inputs(part))
             bytes_a_row = sum(seen[0].numel() * seen.element_size() for seen in taps.values())
             answers.append((logits, taps if bytes_a_row * self.rows <= LARGEST_POOL_BYTES else {}))

@@ -14,6 +14,7 @@ from distill_core.datasets import digits, digits_tagging
 from distill_core.datasets.samples import Samples
 from distill_core.spec import Affine, CropFlip, Views
 from distill_core.training import stream as streams
+from distill_core.training.batches import asked_at_once
 from distill_core.training.split import TransferSet
 from distill_core.training.stream import Stream
 
@@ -133,3 +134,10 @@ def test_sequences_are_altered_together_as_alone(tmp_path_factory: pytest.TempPa
     )
     for step in range(20):
         assert torch.equal(alone.batch(step).inputs, together.batch(step).inputs)
+
+
+@pytest.mark.parametrize(("shape", "count"), [
+    ((1, 8, 8), 512), ((3, 32, 32), 512), ((64,), 512), ((3, 96, 96), 151), ((3, 224, 224), 27), ((3, 4096, 4096), 1),
+])
+def test_of_large_images_few_are_asked_about_at_once(shape: tuple[int, ...], count: int) -> None:
+    assert asked_at_once(shape) == count

@@ -14,6 +14,7 @@ from distill_core.losses import REGISTRY
 from distill_core.losses.term import StepTensors
 from distill_core.signature import NO_LABEL
 from distill_core.spec import Affine, Choice, Term, Views
+from distill_core.training import batches
 from distill_core.training import stream as streams
 from distill_core.training.batches import Batch
 from distill_core.training.objective import Objective
@@ -221,7 +222,7 @@ def direct(teacher: Counting, batch: Batch) -> tuple[Tensor, Tensor]:
 def test_cached_taps_are_those_that_would_be_asked(
     data: Samples, teacher: Counting, views: Views, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "TEACHER_BATCH", 16)
+    monkeypatch.setattr(batches, "MOST_ASKED", 16)
     cached = stream_of(data, views=views)
     cached.teacher_taps = frozenset({"hidden"})
     found = [answers(teacher, cached, step) for step in (0, 9, 3)]
