@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -218,6 +219,18 @@ def test_a_long_answer_holds_up_no_ping_and_who_hung_up_is_known(inside: Inside)
     assert inside.heard == [True]
     assert answer_on(inside.send("look"))["ok"]
     assert inside.heard == [True, False]
+
+
+def test_with_many_open_files_who_waits_is_still_there(inside: Inside) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard > 0 else 4096, hard))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
+    try:
+        assert answer_on(inside.send("look"))["ok"] and inside.heard == [False]
+    finally:
+        for one in opened:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_fault_of_ours_is_one_sentence_with_a_number(inside: Inside, caplog: pytest.LogCaptureFixture) -> None:
