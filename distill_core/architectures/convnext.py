@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 from torch import nn
-from torchvision.models import ConvNeXt_Tiny_Weights, convnext_tiny
 
 from distill_core.architectures.pieces import IMAGE_TRAITS, image_shape, named, stretch, with_channels
-from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, fetch_weights, load_pretrained
+from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, load_pretrained
+from distill_core.architectures.published import imagenet_weights, published_network
 from distill_core.entries import ArchitectureEntry, Params
 from distill_core.signature import Signature
 
@@ -29,7 +29,7 @@ def build(params: ConvNeXtParams, signature: Signature) -> nn.Module:
     """[B,C,H,W] -> [B,outputs]; H and W of at least 8 pixels, with the published stem 32. Names as torchvision's."""
     small = params.stem == "small"
     channels, _, _ = image_shape(signature, network="A ConvNeXt with this stem", least=8 if small else 32)
-    network = convnext_tiny(weights=None, num_classes=signature.outputs)
+    network = published_network("convnext_tiny", outputs=signature.outputs)
     stem = network.features[0]
     if small:
         stem[0] = nn.Conv2d(channels, 96, 3, padding=1)
@@ -37,7 +37,7 @@ def build(params: ConvNeXtParams, signature: Signature) -> nn.Module:
         stem[0] = with_channels(stem[0], channels)
     if params.pretrained:
         own = ("classifier.2.", "features.0.0.") if small else ("classifier.2.",)
-        state = fetch_weights(ConvNeXt_Tiny_Weights.IMAGENET1K_V1.url)
+        state = imagenet_weights("convnext_tiny")
         load_pretrained(network, state, first="features.0.0.weight", own=own)
     return named(features=stretch(network.features), avgpool=network.avgpool, classifier=stretch(network.classifier))
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 from torch import nn
-from torchvision.models import EfficientNet_B0_Weights, efficientnet_b0
 
 from distill_core.architectures.pieces import IMAGE_TRAITS, image_shape, named, stretch, with_channels
-from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, fetch_weights, load_pretrained
+from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, load_pretrained
+from distill_core.architectures.published import imagenet_weights, published_network
 from distill_core.entries import ArchitectureEntry, Params
 from distill_core.signature import Signature
 
@@ -26,12 +26,12 @@ class EfficientNetParams(Params):
 def build(params: EfficientNetParams, signature: Signature) -> nn.Module:
     """[B,C,H,W] -> [B,outputs]. Weights are named as torchvision's."""
     channels, _, _ = image_shape(signature, network="An EfficientNet")
-    network = efficientnet_b0(weights=None, num_classes=signature.outputs)
+    network = published_network("efficientnet_b0", outputs=signature.outputs)
     network.features[0][0] = with_channels(network.features[0][0], channels)
     if params.stem == "small":
         network.features[0][0].stride = (1, 1)
     if params.pretrained:
-        state = fetch_weights(EfficientNet_B0_Weights.IMAGENET1K_V1.url)
+        state = imagenet_weights("efficientnet_b0")
         load_pretrained(network, state, first="features.0.0.weight", own=("classifier.",))
     return named(
         features=stretch(network.features), avgpool=network.avgpool, flatten=nn.Flatten(), classifier=network.classifier

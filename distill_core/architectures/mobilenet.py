@@ -6,17 +6,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 from torch import nn
-from torchvision.models import (
-    MobileNet_V2_Weights,
-    MobileNet_V3_Large_Weights,
-    MobileNet_V3_Small_Weights,
-    mobilenet_v2,
-    mobilenet_v3_large,
-    mobilenet_v3_small,
-)
 
 from distill_core.architectures.pieces import IMAGE_TRAITS, image_shape, named, stretch, with_channels
-from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, fetch_weights, load_pretrained
+from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, load_pretrained
+from distill_core.architectures.published import imagenet_weights, published_network
 from distill_core.entries import ArchitectureEntry, Params
 from distill_core.signature import Signature
 
@@ -39,8 +32,8 @@ class MobileNetV3Params(MobileNetV2Params):
 
 def build_v2(params: MobileNetV2Params, signature: Signature) -> nn.Module:
     """[B,C,H,W] -> [B,outputs]. Weights are named as torchvision's."""
-    network = mobilenet_v2(weights=None, num_classes=signature.outputs)
-    _fit(network, params, signature, weights=MobileNet_V2_Weights.IMAGENET1K_V1, own=("classifier.",))
+    network = published_network("mobilenet_v2", outputs=signature.outputs)
+    _fit(network, params, signature, weights="mobilenet_v2", own=("classifier.",))
     return named(
         features=stretch(network.features),
         avgpool=nn.AdaptiveAvgPool2d(1),
@@ -51,28 +44,25 @@ def build_v2(params: MobileNetV2Params, signature: Signature) -> nn.Module:
 
 def build_v3(params: MobileNetV3Params, signature: Signature) -> nn.Module:
     """[B,C,H,W] -> [B,outputs]. Weights are named as torchvision's; batch normalisation's momentum is 0.1, not 0.01."""
-    make, weights = {
-        "small": (mobilenet_v3_small, MobileNet_V3_Small_Weights.IMAGENET1K_V1),
-        "large": (mobilenet_v3_large, MobileNet_V3_Large_Weights.IMAGENET1K_V1),
-    }[params.size]
-    network = make(weights=None, num_classes=signature.outputs)
+    name = f"mobilenet_v3_{params.size}"
+    network = published_network(name, outputs=signature.outputs)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = _MOMENTUM
-    _fit(network, params, signature, weights=weights, own=("classifier.3.",))
+    _fit(network, params, signature, weights=name, own=("classifier.3.",))
     return named(
         features=stretch(network.features), avgpool=network.avgpool, flatten=nn.Flatten(), classifier=network.classifier
     )
 
 
-def _fit(network: Any, params: MobileNetV2Params, signature: Signature, *, weights: Any, own: tuple[str, ...]) -> None:
+def _fit(network: Any, params: MobileNetV2Params, signature: Signature, *, weights: str, own: tuple[str, ...]) -> None:
     """Fit the first convolution to the images, and fetch weights if wanted."""
     channels, _, _ = image_shape(signature, network="A MobileNet")
     network.features[0][0] = with_channels(network.features[0][0], channels)
     if params.stem == "small":
         network.features[0][0].stride = (1, 1)
     if params.pretrained:
-        load_pretrained(network, fetch_weights(weights.url), first="features.0.0.weight", own=own)
+        load_pretrained(network, imagenet_weights(weights), first="features.0.0.weight", own=own)
 
 
 ENTRIES = (

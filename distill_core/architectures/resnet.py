@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 from torch import nn
-from torchvision.models import (
-    ResNet18_Weights,
-    ResNet34_Weights,
-    ResNet50_Weights,
-    resnet18,
-    resnet34,
-    resnet50,
-)
 
 from distill_core.architectures.pieces import IMAGE_TRAITS, image_shape, named, with_channels
-from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, fetch_weights, load_pretrained
+from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, load_pretrained
+from distill_core.architectures.published import imagenet_weights, published_network
 from distill_core.entries import ArchitectureEntry, Params
 from distill_core.signature import Signature
 
@@ -34,10 +26,10 @@ class ResNetParams(Params):
     )
 
 
-def build(params: ResNetParams, signature: Signature, *, make: Callable[..., Any], weights: Any) -> nn.Module:
+def build(params: ResNetParams, signature: Signature, *, name: str) -> nn.Module:
     """[B,C,H,W] -> [B,outputs]. Children and weights are named as torchvision's."""
     channels, _, _ = image_shape(signature, network="A ResNet")
-    network = make(weights=None, num_classes=signature.outputs)
+    network = published_network(name, outputs=signature.outputs)
     if params.stem == "small":
         network.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
         network.maxpool = nn.Identity()
@@ -45,7 +37,7 @@ def build(params: ResNetParams, signature: Signature, *, make: Callable[..., Any
         network.conv1 = with_channels(network.conv1, channels)
     if params.pretrained:
         own = ("fc.", "conv1.") if params.stem == "small" else ("fc.",)
-        load_pretrained(network, fetch_weights(weights.url), first="conv1.weight", own=own)
+        load_pretrained(network, imagenet_weights(name), first="conv1.weight", own=own)
     return named(
         conv1=network.conv1,
         bn1=network.bn1,
@@ -61,7 +53,7 @@ def build(params: ResNetParams, signature: Signature, *, make: Callable[..., Any
     )
 
 
-def _entry(depth: int, summary: str, make: Callable[..., Any], weights: Any) -> ArchitectureEntry:
+def _entry(depth: int, summary: str) -> ArchitectureEntry:
     return ArchitectureEntry(
         name=f"resnet{depth}",
         title=f"ResNet-{depth} (torchvision)",
@@ -69,22 +61,12 @@ def _entry(depth: int, summary: str, make: Callable[..., Any], weights: Any) -> 
         source="https://arxiv.org/abs/1512.03385",
         params=ResNetParams,
         traits=IMAGE_TRAITS | {"pretrained"},
-        build=partial(build, make=make, weights=weights),
+        build=partial(build, name=f"resnet{depth}"),
     )
 
 
 ENTRIES = (
-    _entry(
-        18,
-        "11.2 million parameters; a heavy teacher that wants a GPU or patience.",
-        resnet18,
-        ResNet18_Weights.IMAGENET1K_V1,
-    ),
-    _entry(34, "21.3 million parameters; a teacher for a GPU.", resnet34, ResNet34_Weights.IMAGENET1K_V1),
-    _entry(
-        50,
-        "23.5 million parameters in bottleneck blocks; a teacher for a GPU.",
-        resnet50,
-        ResNet50_Weights.IMAGENET1K_V1,
-    ),
+    _entry(18, "11.2 million parameters; a heavy teacher that wants a GPU or patience."),
+    _entry(34, "21.3 million parameters; a teacher for a GPU."),
+    _entry(50, "23.5 million parameters in bottleneck blocks; a teacher for a GPU."),
 )

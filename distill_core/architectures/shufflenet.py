@@ -6,15 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 from torch import nn
-from torchvision.models import (
-    ShuffleNet_V2_X0_5_Weights,
-    ShuffleNet_V2_X1_0_Weights,
-    shufflenet_v2_x0_5,
-    shufflenet_v2_x1_0,
-)
 
 from distill_core.architectures.pieces import IMAGE_TRAITS, image_shape, named, with_channels
-from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, fetch_weights, load_pretrained
+from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, load_pretrained
+from distill_core.architectures.published import imagenet_weights, published_network
 from distill_core.entries import ArchitectureEntry, Params
 from distill_core.signature import Signature
 
@@ -32,17 +27,14 @@ class ShuffleNetParams(Params):
 def build(params: ShuffleNetParams, signature: Signature) -> nn.Module:
     """[B,C,H,W] -> [B,outputs]. Weights are named as torchvision's."""
     channels, _, _ = image_shape(signature, network="A ShuffleNet")
-    make, weights = {
-        "x0.5": (shufflenet_v2_x0_5, ShuffleNet_V2_X0_5_Weights.IMAGENET1K_V1),
-        "x1.0": (shufflenet_v2_x1_0, ShuffleNet_V2_X1_0_Weights.IMAGENET1K_V1),
-    }[params.width]
-    network = make(weights=None, num_classes=signature.outputs)
+    name = f"shufflenet_v2_{params.width.replace('.', '_')}"
+    network = published_network(name, outputs=signature.outputs)
     network.conv1[0] = with_channels(network.conv1[0], channels)
     if params.stem == "small":
         network.conv1[0].stride = (1, 1)
         network.maxpool = nn.Identity()
     if params.pretrained:
-        load_pretrained(network, fetch_weights(weights.url), first="conv1.0.weight", own=("fc.",))
+        load_pretrained(network, imagenet_weights(name), first="conv1.0.weight", own=("fc.",))
     return named(
         conv1=network.conv1,
         maxpool=network.maxpool,

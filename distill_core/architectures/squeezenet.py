@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 from torch import nn
-from torchvision.models import SqueezeNet1_0_Weights, SqueezeNet1_1_Weights, squeezenet1_0, squeezenet1_1
 
 from distill_core.architectures.pieces import IMAGE_TRAITS, image_shape, named, stretch, with_channels
-from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, fetch_weights, load_pretrained
+from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, load_pretrained
+from distill_core.architectures.published import imagenet_weights, published_network
 from distill_core.entries import ArchitectureEntry, Params
 from distill_core.signature import Signature
 
@@ -38,11 +38,8 @@ def build(params: SqueezeNetParams, signature: Signature) -> nn.Module:
     small = params.stem == "small"
     least = 8 if small else _LEAST[params.version]
     channels, _, _ = image_shape(signature, network=f"SqueezeNet {params.version} with this stem", least=least)
-    make, weights = {
-        "1.0": (squeezenet1_0, SqueezeNet1_0_Weights.IMAGENET1K_V1),
-        "1.1": (squeezenet1_1, SqueezeNet1_1_Weights.IMAGENET1K_V1),
-    }[params.version]
-    network = make(weights=None, num_classes=signature.outputs)
+    name = f"squeezenet{params.version.replace('.', '_')}"
+    network = published_network(name, outputs=signature.outputs)
     own = ["classifier."]
     if small and params.version == "1.0":
         network.features[0] = nn.Conv2d(channels, 96, 3, padding=1)
@@ -52,7 +49,7 @@ def build(params: SqueezeNetParams, signature: Signature) -> nn.Module:
         if small:
             network.features[0].stride, network.features[0].padding = (1, 1), (1, 1)
     if params.pretrained:
-        load_pretrained(network, fetch_weights(weights.url), first="features.0.weight", own=tuple(own))
+        load_pretrained(network, imagenet_weights(name), first="features.0.weight", own=tuple(own))
     network.classifier[2] = nn.Identity()
     return named(features=stretch(network.features), classifier=stretch(network.classifier), flatten=nn.Flatten())
 

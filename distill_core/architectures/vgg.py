@@ -6,20 +6,15 @@ from typing import Literal
 
 from pydantic import Field
 from torch import nn
-from torchvision.models import VGG11_BN_Weights, VGG13_BN_Weights, VGG16_BN_Weights
 
 from distill_core.architectures.pieces import IMAGE_TRAITS, Stretch, he_initialise, image_shape, named
-from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, fetch_weights, load_pretrained
+from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, load_pretrained
+from distill_core.architectures.published import imagenet_weights
 from distill_core.entries import ArchitectureEntry, Params
 from distill_core.signature import Signature
 
 _CONVOLUTIONS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3)}
 _WIDTHS = (64, 128, 256, 512, 512)
-_WEIGHTS = {
-    11: VGG11_BN_Weights.IMAGENET1K_V1,
-    13: VGG13_BN_Weights.IMAGENET1K_V1,
-    16: VGG16_BN_Weights.IMAGENET1K_V1,
-}
 
 
 class VggParams(Params):
@@ -56,7 +51,7 @@ def build(params: VggParams, signature: Signature) -> nn.Module:
             nn.init.zeros_(module.bias)
     if params.pretrained:
         own = ("classifier.",) if small else ("classifier.6.",)
-        load_pretrained(network, fetch_weights(_WEIGHTS[params.depth].url), first="features.0.weight", own=own)
+        load_pretrained(network, imagenet_weights(f"vgg{params.depth}_bn"), first="features.0.weight", own=own)
     return network
 
 

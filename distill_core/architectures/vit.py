@@ -9,11 +9,10 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torchvision.models import ViT_B_16_Weights
-from torchvision.models.vision_transformer import EncoderBlock
 
 from distill_core.architectures.pieces import IMAGE_TRAITS, image_shape, named
-from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, fetch_weights, load_pretrained
+from distill_core.architectures.pretrained import PRETRAINED_DESCRIPTION, load_pretrained
+from distill_core.architectures.published import imagenet_weights
 from distill_core.entries import ArchitectureEntry, Params
 from distill_core.signature import Signature
 
@@ -59,6 +58,9 @@ def build(params: VitParams, signature: Signature) -> nn.Module:
     Begins as torchvision's: the last layer answers zero. The children are flat, so that it can be cut after any block;
     torchvision's names are translated when its weights are loaded.
     """
+    # Loads torch's compiler: see published.py.
+    from torchvision.models.vision_transformer import EncoderBlock
+
     channels, height, width = image_shape(signature, network="A vision transformer")
     side = params.patch
     if height % side or width % side:
@@ -85,7 +87,7 @@ def build(params: VitParams, signature: Signature) -> nn.Module:
         head=head,
     )
     if params.pretrained:
-        state = _translated(fetch_weights(ViT_B_16_Weights.IMAGENET1K_V1.url), rows, columns)
+        state = _translated(imagenet_weights("vit_b_16"), rows, columns)
         load_pretrained(network, state, first="conv_proj.weight", own=("head.",))
     return network
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.datasets import load_diabetes
 
 from distill_core.datasets.samples import Samples
 from distill_core.entries import DatasetEntry, Params, Tell, silent
@@ -20,6 +19,9 @@ class DiabetesParams(Params):
 
 def load(params: DiabetesParams, cache: Path, tell: Tell = silent) -> Samples:
     """354 training and 88 test rows, float32 [N,10] in the measurements' own units; ships with scikit-learn."""
+    # Loads scikit-learn, which takes as long as torch: only for those who train on it.
+    from sklearn.datasets import load_diabetes
+
     bunch = load_diabetes(scaled=False)
     order = np.random.RandomState(SPLIT_SEED).permutation(len(bunch.data))
     test, train = np.sort(order[:TEST_ROWS]), np.sort(order[TEST_ROWS:])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torchvision.ops import StochasticDepth
 
 from distill_core.training.team import Team
+
+if TYPE_CHECKING:
+    from torchvision.ops import StochasticDepth
 
 Bounds = Sequence[tuple[int, int]]
 _DROPPING = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
@@ -72,9 +75,15 @@ def _shared_forward(module: nn.Module, share: Share) -> Callable[[Tensor], Tenso
         return partial(_batch_norm, module, share)
     if isinstance(module, _DROPPING) and module.p > 0:
         return partial(_dropped, module, share)
-    if isinstance(module, StochasticDepth) and module.p > 0 and module.mode == "row":
+    if _is_stochastic_depth(module) and module.p > 0 and module.mode == "row":
         return partial(_dropped_rows, module, share)
     return None
+
+
+def _is_stochastic_depth(module: nn.Module) -> TypeGuard[StochasticDepth]:
+    """torchvision's layer; where nobody has loaded torchvision, which takes seconds, there is none."""
+    torchvision = sys.modules.get("torchvision")
+    return torchvision is not None and isinstance(module, torchvision.ops.StochasticDepth)
 
 
 def _dropped(module: nn.Module, share: Share, inputs: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The web process never loads torch, and the docs name every command and catalogue entry that exists."""
+"""The web process never loads torch, and a training nothing that it does not use."""
 
 from __future__ import annotations
 
@@ -19,6 +19,21 @@ def test_light_modules_load_neither_torch_nor_streamlit() -> None:
     """All of them in one process; which of them is to blame is asked one by one only where one is."""
     if heavy_after(*LIGHT):
         assert {module: heavy_after(module) for module in LIGHT} == {module: [] for module in LIGHT}
+
+
+def test_a_training_on_the_digits_loads_nothing_that_takes_as_long_as_torch() -> None:
+    """Each of them would hold up the first point of every curve by seconds."""
+    code = (
+        "import sys, pathlib, torch, distill_core.pipeline, distill_core.jobs.exporting\n"
+        "from distill_core import architectures, datasets\n"
+        "digits, net = datasets.REGISTRY['digits'], architectures.REGISTRY['tiny-cnn']\n"
+        "data = digits.load(digits.resolve({}), pathlib.Path('nowhere'))\n"
+        "net.build(net.resolve({}), data.signature)(torch.zeros(1, 1, 8, 8))\n"
+        "print(*(name for name in ('torchvision', 'torch._dynamo', 'sklearn', 'pandas', 'scipy.stats', 'optuna') "
+        "if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.split() == []
 
 
 def heavy_after(*modules: str) -> list[str]:

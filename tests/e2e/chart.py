@@ -6,12 +6,14 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from tests.e2e.waits import ANSWER_MS
+
 PLOT = ".lab-plot.js-plotly-plot"
 POINTS = """selector => { const plot = document.querySelector(selector); if (!plot || !plot.data) return 0;
     return plot.data.filter(t => !/^(best|mean)/.test(t.uid)).reduce((n, t) => n + t.x.length, 0); }"""
 
 
-def wait_for_curves(page: Page, *, timeout_ms: float = 60_000) -> None:
+def wait_for_curves(page: Page, *, timeout_ms: float = ANSWER_MS) -> None:
     page.wait_for_selector(PLOT, timeout=timeout_ms)
 
 
@@ -20,7 +22,7 @@ def points(page: Page) -> int:
     return int(page.evaluate(POINTS, PLOT))
 
 
-def wait_for_more(page: Page, number: int, *, timeout_ms: float = 30_000) -> None:
+def wait_for_more(page: Page, number: int, *, timeout_ms: float = ANSWER_MS) -> None:
     """Waits until the seed lines have more points than the number."""
     page.wait_for_function(f"([selector, n]) => ({POINTS})(selector) > n", arg=[PLOT, number], timeout=timeout_ms)
 

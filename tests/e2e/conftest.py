@@ -20,14 +20,20 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from distill_core.folders import Home
+from tests.e2e.waits import ANSWER_MS, TEST_S
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run",
 ]
-# Training, server and browser share the cores of a small machine; playwright's own five seconds are too few.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=ANSWER_MS)
 WIDE, PHONE = {"width": 1360, "height": 900}, {"width": 390, "height": 844}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("e2e") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(TEST_S))
 
 
 @dataclass
@@ -68,7 +74,7 @@ def running_server(folder: Path, **settings: str) -> Iterator[Server]:
 
 
 def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise AssertionError(f"the server ended with {process.returncode}: {log.read_text()[-2000:]}")
@@ -136,7 +142,7 @@ def open_tab(browser: Browser) -> Iterator[OpenTab]:
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(ANSWER_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
         page.wait_for_selector("h1")

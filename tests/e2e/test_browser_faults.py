@@ -18,6 +18,7 @@ from distill_core.processes import hold
 from distill_core.services import Lab
 from tests.e2e import chart
 from tests.e2e.conftest import OpenTab, running_server
+from tests.e2e.waits import ANSWER_MS
 from tests.faults.conftest import scene
 from tests.faults.scene import Scene
 from tests.faults.settling import wait_for
@@ -41,7 +42,7 @@ def test_a_browser_goes_on_by_itself_when_its_killed_server_is_back(
         page.route("**/lab/live/**", lambda route: route.fulfill(status=403, json={"error": "You are signed out."}))
         expect(page.get_by_text("You are signed out, or may not see this")).to_be_visible()
         page.unroute("**/lab/live/**")
-        expect(page.get_by_text("You are signed out, or may not see this")).to_be_hidden(timeout=60_000)
+        expect(page.get_by_text("You are signed out, or may not see this")).to_be_hidden(timeout=ANSWER_MS)
         os.killpg(process.pid, signal.SIGKILL)
         expect(page.get_by_text("No connection to the server")).to_be_visible()
     assert scene.state(name) == "running" and scene.worker(name) is not None
@@ -49,12 +50,12 @@ def test_a_browser_goes_on_by_itself_when_its_killed_server_is_back(
     assert kept >= drawn > 0
     with dashboard(scene.home, log=log, port=port):
         # Nobody reloads the page.
-        chart.wait_for_more(page, drawn, timeout_ms=90_000)
-        expect(page.get_by_text("No connection to the server")).to_be_hidden(timeout=60_000)
+        chart.wait_for_more(page, drawn, timeout_ms=ANSWER_MS)
+        expect(page.get_by_text("No connection to the server")).to_be_hidden(timeout=ANSWER_MS)
         scene.store.transition(
             name, expected={"running"}, to="stopping", at=1.0, prepare=scene.folder(name).stop_request.touch
         )
-        expect(page.get_by_text(re.compile("stopped$")).first).to_be_visible(timeout=60_000)
+        expect(page.get_by_text(re.compile("stopped$")).first).to_be_visible(timeout=ANSWER_MS)
     assert scene.end() == {name: "cancelled"}
 
 
@@ -69,7 +70,7 @@ def test_a_double_click_in_each_of_two_tabs_makes_two_experiments(
         for tab in tabs:
             tab.get_by_role("button", name="Start", exact=True).dblclick()
         for tab in tabs:
-            tab.wait_for_url("**/experiment?id=*", timeout=60_000)
+            tab.wait_for_url("**/experiment?id=*", timeout=ANSWER_MS)
         found = {re.search(r"id=([a-z0-9-]+)", tab.url)[1] for tab in tabs}  # type: ignore[index]
         lab = Lab(server.home)
         assert len(found) == 2 and {row.experiment_id for row in lab.experiments()} == found

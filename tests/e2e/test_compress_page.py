@@ -11,10 +11,10 @@ from distill_core.services import Lab
 from distill_core.spec import parse_spec
 from tests.conftest import tiny_spec_data
 from tests.e2e.conftest import OpenTab, Server, settled
+from tests.e2e.waits import WORK_MS
 from tests.fixtures import build_finished_experiment
 
 pytestmark = pytest.mark.e2e
-IN_TIME_MS = 240_000
 
 
 def test_a_staircase_in_a_minute(server: Server, open_tab: OpenTab) -> None:
@@ -29,11 +29,11 @@ def test_a_staircase_in_a_minute(server: Server, open_tab: OpenTab) -> None:
     page.get_by_role("button", name="Staircase: prune, fine-tune, quantize").click()
     expect(page.get_by_text("3 ·")).to_be_visible()
     page.get_by_role("button", name="Start", exact=True).click()
-    page.wait_for_url("**/experiment?id=*", timeout=IN_TIME_MS)
+    page.wait_for_url("**/experiment?id=*", timeout=WORK_MS)
     tab = page.get_by_role("tab", name="Compression")
     expect(tab).to_have_attribute("aria-selected", "true")
     # The sentence with bytes and speed is there once the last step is measured.
-    expect(page.get_by_text(re.compile(r"kB .*here \(p50")).first).to_be_visible(timeout=IN_TIME_MS)
+    expect(page.get_by_text(re.compile(r"kB .*here \(p50")).first).to_be_visible(timeout=WORK_MS)
     expect(page.locator(".stPlotlyChart .js-plotly-plot").last).to_be_visible()
     settled(page)
     made = lab.experiments()[0]

@@ -25,9 +25,9 @@ from distill_core.ingestion.examples import Example, keep_examples
 from distill_core.processes import write_stamp
 from distill_core.shelf import Shelf
 from tests.e2e.conftest import OpenTab, Server, running_server, settled
+from tests.e2e.waits import WORK_MS
 
 pytestmark = pytest.mark.e2e
-IN_TIME_MS = 120_000
 MIB = 2**20
 
 
@@ -54,14 +54,14 @@ def server(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[H
 def opened_library(server: Server, open_tab: OpenTab, **look: Any) -> Page:
     """The page once all of it is there."""
     page = open_tab(f"{server.url}/data", **look)
-    expect(page.get_by_text("Handwritten digits (8x8)")).to_be_visible(timeout=IN_TIME_MS)
+    expect(page.get_by_text("Handwritten digits (8x8)")).to_be_visible(timeout=WORK_MS)
     settled(page)
     return page
 
 
 def bring(page: Page, file: Path) -> None:
     page.locator("input[type=file]").set_input_files(file)
-    expect(page.get_by_role("button", name="Read it in")).to_be_visible(timeout=IN_TIME_MS)
+    expect(page.get_by_role("button", name="Read it in")).to_be_visible(timeout=WORK_MS)
 
 
 @contextmanager
@@ -89,12 +89,12 @@ def test_a_zip_becomes_a_data_set_that_can_be_looked_at(
     bring(page, write_noise(tmp_path / "pets.zip", 500, 24))
     page.get_by_role("button", name="Read it in").click()
     page.wait_for_url(re.compile(r"/data-set\?id=[0-9a-f]{12}"))
-    expect(page.get_by_role("button", name="New experiment with this")).to_be_visible(timeout=IN_TIME_MS)
-    expect(page.get_by_test_id("stMetric").filter(has_text="Training")).to_contain_text("400", timeout=IN_TIME_MS)
-    expect(page.locator(".st-key-examples img")).to_have_count(30, timeout=IN_TIME_MS)
+    expect(page.get_by_role("button", name="New experiment with this")).to_be_visible(timeout=WORK_MS)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Training")).to_contain_text("400", timeout=WORK_MS)
+    expect(page.locator(".st-key-examples img")).to_have_count(30, timeout=WORK_MS)
 
     page.get_by_role("tab", name="Classes").click()
-    expect(page.locator(".js-plotly-plot .bars .point").first).to_be_visible(timeout=IN_TIME_MS)
+    expect(page.locator(".js-plotly-plot .bars .point").first).to_be_visible(timeout=WORK_MS)
     expect(page.get_by_text("The classes are even.")).to_be_visible()
     page.reload()
     expect(page.get_by_text("The classes are even.")).to_be_visible()

@@ -14,6 +14,7 @@ from distill_core.access_settings import AccessSettings, write_access
 from distill_core.audit import Audit
 from distill_core.folders import Home
 from tests.e2e.conftest import WIDE, Server, running_server, settled
+from tests.e2e.waits import ANSWER_MS
 from tests.fixtures import build_finished_experiment, build_running_experiment, preset_spec
 
 pytestmark = pytest.mark.e2e
@@ -48,7 +49,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable[[Home
 def tab(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport=WIDE)  # type: ignore[arg-type]
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(ANSWER_MS)
     page.add_init_script(REPORT)
     yield page
     context.close()

@@ -24,10 +24,10 @@ from distill_core.spec import ExperimentSpec, parse_spec
 from tests.conftest import tiny_spec_data
 from tests.e2e import chart
 from tests.e2e.conftest import OpenTab, Server, running_server, settled
+from tests.e2e.waits import ANSWER_MS, WORK_MS
 from tests.fixtures import build_finished_experiment, preset_spec
 
 pytestmark = pytest.mark.e2e
-IN_TIME_MS = 240_000
 
 
 def slow_spec(*, epochs: int = 40) -> ExperimentSpec:
@@ -45,7 +45,7 @@ def identity_of(page: Page) -> str:
 
 def wait_for_state(lab: Lab, identity: str, *, unlike: Collection[str] = (), wanted: str = "") -> None:
     """Waits for a state in the store, or for any other than those unlike it."""
-    deadline = time.monotonic() + IN_TIME_MS / 1000
+    deadline = time.monotonic() + WORK_MS / 1000
     while (now := lab.store.state(identity)) in unlike or (wanted and now != wanted):
         assert time.monotonic() < deadline, f"{identity} is still {now}"
         time.sleep(0.1)
@@ -54,7 +54,7 @@ def wait_for_state(lab: Lab, identity: str, *, unlike: Collection[str] = (), wan
 def state(page: Page, word: str) -> None:
     """Waits for the badge beside the title; its text begins with its icon's name."""
     badge = page.get_by_test_id("stMain").get_by_text(re.compile(rf"{word}$")).first
-    expect(badge).to_be_visible(timeout=IN_TIME_MS)
+    expect(badge).to_be_visible(timeout=WORK_MS)
 
 
 def test_the_demo_runs_live_to_its_verdict_and_ships(fresh_server: Server, open_tab: OpenTab) -> None:
@@ -71,7 +71,7 @@ def test_the_demo_runs_live_to_its_verdict_and_ships(fresh_server: Server, open_
     page.wait_for_url("**/experiment?id=*")
     identity = identity_of(page)
     chart.wait_for_curves(page)
-    page.wait_for_function("() => document.querySelector('.lab-plot')._fullData.length > 6", timeout=IN_TIME_MS)
+    page.wait_for_function("() => document.querySelector('.lab-plot')._fullData.length > 6", timeout=WORK_MS)
     zoomed = chart.zoom(page)
     chart.click_legend(page, "alone, label smoothing")
     page.wait_for_function(
@@ -82,12 +82,12 @@ def test_the_demo_runs_live_to_its_verdict_and_ships(fresh_server: Server, open_
     before, scrolled = chart.points(page), page.evaluate(
         "() => document.querySelector('[data-testid=stMain]').scrollTop"
     )
-    chart.wait_for_more(page, before + 20, timeout_ms=IN_TIME_MS)
+    chart.wait_for_more(page, before + 20, timeout_ms=WORK_MS)
     assert chart.x_range(page) == zoomed
     assert chart.visible(page, "alone, label smoothing") == ["legendonly"]
     assert page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollTop") == scrolled
 
-    expect(page.get_by_text("distilled T=8: distillation helped")).to_be_visible(timeout=IN_TIME_MS)
+    expect(page.get_by_text("distilled T=8: distillation helped")).to_be_visible(timeout=WORK_MS)
     expect(page.get_by_text(re.compile(r"alone 9\d\.\d%: \+\d\.\d points \(95% CI")).first).to_be_visible()
     state(page, "succeeded")
     chart.wait_for_more(page, 50 + 20 * 40 - 1)
@@ -95,7 +95,7 @@ def test_the_demo_runs_live_to_its_verdict_and_ships(fresh_server: Server, open_
 
     # A link, so that the browser writes it to the disk as it comes; asked for as this page's own person.
     bundle = page.get_by_role("link", name="Download bundle").get_attribute("href")
-    answer = page.request.get(f"{server.url}{bundle}", timeout=60_000)
+    answer = page.request.get(f"{server.url}{bundle}", timeout=ANSWER_MS)
     assert answer.ok and answer.headers["content-disposition"].startswith("attachment; filename=")
     archive = zipfile.ZipFile(io.BytesIO(answer.body()))
     assert {Path(name).name for name in archive.namelist()} >= {
@@ -165,7 +165,7 @@ def test_a_killed_server_loses_nothing(
         chart.wait_for_curves(page)
         os.killpg(first.process.pid, signal.SIGKILL)
         first.process.wait(10)
-        expect(page.get_by_text("No connection to the server")).to_be_visible(timeout=IN_TIME_MS)
+        expect(page.get_by_text("No connection to the server")).to_be_visible(timeout=WORK_MS)
         cursor = lab.live("survivor", 0)["cursor"]
         assert lab.store.state("survivor") == "running"
         wait_for_state(lab, "survivor", wanted="succeeded")

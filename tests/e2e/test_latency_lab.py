@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenTab, Server, settled
+from tests.e2e.waits import WORK_MS
 from tests.latency_samples import exported_experiment, graph_of, report_bytes, report_of
 
 pytestmark = pytest.mark.e2e
@@ -19,7 +20,7 @@ def test_measured_here_and_on_a_phone_on_one_chart(server: Server, open_tab: Ope
     page = open_tab(f"{server.url}/latency")
     page.get_by_role("button", name="Measure", exact=True).click()
     expect(page.get_by_text("Measuring:")).to_be_visible()
-    expect(page.get_by_role("heading", name="Every single time")).to_be_visible(timeout=240_000)
+    expect(page.get_by_role("heading", name="Every single time")).to_be_visible(timeout=WORK_MS)
     expect(page).to_have_url(re.compile(r"/latency\?id=one&result=[0-9a-f]{12}$"))
     settled(page)
     phone = tmp_path / "phone.json"

@@ -9,10 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.conftest import OpenTab, Server, settled
+from tests.e2e.waits import WORK_MS
 
 pytestmark = pytest.mark.e2e
 MOST_PRESSES = 8
-IN_TIME_MS = 240_000
 
 
 class Newcomer:
@@ -44,7 +44,7 @@ def from_verdict_to_report(newcomer: Newcomer, folder: Path) -> Path:
     """By way of the lens; the page is an experiment's that runs or has run."""
     page = newcomer.page
     verdict = page.get_by_text(re.compile(r"points \(95% CI")).first
-    expect(verdict).to_be_visible(timeout=IN_TIME_MS)
+    expect(verdict).to_be_visible(timeout=WORK_MS)
     expect(verdict).to_be_in_viewport()
 
     expect(page.locator(".lab-plot .modebar-btn").first).to_be_attached()

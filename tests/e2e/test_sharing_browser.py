@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from distill_core.folders import Home
 from distill_core.services import Lab
 from tests.e2e.conftest import PHONE, OpenTab, Server, running_server, settled
+from tests.e2e.waits import WORK_MS
 from tests.fixtures import build_finished_experiment, preset_spec
 
 pytestmark = pytest.mark.e2e
@@ -58,7 +59,7 @@ def test_a_file_shows_its_progress_can_be_cancelled_and_is_refused_in_words(
 ) -> None:
     page = open_tab(f"{server.url}/data")
     button = page.get_by_role("button", name="Choose a file")
-    expect(button).to_be_visible(timeout=120_000)
+    expect(button).to_be_visible(timeout=WORK_MS)
     # A part that is drawn anew between focus and key would lose the key.
     settled(page)
     with page.expect_file_chooser() as chooser:

@@ -12,18 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from distill_core.architectures import (
-    REGISTRY,
-    convnext,
-    efficientnet,
-    mobilenet,
-    pretrained,
-    resnet,
-    shufflenet,
-    squeezenet,
-    vgg,
-    vit,
-)
+from distill_core.architectures import REGISTRY, pretrained, published, vit
 from distill_core.errors import WeightsUnavailable
 from distill_core.signature import Signature
 
@@ -66,15 +55,14 @@ def imagenet_state(name: str, **params: Any) -> dict[str, Tensor]:
 
 
 def serve(monkeypatch: pytest.MonkeyPatch, state: dict[str, Tensor]) -> list[str]:
-    """Every family reads `state`; the URLs asked for."""
+    """Every network reads `state`; the URLs asked for."""
     asked: list[str] = []
 
     def fetched(url: str) -> dict[str, Tensor]:
         asked.append(url)
         return state
 
-    for module in (convnext, efficientnet, mobilenet, resnet, shufflenet, squeezenet, vgg, vit):
-        monkeypatch.setattr(module, "fetch_weights", fetched)
+    monkeypatch.setattr(published, "fetch_weights", fetched)
     return asked
 
 
@@ -145,7 +133,7 @@ def test_a_whole_network_starts_from_the_file_that_was_placed(
     url = publish(source, state)
     asked: list[str] = []
     fetch = pretrained.fetch_weights
-    monkeypatch.setattr(mobilenet, "fetch_weights", lambda wanted: (asked.append(wanted), fetch(url))[1])
+    monkeypatch.setattr(published, "fetch_weights", lambda wanted: (asked.append(wanted), fetch(url))[1])
     network = build("mobilenet-v3", pretrained=True)
     assert asked[0].endswith("mobilenet_v3_small-047dcff4.pth")
     assert torch.equal(network.state_dict()["features.5.block.0.0.weight"], state["features.5.block.0.0.weight"])
