@@ -1,7 +1,6 @@
 """torchvision's networks and ImageNet weights, by its own names for them.
 
-torchvision loads torch's compiler, which takes as long as torch itself. So it is loaded when a network of it is built,
-not by everybody who trains.
+torchvision takes a second to load. So it is loaded when a network of it is built, not by everybody who trains.
 """
 
 from __future__ import annotations

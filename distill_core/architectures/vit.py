@@ -58,7 +58,7 @@ def build(params: VitParams, signature: Signature) -> nn.Module:
     Begins as torchvision's: the last layer answers zero. The children are flat, so that it can be cut after any block;
     torchvision's names are translated when its weights are loaded.
     """
-    # Loads torch's compiler: see published.py.
+    # Takes a second to load: see published.py.
     from torchvision.models.vision_transformer import EncoderBlock
 
     channels, height, width = image_shape(signature, network="A vision transformer")

@@ -81,7 +81,7 @@ def _shared_forward(module: nn.Module, share: Share) -> Callable[[Tensor], Tenso
 
 
 def _is_stochastic_depth(module: nn.Module) -> TypeGuard[StochasticDepth]:
-    """torchvision's layer; where nobody has loaded torchvision, which takes seconds, there is none."""
+    """torchvision's layer; where nobody has loaded torchvision there is none."""
     torchvision = sys.modules.get("torchvision")
     return torchvision is not None and isinstance(module, torchvision.ops.StochasticDepth)
 
