@@ -57,8 +57,8 @@ def state(page: Page, word: str) -> None:
     expect(badge).to_be_visible(timeout=WORK_MS)
 
 
-def test_the_demo_runs_live_to_its_verdict_and_ships(fresh_server: Server, open_tab: OpenTab) -> None:
-    server = fresh_server
+def test_the_digits_train_live_to_their_verdict_and_ship(server: Server, open_tab: OpenTab) -> None:
+    """With two of its five seeds; the newcomer's path takes the whole preset."""
     page = open_tab(server.url)
     seen: list[tuple[float, str, int]] = []
 
@@ -67,9 +67,8 @@ def test_the_demo_runs_live_to_its_verdict_and_ships(fresh_server: Server, open_
             seen.extend((time.time(), point[0], point[1]) for point in response.json()["points"])
 
     page.on("response", note)
-    page.get_by_role("button", name="Run the digits demo").click()
-    page.wait_for_url("**/experiment?id=*")
-    identity = identity_of(page)
+    identity = Lab(server.home).launch(preset_spec(seeds=2))
+    page.goto(f"{server.url}/experiment?id={identity}")
     chart.wait_for_curves(page)
     page.wait_for_function("() => document.querySelector('.lab-plot')._fullData.length > 6", timeout=WORK_MS)
     zoomed = chart.zoom(page)
@@ -87,11 +86,12 @@ def test_the_demo_runs_live_to_its_verdict_and_ships(fresh_server: Server, open_
     assert chart.visible(page, "alone, label smoothing") == ["legendonly"]
     assert page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollTop") == scrolled
 
-    expect(page.get_by_text("distilled T=8: distillation helped")).to_be_visible(timeout=WORK_MS)
-    expect(page.get_by_text(re.compile(r"alone 9\d\.\d%: \+\d\.\d points \(95% CI")).first).to_be_visible()
+    verdict = re.compile("distilled T=8: (distillation helped|inconclusive)")
+    expect(page.get_by_text(verdict).first).to_be_visible(timeout=WORK_MS)
+    expect(page.get_by_text(re.compile(r"alone 9\d\.\d%: [+-]\d\.\d points \(95% CI")).first).to_be_visible()
     state(page, "succeeded")
-    chart.wait_for_more(page, 50 + 20 * 40 - 1)
-    assert chart.points(page) == 50 + 20 * 40
+    chart.wait_for_more(page, 50 + 8 * 40 - 1)
+    assert chart.points(page) == 50 + 8 * 40
 
     # A link, so that the browser writes it to the disk as it comes; asked for as this page's own person.
     bundle = page.get_by_role("link", name="Download bundle").get_attribute("href")
@@ -109,23 +109,22 @@ def assert_points_were_quick(server: Server, identity: str, seen: list[tuple[flo
     events = read_events(server.home.experiment(identity).events)
     written = {(event.run_id, event.epoch): event.at for event, _ in events if isinstance(event, EpochEnded)}
     delays = [at - written[run, epoch] for at, run, epoch in seen if (run, epoch) in written]
-    assert len(delays) > 500
+    assert len(delays) > 200
     # Training, server and Chromium share the cores here; the second itself is the benchmark's to prove.
     assert median(delays) < 10.0, f"median {median(delays):.2f} s"
 
 
 def test_stop_keeps_a_usable_model_and_resume_goes_on(server: Server, open_tab: OpenTab) -> None:
-    identity = Lab(server.home).launch(slow_spec())
+    identity = Lab(server.home).launch(slow_spec(epochs=2000))
     page = open_tab(f"{server.url}/experiment?id={identity}")
     chart.wait_for_curves(page)
     page.get_by_role("button", name="Stop").click()
     state(page, "stopped")
     kept = chart.points(page)
-    assert kept > 0
+    assert kept > 0 and [*server.home.experiment(identity).path.glob("runs/*/model.safetensors")]
     page.get_by_role("button", name="Resume").click()
-    state(page, "succeeded")
-    expect(page.get_by_text(re.compile("distilled: (distillation|inconclusive)")).first).to_be_visible()
-    chart.wait_for_more(page, kept)
+    state(page, "running")
+    chart.wait_for_more(page, kept, timeout_ms=WORK_MS)
 
 
 def test_a_double_click_on_start_launches_one_experiment(server: Server, open_tab: OpenTab) -> None:
@@ -160,7 +159,7 @@ def test_a_killed_server_loses_nothing(
     with running_server(tmp_path) as first:
         lab = Lab(first.home)
         # Queued without a dispatcher: the server that shows it must start one.
-        lab.store.create(lab.check(slow_spec().to_json()), experiment_id="survivor", created_at=time.time())
+        lab.store.create(lab.check(slow_spec(epochs=15).to_json()), experiment_id="survivor", created_at=time.time())
         page = open_tab(f"{first.url}/experiment?id=survivor")
         chart.wait_for_curves(page)
         os.killpg(first.process.pid, signal.SIGKILL)

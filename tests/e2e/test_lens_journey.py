@@ -61,9 +61,12 @@ def test_the_lens_follows_the_hand_and_its_address_brings_it_back(
     expect(page.get_by_text("True class: 5")).to_be_visible()
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(re.compile(r"epoch=1"))
+    # The address follows the hand a moment later.
+    picked = page.locator(".lab-lens [role=option][aria-selected=true]").get_attribute("aria-label") or ""
+    row = int(re.findall(r"\d+", picked)[0])
+    expect(page).to_have_url(re.compile(rf"[?&]sample={row}(&|$)"))
     assert page.evaluate("() => performance.getEntriesByType('resource').length") == asked, "nobody was asked"
 
-    row = int(re.search(r"sample=(\d+)", page.url)[1])  # type: ignore[index]
     view = Lab(server.home).lens.of(identity)
     place = [sample.row for sample in view.samples].index(row)
     teacher = np.exp(log_softmax(view.networks[0].final[place].astype(float) / 8))

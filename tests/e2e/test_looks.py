@@ -31,7 +31,8 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, with_catalogue: Callable
         yield server
 
 
-@pytest.mark.parametrize(("theme", "phone"), [("light", False), ("dark", False), ("light", True), ("dark", True)])
+# Colours do not move anything, and the walk with axe sees all pages light and wide, and dark on a phone.
+@pytest.mark.parametrize(("theme", "phone"), [("dark", False), ("light", True)])
 def test_a_page_fits_its_screen(
     furnished: Server, open_tab: OpenTab, tmp_path: Path, theme: str, phone: bool
 ) -> None:

@@ -5,6 +5,7 @@ class Story {
     this.words = words;
     this.root = made("section", "story", parent);
     this.picture = made("img", "", this.root);
+    this.picture.alt = words.the_sample;
     this.text = made("blockquote", "", this.root);
     const lines = made("div", "lines", this.root);
     this.title = made("div", "truth", lines);
@@ -20,7 +21,6 @@ class Story {
     this.picture.hidden = !sample.picture;
     if (sample.picture && this.picture.src !== sample.picture) {
       this.picture.src = sample.picture;
-      this.picture.alt = words.the_sample;
       this.picture.classList.toggle("crisp", sample.crisp);
     }
     this.text.hidden = !sample.text;
