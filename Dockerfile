@@ -25,6 +25,8 @@ COPY .streamlit/ .streamlit/
 COPY assets/ assets/
 COPY distill_core/ distill_core/
 COPY pages/ pages/
+# Compiled here: whoever runs it below may not write, and a worker would compile all of it at every start.
+RUN python -m compileall -q app.py distill_core pages
 
 # Below root's, so that nobody who gets into the process can change the code that it runs.
 USER 10001:10001
