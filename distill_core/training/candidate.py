@@ -19,7 +19,7 @@ from distill_core.training.checkpoint import read_checkpoint, write_checkpoint
 from distill_core.training.gradient_norms import is_measured
 from distill_core.training.leading import Helped
 from distill_core.training.objective import Objective
-from distill_core.training.precision import computing, whole
+from distill_core.training.precision import computing, network_precision, whole
 from distill_core.training.schedule import build_optimizer, learning_rate
 from distill_core.training.stopping import BestEpoch, Stop
 from distill_core.training.stream import Stream, seed_noise
@@ -54,7 +54,7 @@ class Candidate:
         precision: Precision = "float32",
     ) -> None:
         self.run, self.model, self.objective, self.stream = run, model, objective, stream
-        self.training, self.total_steps, self.precision = training, total_steps, precision
+        self.training, self.total_steps = training, total_steps
         # What terms learn themselves is trained like the network.
         self.optimizer = build_optimizer(training, [*model.parameters(), *objective.modules.parameters()])
         self.parameters: list[nn.Parameter] = [one for group in self.optimizer.param_groups for one in group["params"]]
@@ -66,6 +66,7 @@ class Candidate:
         self.best_state: dict[str, Tensor] = {}
         self.progress = Progress()
         self.device = next(model.parameters()).device
+        self.precision = network_precision(precision, model, self.device)
         self.after_step: list[Callable[[], None]] = []
         """What holds after every step: pruned weights are 0 again."""
         self.helped: Helped | None = None

@@ -39,6 +39,8 @@ def folded(network: nn.Module) -> nn.Module:
         traced.graph.erase_node(node)
     traced.delete_all_unused_submodules()
     traced.recompile()
+    # Each knows the other: without this, memory of a GPU would wait for Python's collector of such rings.
+    traced.graph.owning_module = None
     return traced
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from weakref import ref
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,8 @@ class Leader:
 
     def __init__(self, team: Team, *, on_dismiss: Callable[[], object] = lambda: None) -> None:
         self._team, self._on_dismiss = team, on_dismiss
-        self._streams: list[Stream] = []
+        # Weakly, or the data of one cohort would lie on the GPU beside those of the next.
+        self._streams: list[ref[Stream]] = []
 
     def prepare(self, origin: Origin, *, threads: int) -> None:
         """Have the helpers load the data; they do so while the leader goes on."""
@@ -41,15 +43,16 @@ class Leader:
         self, runs: Sequence[tuple[PlannedRun, nn.Module, Stream, tuple[str, ...]]], teacher: nn.Module | None
     ) -> list[Helped]:
         """Have the helpers build a cohort (each run with its network, stream and taps), and how each run trains."""
-        self._streams = list({id(stream): stream for _, _, stream, _ in runs}.values())
-        places = {id(stream): number for number, stream in enumerate(self._streams)}
+        streams = list({id(stream): stream for _, _, stream, _ in runs}.values())
+        places = {id(stream): number for number, stream in enumerate(streams)}
+        self._streams = [ref(stream) for stream in streams]
         teachers = [] if teacher is None else all_of(teacher)
         joining = Joining(
             runs=tuple(JoinedRun(run.run_id, places[id(stream)], taps) for run, _, stream, taps in runs),
-            teacher_taps=tuple(tuple(sorted(stream.teacher_taps)) for stream in self._streams),
+            teacher_taps=tuple(tuple(sorted(stream.teacher_taps)) for stream in streams),
             networks=tuple(network.state_dict() for _, network, _, _ in runs),
             transfers=tuple(
-                {"indices": stream.transfer.indices, "labels": stream.transfer.labels} for stream in self._streams
+                {"indices": stream.transfer.indices, "labels": stream.transfer.labels} for stream in streams
             ),
             teachers=tuple(one.state_dict() for one in teachers),
         )
@@ -61,7 +64,7 @@ class Leader:
         self, stream: Stream, step: int, teacher: nn.Module, inputs: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """As `Stream.ask` of a step's inputs, each process asking its copy of the teacher about its share."""
-        number = next(place for place, known in enumerate(self._streams) if known is stream)
+        number = next(place for place, known in enumerate(self._streams) if known() is stream)
         self._team.tell(Order.ASK, number, step)
         bounds = self._team.bounds(len(inputs))
         logits, taps = stream.ask(teacher, inputs[slice(*bounds[0])])

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill_core.planned import Precision
 
@@ -30,6 +30,15 @@ def is_quick_in_bfloat16(device: torch.device) -> bool:
     return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
+def network_precision(wanted: Precision, network: nn.Module, device: torch.device) -> Precision:
+    """What a network computes with: on GPUs autocast gives recurrent layers float16 whatever it is asked for.
+
+    Small gradients are 0 there, so that such networks stay in 32 bits.
+    """
+    recurrent = device.type == "cuda" and any(isinstance(module, nn.RNNBase) for module in network.modules())
+    return "float32" if recurrent else wanted
+
+
 def computing(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
     """Inside, convolutions and matrix products of a forward pass are computed so; weights and statistics stay float32.
 
@@ -43,7 +52,7 @@ def computing(precision: Precision, device: torch.device) -> AbstractContextMana
 
 def whole(answer: Tensor) -> Tensor:
     """What left a network, for the losses: in 32 bits at least. A float32 tensor is returned itself."""
-    return answer.float() if answer.dtype == torch.bfloat16 else answer
+    return answer.float() if answer.dtype in (torch.bfloat16, torch.float16) else answer
 
 
 def as_half(logits: Tensor) -> Tensor:

@@ -96,16 +96,18 @@ class Stacking:
         try:
             stack.compare(batch.inputs)
             stack.train_step(batch, teacher_logits, teacher_taps)
+            return
         except Exception as error:  # Stacking only saves time: whatever stands in its way, the training goes on.
-            with torch.no_grad():
-                for value, before in zip(stack.network.all.buffers(), buffers, strict=True):
-                    value.copy_(before)
             what = error.what if isinstance(error, Unstackable) else f"{type(error).__name__}: {error}"
-            self._refuse(stack.members[0], f"several cannot be computed at once ({what})")
-            stack.dissolve()
-            self._units[0].clear()
-            for one in stack.members:
-                one.train_step(batch, teacher_logits if one.run.needs_teacher else None, teacher_taps)
+        # Out here nothing holds what the stack had computed any more: the error may have been want of memory.
+        with torch.no_grad():
+            for value, before in zip(stack.network.all.buffers(), buffers, strict=True):
+                value.copy_(before)
+        self._refuse(stack.members[0], f"several cannot be computed at once ({what})")
+        stack.dissolve()
+        self._units[0].clear()
+        for one in stack.members:
+            one.train_step(batch, teacher_logits if one.run.needs_teacher else None, teacher_taps)
 
     def dissolve(self) -> None:
         """Let every candidate go on alone, or in another stack."""

@@ -16,7 +16,7 @@ from distill_core.spec import Views
 from distill_core.training.answer_store import AnswerStore
 from distill_core.training.batches import Batch, Block, asked_at_once
 from distill_core.training.normaliser import Normaliser
-from distill_core.training.precision import as_half, computing, whole
+from distill_core.training.precision import as_half, computing, network_precision, whole
 from distill_core.training.split import TransferSet
 from distill_core.training.taps import TapReader
 from distill_core.training.teachers import first_of, folded_teacher
@@ -87,7 +87,7 @@ class Stream:
         self._block: Block | None = None
         self._order: tuple[int, Tensor] | None = None
         self._answers: tuple[nn.Module, Tensor, dict[str, Tensor]] | None = None
-        self._quick: tuple[nn.Module, nn.Module] | None = None
+        self._quick: tuple[nn.Module, nn.Module, Precision] | None = None
         self.store: AnswerStore | None = None
         """Where answers are kept for later trainings; None: nowhere."""
         self._rounding = torch.zeros((), device=device)
@@ -264,8 +264,9 @@ class Stream:
                 return teacher(inputs), seen
         first = self._quick is None or self._quick[0] is not teacher
         if self._quick is None or first:
-            self._quick = (teacher, folded_teacher(teacher).to(memory_format=self.normalise.format))
-        with computing(self.precision, self.device):
+            quick = folded_teacher(teacher).to(memory_format=self.normalise.format)
+            self._quick = (teacher, quick, network_precision(self.precision, teacher, self.device))
+        with computing(self._quick[2], self.device):
             logits = self._quick[1](inputs).float()
             with TapReader(first_of(teacher), self.teacher_taps).reading() as seen:
                 if self.teacher_taps:

@@ -1,4 +1,4 @@
-"""Nothing mixes a device's tensors with the processor's, or waits for the device at each step: on a pretended GPU."""
+"""Nothing mixes a device's tensors with the processor's, or reads a number from it at each step: on a pretended GPU."""
 
 from __future__ import annotations
 

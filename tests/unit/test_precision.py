@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -14,7 +17,7 @@ from distill_core.spec import parse_spec
 from distill_core.training.assembly import student_cohort, teacher_cohort
 from distill_core.training.cohort import Cohort, Surroundings
 from distill_core.training.folded import folded
-from distill_core.training.precision import as_half, chosen_precision
+from distill_core.training.precision import as_half, chosen_precision, network_precision, whole
 from distill_core.training.preparation import Checked, deep_check, installed_catalogue
 from distill_core.training.stack import Stack
 
@@ -147,6 +150,37 @@ def test_folding_takes_norms_away_but_not_what_others_read() -> None:
     network.eval()
     inputs = torch.rand(2, 1, 5, 5)
     torch.testing.assert_close(folded(network)(inputs), network(inputs))
+
+
+def test_a_folded_copy_is_given_back_as_soon_as_nobody_has_it() -> None:
+    """Without Python's collector of rings, which is in no hurry while a GPU fills."""
+    gc.disable()
+    try:
+        copy = folded(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)))
+        known = weakref.ref(next(copy.parameters()))
+        del copy
+        assert known() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("layer", "device", "expected"),
+    [
+        (nn.LSTM(2, 3), "cuda", "float32"), (nn.GRU(2, 3), "cuda:1", "float32"),
+        (nn.Conv2d(1, 2, 3), "cuda", "bfloat16"), (nn.LSTM(2, 3), "cpu", "bfloat16"),
+    ],
+)
+def test_recurrent_layers_stay_in_32_bits_on_a_gpu(layer: nn.Module, device: str, expected: str) -> None:
+    """Autocast would give them float16 there, and lose small gradients."""
+    network = nn.Sequential(layer)
+    assert network_precision("bfloat16", network, torch.device(device)) == expected
+    assert network_precision("float32", network, torch.device(device)) == "float32"
+
+
+def test_losses_get_32_bits_whatever_left_the_network() -> None:
+    for dtype in (torch.bfloat16, torch.float16, torch.float32):
+        assert whole(torch.ones(2, dtype=dtype)).dtype == torch.float32
 
 
 def test_half_precision_answers_are_as_near_as_promised() -> None:

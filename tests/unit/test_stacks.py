@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from distill_core.events import EpochEnded, Event, Noted
 from distill_core.folders import Home, RunFolder
 from distill_core.spec import parse_spec
 from distill_core.training.assembly import student_cohort
+from distill_core.training.candidate import Candidate
 from distill_core.training.cohort import Cohort, Surroundings
 from distill_core.training.preparation import Checked, deep_check
 from distill_core.training.stack import Stack
@@ -235,15 +237,22 @@ def test_a_network_that_fails_in_the_stack_trains_one_by_one_to_the_same_numbers
     checked = experiment(spec_data, tmp_path)
     single, _ = cohort_of(checked, tmp_path / "single", stacks=False)
     single.fit()
-    call = StackedNetwork.__call__
+    call, step = StackedNetwork.__call__, Candidate.train_step
+    computed: list[weakref.ref[torch.Tensor]] = []
 
     def half_way(self: StackedNetwork, *args: Any) -> Any:
         answers = call(self, *args)
         if self.all.training:
+            computed.append(weakref.ref(answers[0]))
             raise Unstackable("a layer of a test")
         return answers
 
+    def alone(self: Candidate, *args: Any) -> None:
+        assert computed and all(known() is None for known in computed), "the stack's answers still take memory"
+        step(self, *args)
+
     monkeypatch.setattr(StackedNetwork, "__call__", half_way)
+    monkeypatch.setattr(Candidate, "train_step", alone)
     failing, told = cohort_of(checked, tmp_path / "failing", stacks=True)
     failing.fit()
     before, after = states(single), states(failing)
