@@ -181,8 +181,8 @@ class ExperimentSpec(Frozen):
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         "float32",
         description="What networks compute with while they train. bfloat16: forward passes in 16 bits, losses and "
-        "statistics in 32, much faster on large networks (recurrent ones stay in 32 bits on a GPU); auto: that where the "
-        "device has it built in.",
+        "statistics in 32, much faster on large networks (recurrent ones stay in 32 bits on a GPU); auto: that where "
+        "the device has it built in.",
     )
     gpu_memory_gb: float | None = Field(
         None, gt=0, le=1024, description="What it needs of a GPU, which it then shares; None: the whole GPU."
