@@ -50,6 +50,8 @@ def test_keys_lead_through_a_lesson_on_a_projector(server: Server, open_tab: Ope
     page.reload()
     expect(title).to_have_text("A question")
     settled(page)
+    # Who listens to the keys comes after the page itself.
+    expect(page.get_by_role("button", name="Next")).to_be_visible()
     page.keyboard.press("Escape")
     # While one page gives way to the other, both have their title for a moment.
     expect(title.first).to_have_text(lesson.title)
